@@ -47,7 +47,7 @@ def targets(folder: Path) -> dict[str, tuple[Any, Callable[[Any], Any]]]:
 
     from napari_hsr.analysis import expression
     from napari_hsr.cli.reading import band_numbers
-    from napari_hsr.io import embedded_record, numbers
+    from napari_hsr.io import embedded_record, number_parsing
     from napari_hsr.io.envi import header as envi_header
     from napari_hsr.io.libraries import read_library
     from napari_hsr.io.photographs import icc, png_chunks
@@ -116,7 +116,7 @@ def targets(folder: Path) -> dict[str, tuple[Any, Callable[[Any], Any]]]:
             return
 
     return {
-        "numbers": (TEXTS, lambda text: (numbers.number(text), numbers.whole(text))),
+        "numbers": (TEXTS, lambda text: (number_parsing.number(text), number_parsing.whole(text))),
         "lists of wavelengths": (TEXTS, parse),
         "grids": (TEXTS, regular),
         "names of bands": (st.lists(TEXTS, max_size=5), wl.from_band_names),

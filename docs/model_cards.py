@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from napari_hsr.models.figure_words import source_words
+from napari_hsr.models.figures_in_words import source_words
 
 CARDS, EXAMPLES = "<!-- model cards -->", "<!-- examples -->"
 

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("byte_cache", "errors", "notices", "provenance", "renamed", "units"),
+    ("byte_cache", "errors", "notices", "provenance", "moved_modules", "units"),
     ("georeference", "progress"),
     ("workers",),
     ("cube",),

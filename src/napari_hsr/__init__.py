@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from napari_hsr import renamed
+from napari_hsr import moved_modules
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,7 @@ _HOME = {
 
 __all__ = ["__version__", *_HOME]
 
-renamed.install()
+moved_modules.install()
 
 
 def __getattr__(name: str):

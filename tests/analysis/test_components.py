@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import spectral
 
-from napari_hsr.analysis import components, reading
+from napari_hsr.analysis import block_reading, components
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io.lazy import LazyArray
@@ -70,7 +70,7 @@ def test_all_components_together_are_the_spectra(scene, method):
 
 def test_parts_and_a_lazy_cube_give_the_same(scene, monkeypatch):
     whole = components(scene, "mnf", 3)
-    monkeypatch.setattr(reading, "FROM_FILE", 700)
+    monkeypatch.setattr(block_reading, "FROM_FILE", 700)
     seen = []
     lazy = scene.replace(data=LazyArray(scene.data))
     made = components(lazy, "mnf", 3, progress=seen.append)

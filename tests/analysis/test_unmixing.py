@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from napari_hsr.analysis import from_pixels, reading, unmix
+from napari_hsr.analysis import block_reading, from_pixels, unmix
 from napari_hsr.analysis.unmixing import solve
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
@@ -70,7 +70,7 @@ def test_holes_stay_holes_and_a_lazy_cube_gives_the_same(monkeypatch):
     cube = mixed(0.02)
     whole = unmix(cube, LIBRARY).abundances.data
     cube.data[3, 1, 2] = np.nan
-    monkeypatch.setattr(reading, "FROM_FILE", 100)
+    monkeypatch.setattr(block_reading, "FROM_FILE", 100)
     seen = []
     made = unmix(cube.replace(data=LazyArray(cube.data)), LIBRARY, progress=seen.append)
     assert len(seen) == 6

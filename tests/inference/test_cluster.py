@@ -20,7 +20,7 @@ from napari_hsr.inference.tiles import cluster
 from napari_hsr.inference.tiles.on_disk import OnDisk, ShardWriter
 from napari_hsr.io import read, write
 from napari_hsr.io.zarr.in_parts import ZarrInParts, pyramid
-from napari_hsr.metrics import passes, row_blocks
+from napari_hsr.metrics import row_blocks, streaming_sums
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr, edsr, mstpp
 from napari_hsr.photograph import Photograph
@@ -346,10 +346,10 @@ def stored(cube, path):
 def test_workers_read_stores_that_they_see(client, tmp_path):
     cube = Cube(np.random.default_rng(1).random((3, 40, 50), np.float32))
     one, other = (stored(cube, tmp_path / f"{name}.zarr") for name in ("one", "other"))
-    assert passes._seen(row_blocks.Pair(one.data, other.data), client)
-    assert not passes._seen(row_blocks.Pair(one.data, cube.data), client)
+    assert streaming_sums._seen(row_blocks.Pair(one.data, other.data), client)
+    assert not streaming_sums._seen(row_blocks.Pair(one.data, cube.data), client)
     (tmp_path / "other.zarr").rename(tmp_path / "moved.zarr")
-    assert not passes._seen(row_blocks.Pair(one.data, other.data), client)
+    assert not streaming_sums._seen(row_blocks.Pair(one.data, other.data), client)
 
 
 def test_evaluate_on_the_command_line_uses_a_scheduler(client, tmp_path, capsys):

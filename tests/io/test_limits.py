@@ -18,7 +18,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, limits, read, stacks
 from napari_hsr.io.hdf5.chunks import CheckedDataset
 from napari_hsr.io.libraries import is_library
-from napari_hsr.io.numbers import number, whole
+from napari_hsr.io.number_parsing import number, whole
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer import session_file
 

@@ -19,7 +19,7 @@ from napari_hsr.models.architectures import (
     mstpp,
     restormer,
 )
-from napari_hsr.models.architectures.wrapping import around
+from napari_hsr.models.architectures.wrappers import around
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.engine.band_interpolation import LAST, change_bands, interpolation, mixed

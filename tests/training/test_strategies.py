@@ -13,7 +13,7 @@ from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.models.architectures.drcr import DRCR
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
-from napari_hsr.models.architectures.wrapping import around
+from napari_hsr.models.architectures.wrappers import around
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.engine.checkpoint import Fitted, State
 from napari_hsr.training.events import Began, Measured, Noticed, Preparing, Saved, Step

@@ -12,7 +12,7 @@ from napari_hsr.matching import classify
 from napari_hsr.metrics.maps import ErrorMap
 from napari_hsr.photograph import Photograph
 from napari_hsr.spectra import pixel
-from napari_hsr.viewer import axis, layer_data, layers, rendering, super_resolved, world
+from napari_hsr.viewer import axis, layer_data, layers, rendering, super_resolved, world_coordinates
 from napari_hsr.viewer.analysis_maps import show_analysis
 from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.comparison import show_maps
@@ -81,7 +81,7 @@ def test_what_is_derived_lies_over_a_turned_cube(viewer):
     ]
     for layer in derived:
         assert units(layer) == ["micrometer", "micrometer"]
-        matrices = world.plane_in_world(layer), world.plane_in_world(cube)
+        matrices = world_coordinates.plane_in_world(layer), world_coordinates.plane_in_world(cube)
         for one, other in zip(*matrices, strict=True):
             np.testing.assert_allclose(one, other)
 
@@ -106,11 +106,13 @@ def test_equal_places_in_different_units_are_the_same_place(viewer):
 def test_a_position_in_the_world_is_converted_to_the_layers_units(viewer):
     """napari's world is in nanometres then: a pixel of 0.5 µm is 500 of them."""
     cube = layers.add_cube(viewer, make_cube(), scale=(0.5, 0.5), units=("um", "um"))
-    assert world.unit_factors(viewer, cube) == pytest.approx([1, 1000, 1000])
+    assert world_coordinates.unit_factors(viewer, cube) == pytest.approx([1, 1000, 1000])
     assert layer_data.pixel_at(cube, (550, 1600, 2100), viewer) == (3, 4)
     assert layer_data.pixel_at(cube, (550, 1.6, 2.1)) == (3, 4)
-    np.testing.assert_allclose(world.to_world(viewer, cube, (0, 3, 4)), (400, 1500, 2000))
-    matrix, origin = world.plane_in_world(cube, viewer)
+    np.testing.assert_allclose(
+        world_coordinates.to_world(viewer, cube, (0, 3, 4)), (400, 1500, 2000)
+    )
+    matrix, origin = world_coordinates.plane_in_world(cube, viewer)
     np.testing.assert_allclose(matrix, 500 * np.eye(2))
     np.testing.assert_allclose(origin, 0)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.analysis.reading import derived, no_value, of_the_prior, parts, usable_bands
+from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part, result_of

@@ -196,7 +196,7 @@ def _print_figures(cards: list[ModelCard]) -> None:
 def _print_sources(cards: list[ModelCard]) -> None:
     """Figures by source, of the models that were measured by one protocol together."""
     from napari_hsr.models.card import RECONSTRUCTION
-    from napari_hsr.models.figure_words import source_words
+    from napari_hsr.models.figures_in_words import source_words
 
     protocols: dict[str, list[ModelCard]] = {}
     for card in cards:

@@ -139,9 +139,9 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
     from napari_hsr.cameras.profiles import PREFIX, read_profile
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import FileError, InputError
-    from napari_hsr.inference.detail import reduction
     from napari_hsr.inference.devices import resolve
     from napari_hsr.inference.precision import choose
+    from napari_hsr.inference.reduced_resolution import reduction
     from napari_hsr.inference.subpixel_grid import on_grid
 
     try:

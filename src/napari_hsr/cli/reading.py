@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from napari_hsr.io.limits import MOST_ENTRIES
-from napari_hsr.io.numbers import whole
+from napari_hsr.io.number_parsing import whole
 
 _OPTIONS = ("variable", "axes", "bands", "full_scale", "no_data")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.inference.detail import Correction
+    from napari_hsr.inference.reduced_resolution import Correction
     from napari_hsr.inference.tiles.tiling import Tile
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph

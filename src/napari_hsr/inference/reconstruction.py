@@ -14,7 +14,11 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
-from napari_hsr.inference.detail import (
+from napari_hsr.inference.ensembles import check
+from napari_hsr.inference.estimates.memory_use import PeakMemory
+from napari_hsr.inference.inputs import as_photograph
+from napari_hsr.inference.photograph_job import CorrectedJob, PhotographJob
+from napari_hsr.inference.reduced_resolution import (
     Correction,
     is_quick,
     notices_of,
@@ -23,10 +27,6 @@ from napari_hsr.inference.detail import (
     reduction,
     tabulated,
 )
-from napari_hsr.inference.ensembles import check
-from napari_hsr.inference.estimates.memory_use import PeakMemory
-from napari_hsr.inference.inputs import as_photograph
-from napari_hsr.inference.photograph_job import CorrectedJob, PhotographJob
 from napari_hsr.inference.region import of_photograph
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io.hdf5.axes import is_column, is_row
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.variable import Variable
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.io.wavelengths.band_names import NUMBER, OF_BANDS, are_centres, centres_in_names

@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import bands_apart, build_cube, limits, masks_beside
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
-from napari_hsr.io.stated_numbers import state_numbers
+from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 

@@ -24,10 +24,10 @@ from napari_hsr.metrics.formulas import (
     ratio,
 )
 from napari_hsr.metrics.match import match
-from napari_hsr.metrics.passes import summed
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.region import Inside, checked_mask, without_outside
 from napari_hsr.metrics.row_blocks import Block, Pair
+from napari_hsr.metrics.streaming_sums import summed
 from napari_hsr.metrics.survey import Counts, Survey, remarks_on
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if

@@ -16,7 +16,7 @@ from pydantic import (
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import ModelError
-from napari_hsr.models.figure_words import source_words, stress_rows
+from napari_hsr.models.figures_in_words import source_words, stress_rows
 from napari_hsr.models.interval_table import IntervalTable
 from napari_hsr.notices import Code, Notice
 

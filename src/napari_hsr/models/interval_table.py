@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_hsr.models.figure_words import source_words
+from napari_hsr.models.figures_in_words import source_words
 from napari_hsr.trust.difficulty import RARITY_CELLS, brightness_of, difficulty, rarity, spread
 
 

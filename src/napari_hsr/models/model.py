@@ -127,7 +127,7 @@ class Model(NetworkTraits):
         :mod:`napari_hsr.models.optimised_copy`.
     base : Model or None
         The pixel-wise model that the network corrects, if it does: large photographs are then
-        computed from fewer pixels, see :mod:`napari_hsr.inference.detail`.
+        computed from fewer pixels, see :mod:`napari_hsr.inference.reduced_resolution`.
     """
 
     module: nn.Module

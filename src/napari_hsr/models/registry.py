@@ -27,8 +27,8 @@ from napari_hsr.models.architectures import (
     mst_l,
     mstpp,
     mxrunet,
-    over_base,
     per_pixel,
+    residual_over_base,
     restormer,
     root_polynomial,
 )
@@ -54,7 +54,7 @@ def recognise(weights: Weights) -> AnyArchitecture:
 #: A wrapper's copy is built around that of the wrapped network.
 _TABLE = (
     (replace(colour_exact.ARCHITECTURE, recognise=recognise), None),
-    (replace(over_base.ARCHITECTURE, recognise=recognise), None),
+    (replace(residual_over_base.ARCHITECTURE, recognise=recognise), None),
     (replace(affine_adapter.ARCHITECTURE, recognise=recognise), None),
     (replace(band_mapping.ARCHITECTURE, recognise=recognise), None),
     (root_polynomial.ARCHITECTURE, None),

@@ -118,7 +118,7 @@ def start_of(model: Model) -> tuple[Model, np.ndarray]:
         A⁰.
     """
     from napari_hsr.models.architectures import affine_adapter, band_mapping
-    from napari_hsr.models.architectures.wrapping import inner
+    from napari_hsr.models.architectures.wrappers import inner
     from napari_hsr.models.registry import recognise
 
     bands, channels = model.bands, model.channels
@@ -278,7 +278,7 @@ def adapted_model(model: Model, network: Model, adapter: Adapter) -> Model:
     import torch
 
     from napari_hsr.models.architectures import affine_adapter
-    from napari_hsr.models.architectures.wrapping import around
+    from napari_hsr.models.architectures.wrappers import around
     from napari_hsr.models.state_dict import from_state_dict
 
     matrix, offset = (torch.from_numpy(v.copy()).float() for v in (adapter.matrix, adapter.offset))

@@ -12,7 +12,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
-from napari_hsr.trust.quantities import Quantity, factor_to, quantity_of
+from napari_hsr.trust.physical_quantity import Quantity, factor_to, quantity_of
 
 if TYPE_CHECKING:
     import threading

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.viewer.layer_data import layer_shape
-from napari_hsr.viewer.world import to_layer, to_world
+from napari_hsr.viewer.world_coordinates import to_layer, to_world
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

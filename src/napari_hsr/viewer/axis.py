@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.layer_data import cube_layers, is_cube, layer_shape, layer_wavelengths
-from napari_hsr.viewer.world import to_layer, unit_factors
+from napari_hsr.viewer.world_coordinates import to_layer, unit_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

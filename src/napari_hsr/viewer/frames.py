@@ -220,7 +220,7 @@ def grow(viewer: ViewerModel, source: Layer, layer: Layer, stack: PhotographStac
 
 def shown_frame(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     """Index of the frame of a stack, or of its cubes, at the viewer's sliders."""
-    from napari_hsr.viewer.world import to_layer
+    from napari_hsr.viewer.world_coordinates import to_layer
 
     lead = len(_stack_of(layer).axes)
     if viewer.dims.ndim < layer.ndim:
@@ -234,7 +234,7 @@ def shown_frame(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
 
 def go_to_frame(viewer: ViewerModel, layer: Layer, along: int, number: int) -> None:
     """Move the viewer's slider to a frame along one of the first axes of a stack."""
-    from napari_hsr.viewer.world import unit_factors
+    from napari_hsr.viewer.world_coordinates import unit_factors
 
     size = _stack_of(layer).lead[along]
     place = layer.translate[along] + layer.scale[along] * min(max(number, 0), size - 1)

@@ -19,7 +19,7 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.provenance import Provenance
 from napari_hsr.units import one_line
-from napari_hsr.viewer.world import plane_in_world, to_layer
+from napari_hsr.viewer.world_coordinates import plane_in_world, to_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

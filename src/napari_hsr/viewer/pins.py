@@ -11,7 +11,7 @@ from napari_hsr.viewer.names import NAME as NAME_COLUMN
 from napari_hsr.viewer.names import whole_numbers
 from napari_hsr.viewer.regions import distinct_colors, hex_color
 from napari_hsr.viewer.undo import changing
-from napari_hsr.viewer.world import to_layer, to_world
+from napari_hsr.viewer.world_coordinates import to_layer, to_world
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -17,7 +17,7 @@ import numpy as np
 from napari_hsr import spectra
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import given_names
-from napari_hsr.viewer.world import plane_in_world
+from napari_hsr.viewer.world_coordinates import plane_in_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

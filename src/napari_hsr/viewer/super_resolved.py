@@ -9,7 +9,7 @@ import numpy as np
 from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import spatial_transform
 from napari_hsr.viewer.layers import add_cube, add_map, smaller_sizes
-from napari_hsr.viewer.world import unit_ratios
+from napari_hsr.viewer.world_coordinates import unit_ratios
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

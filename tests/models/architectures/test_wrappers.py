@@ -8,7 +8,7 @@ import napari_hsr
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
-from napari_hsr.models.architectures.wrapping import around
+from napari_hsr.models.architectures.wrappers import around
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 from napari_hsr.models.input_rules import Mean
 from napari_hsr.models.model_file import save_model

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.inference.detail import is_quick, quick, reduction, tabulated
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.estimates.speed import expected_seconds, tile_seconds
+from napari_hsr.inference.reduced_resolution import is_quick, quick, reduction, tabulated
 from napari_hsr.inference.refinement_choice import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid

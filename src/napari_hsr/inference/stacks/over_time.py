@@ -12,8 +12,8 @@ import numpy as np
 from napari_hsr.analysis.indices import index
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference.detail import reduction
 from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.reduced_resolution import reduction
 from napari_hsr.inference.stacks.frame_arrays import State
 from napari_hsr.models.input_rules import AsIs
 from napari_hsr.progress import Progress, stop_if

@@ -16,7 +16,7 @@ from napari_hsr.io import limits
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.envi import esri_header, r_header
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.numbers import number, whole
+from napari_hsr.io.number_parsing import number, whole
 from napari_hsr.io.wavelengths.resolve import from_band_names, key_of
 from napari_hsr.notices import Code, Notice
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
     from pathlib import Path

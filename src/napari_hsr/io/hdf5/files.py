@@ -31,7 +31,7 @@ from napari_hsr.io.hdf5.writing import created
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cf_grid
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
+from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.stored_numbers import Storing, as_stated, blocks, plan
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.variable import Variable

@@ -16,7 +16,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
     from pathlib import Path

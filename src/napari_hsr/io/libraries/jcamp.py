@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import numbers
+from napari_hsr.io import number_parsing
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.notices import Code, Notice
@@ -242,7 +242,7 @@ def _number(path: Path, block: _Block, label: str, default: float) -> float:
     stated = block.items.get(label, "")
     if not stated:
         return default
-    found = numbers.number(stated.replace(",", "."))
+    found = number_parsing.number(stated.replace(",", "."))
     if found is None or not np.isfinite(found) or (label.endswith("FACTOR") and found == 0):
         raise FileError(path, f"a number was expected as {label}, not {stated[:40]!r}")
     return found

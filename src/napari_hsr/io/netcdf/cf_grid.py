@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io.hdf5.axes import is_column, is_row, text
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.tiff import geotiff
 
 if TYPE_CHECKING:

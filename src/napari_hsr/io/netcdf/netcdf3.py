@@ -15,7 +15,7 @@ from napari_hsr.io.hdf5.files import NETCDF_FILL
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cdf5, cf_grid
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
+from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.variable import Variable
 

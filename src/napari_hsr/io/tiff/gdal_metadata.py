@@ -17,8 +17,8 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.decoding import Decoding
-from napari_hsr.io.numbers import number
-from napari_hsr.io.numbers import whole as whole_number
+from napari_hsr.io.number_parsing import number
+from napari_hsr.io.number_parsing import whole as whole_number
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 

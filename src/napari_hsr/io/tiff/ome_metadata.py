@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import embedded_record
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import resolve as wl
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr.errors import HSRError
 from napari_hsr.io import detect
 from napari_hsr.io.envi import header as envi_header
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import wavelength_list
 from napari_hsr.io.wavelengths.resolve import are_band_numbers
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
     from os import PathLike

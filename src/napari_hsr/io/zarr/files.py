@@ -24,7 +24,7 @@ from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cf_grid
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
+from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.stored_numbers import Storing, as_stated, plan
 from napari_hsr.io.tiff import geotiff, ome_metadata
 from napari_hsr.io.variable import Variable

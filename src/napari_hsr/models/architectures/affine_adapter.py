@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.wrapping import Layer, Wrapper
+from napari_hsr.models.architectures.wrappers import Layer, Wrapper
 from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.wrapping import Layer, Wrapper
+from napari_hsr.models.architectures.wrappers import Layer, Wrapper
 from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:

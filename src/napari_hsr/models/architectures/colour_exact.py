@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.wrapping import HeadWrapper, Layer, by_the_mean
+from napari_hsr.models.architectures.wrappers import HeadWrapper, Layer, by_the_mean
 from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:

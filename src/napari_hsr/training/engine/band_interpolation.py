@@ -116,7 +116,7 @@ def mixed(
     """
     import torch
 
-    from napari_hsr.models.architectures.wrapping import around
+    from napari_hsr.models.architectures.wrappers import around
 
     plain = {key: value.detach().cpu() for key, value in weights.items()}
     tensor = torch.from_numpy(np.ascontiguousarray(matrix))

@@ -226,7 +226,7 @@ def _over_base(
 
     from napari_hsr.colour.matrix import rendering_matrix
     from napari_hsr.models import load_model
-    from napari_hsr.models.architectures import over_base, per_pixel
+    from napari_hsr.models.architectures import per_pixel, residual_over_base
     from napari_hsr.models.architectures.colour_exact import spread_for
     from napari_hsr.training.engine.band_interpolation import same
 
@@ -246,7 +246,7 @@ def _over_base(
     spread = spread_for(rendering_matrix(np.asarray(wavelengths)), second_moment(thumbnails))
     tensors = {f"base.{key}": value.float() for key, value in base.module.state_dict().items()}
     tensors["linear.spread"] = torch.from_numpy(spread.astype(np.float32))
-    return over_base.wrap(model, tensors)
+    return residual_over_base.wrap(model, tensors)
 
 
 def _with_rule(model: Model) -> Model:

@@ -18,7 +18,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.common.connections import when_gone
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 logger = logging.getLogger(__name__)
 

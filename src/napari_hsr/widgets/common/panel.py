@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton, 
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.workspace import make_room
 from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.help_window import HelpButton
-from napari_hsr.widgets.common.present import present
-from napari_hsr.widgets.common.tidying import collect_soon, destroy_at_exit
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QPoint, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 
 class VerticalScroll(QScrollArea):

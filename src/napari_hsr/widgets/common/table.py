@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QAbstractItemView, QSizePolicy, QTableWidget, QWidget
 
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json

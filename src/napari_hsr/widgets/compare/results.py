@@ -14,7 +14,7 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.compare.uncertainty_curves import Drawn, drawn, over_frames

@@ -29,7 +29,7 @@ from napari_hsr.viewer.regions import (
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.common.plain_text import one_line, tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.common.tick_list import TickList
 

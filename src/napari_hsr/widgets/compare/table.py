@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_hsr.widgets.common.plain_text import tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import PlainTable
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from napari_hsr.viewer.layer_data import (
     spatial_transform,
 )
 from napari_hsr.viewer.layers import add_cube
-from napari_hsr.viewer.world import to_layer, to_world
+from napari_hsr.viewer.world_coordinates import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message

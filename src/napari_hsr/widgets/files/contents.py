@@ -20,7 +20,7 @@ from napari_hsr import io
 from napari_hsr.errors import HSRError, InputError, SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io.detect import CAMERA_SUFFIXES
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import file_choices

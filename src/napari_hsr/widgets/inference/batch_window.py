@@ -34,7 +34,7 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line, tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QSpinBox, QWidget
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form, row
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -17,7 +17,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.maps.components_form import ComponentsForm

@@ -26,7 +26,7 @@ from napari_hsr.viewer.regions import (
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.tick_list import TickList
 
 if TYPE_CHECKING:

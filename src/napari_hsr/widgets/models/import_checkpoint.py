@@ -25,7 +25,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message, breakable
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.models.import_answers import Answers, file_filter, suggested_name
 from napari_hsr.widgets.models.import_form import ImportForm

@@ -13,7 +13,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import on_button, visible
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.models.card_view import as_html
 
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
 from napari_hsr.widgets.common.focus import FocusFrame
 from napari_hsr.widgets.common.plain_text import one_line, tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.plotting.curves import pen_of
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
 from napari_hsr.widgets.spectra.libraries import LIBRARY

@@ -17,7 +17,7 @@ from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra import windows
 from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries

@@ -21,7 +21,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra.exports import ask_table, need_curves
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.maps.index_form import IndexForm
 from napari_hsr.widgets.plotting.curves import PlotCurve
 from napari_hsr.widgets.plotting.plot import SpectrumPlot

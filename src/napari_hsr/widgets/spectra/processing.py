@@ -15,7 +15,7 @@ from napari_hsr.spectra import PROCESSINGS, Processing
 from napari_hsr.spectra.processing import WITH_OTHER, WITH_WINDOW
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import row
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

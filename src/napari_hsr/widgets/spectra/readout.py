@@ -11,7 +11,7 @@ from superqt import QElidingLabel
 
 from napari_hsr.viewer.axis import current_band
 from napari_hsr.widgets.common.plain_text import one_line
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.plotting.curves import PlotCurve
 
 if TYPE_CHECKING:

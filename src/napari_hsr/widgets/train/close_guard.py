@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.widgets.common.plain_text import one_line
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWi
 from napari_hsr.training.runs.figures import describe_left_over
 from napari_hsr.widgets.common.messages import breakable
 from napari_hsr.widgets.common.plain_text import one_line, tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import PlainTable
 
 _PICTURE = QSize(44, 44)

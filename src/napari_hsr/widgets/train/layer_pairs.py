@@ -13,7 +13,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.plain_text import on_button, one_line, tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.train.training_work import LayerPair, stems_of
 
 #: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.

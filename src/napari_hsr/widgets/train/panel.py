@@ -16,6 +16,7 @@ from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
 from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -23,9 +24,8 @@ from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, breakable
 from napari_hsr.widgets.common.plain_text import tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
-from napari_hsr.widgets.common.tidying import collect_soon
 from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView

@@ -28,7 +28,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.plain_text import tip as plain_tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.import_answers import suggested_name

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QStyledItemDelegate, QWidget
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.plain_text import tip
-from napari_hsr.widgets.common.present import present
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from napari_hsr.training.runs.processes import Run

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_hsr.widgets.common import tidying
+from napari_hsr.widgets.common import closed_panels
 from napari_hsr.widgets.common.connections import _WAITING, when_gone
 from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
@@ -54,7 +54,7 @@ def test_a_panel_leaves_no_callback_behind(qapp, swept):
 
 
 def test_a_panel_taken_out_of_its_dock_is_collected_without_being_asked(qtbot, swept, monkeypatch):
-    monkeypatch.setattr(tidying, "GONE_MS", 0)
+    monkeypatch.setattr(closed_panels, "GONE_MS", 0)
     dock = QWidget()
     qtbot.addWidget(dock)
     panel = Panel()

@@ -9,12 +9,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from napari_hsr import renamed
+from napari_hsr import moved_modules
 
 
-@pytest.mark.parametrize("old", renamed.MOVED)
+@pytest.mark.parametrize("old", moved_modules.MOVED)
 def test_old_names_lead_to_modules_that_are_there(old):
-    new = f"napari_hsr.{renamed.MOVED[old]}"
+    new = f"napari_hsr.{moved_modules.MOVED[old]}"
     assert find_spec(new) is not None
     if new.startswith("napari_hsr.widgets"):
         pytest.importorskip("qtpy")

@@ -8,7 +8,7 @@ import torch
 
 import napari_hsr
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import over_base
+from napari_hsr.models.architectures import residual_over_base
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.per_pixel import PerPixel
 from napari_hsr.models.card import ModelCard
@@ -37,7 +37,7 @@ def tensors(width: int = 8) -> dict[str, torch.Tensor]:
 def model(closed: float | None = None):
     torch.manual_seed(0)
     within = from_state_dict(MSTPlusPlus(width=8, stages=1).state_dict(), CARD)
-    made = over_base.wrap(within, tensors())
+    made = residual_over_base.wrap(within, tensors())
     if closed is not None:
         with torch.no_grad():
             made.module.gate[2].bias.fill_(closed)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from napari_hsr.models.architectures import per_pixel
 from napari_hsr.models.architectures.per_pixel import PerPixel
-from napari_hsr.models.architectures.wrapping import HeadWrapper, Layer, by_the_mean
+from napari_hsr.models.architectures.wrappers import HeadWrapper, Layer, by_the_mean
 from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import torch
 
 import napari_hsr
 from napari_hsr.errors import InputError
-from napari_hsr.inference import detail, estimate
+from napari_hsr.inference import estimate, reduced_resolution
 from napari_hsr.models import load_model
-from napari_hsr.models.architectures import over_base
+from napari_hsr.models.architectures import residual_over_base
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.per_pixel import PerPixel
 from napari_hsr.models.card import ModelCard
@@ -34,7 +34,7 @@ def model():
     within = from_state_dict(MSTPlusPlus(width=8, stages=1).state_dict(), CARD)
     tensors = {f"base.{key}": value for key, value in PerPixel(31, 8).state_dict().items()}
     tensors["linear.spread"] = torch.rand(31, 3)
-    made = over_base.wrap(within, tensors)
+    made = residual_over_base.wrap(within, tensors)
     torch.nn.init.constant_(made.module.gate[2].bias, 0.5)
     return made
 
@@ -53,14 +53,18 @@ def cube(photo, model, **options):
 
 @pytest.mark.parametrize("factor", [2, 3, 7])
 def test_an_affine_correction_is_carried_exactly(factor, monkeypatch):
-    monkeypatch.setattr(detail, "SMOOTH", 1e-9)
+    monkeypatch.setattr(reduced_resolution, "SMOOTH", 1e-9)
     rng = np.random.default_rng(0)
     colours = rng.random((3, 6 * factor, 5 * factor)).astype(np.float32)
     matrix, constant = rng.normal(size=(4, 3)), rng.normal(size=(4, 1, 1))
     small = colours.reshape(3, 6, factor, 5, factor).mean((2, 4))
     added = np.einsum("bc,chw->bhw", matrix, small) + constant
     tile = next(iter(detail_tiles(6 * factor, 5 * factor)))
-    made = detail.Correction(small.transpose(1, 2, 0), added, factor).at(tile, colours).numpy()
+    made = (
+        reduced_resolution.Correction(small.transpose(1, 2, 0), added, factor)
+        .at(tile, colours)
+        .numpy()
+    )
     want = np.einsum("bc,chw->bhw", matrix, colours) + constant
     np.testing.assert_allclose(made, want, atol=2e-3)
 
@@ -79,7 +83,7 @@ def test_tiles_of_a_correction_fit_together():
     rng = np.random.default_rng(1)
     colours = rng.random((3, 40, 56)).astype(np.float32)
     small = colours.reshape(3, 10, 4, 14, 4).mean((2, 4)).transpose(1, 2, 0)
-    correction = detail.Correction(small, rng.normal(size=(5, 10, 14)), 4)
+    correction = reduced_resolution.Correction(small, rng.normal(size=(5, 10, 14)), 4)
     (whole,) = detail_tiles(40, 56)
     want = correction.at(whole, colours).numpy()
     for tile in detail_tiles(40, 56, 13):
@@ -104,7 +108,7 @@ def test_fast_is_near_full_and_says_so(model):
 def test_auto_is_fast_for_large_photographs_only(model, monkeypatch):
     photo = photograph()
     np.testing.assert_array_equal(cube(photo, model), cube(photo, model, detail="full"))
-    monkeypatch.setattr(detail, "LARGE_PIXELS", 1000)
+    monkeypatch.setattr(reduced_resolution, "LARGE_PIXELS", 1000)
     np.testing.assert_array_equal(
         cube(photo, model, device="cpu"), cube(photo, model, detail="fast", device="cpu")
     )
@@ -124,7 +128,7 @@ def test_a_per_pixel_network_is_looked_up(monkeypatch):
     assert has(made.notices, Code.DETAIL_FAST)
     assert made.provenance.model == "instant-photo"
     assert any("Looked up in a table" in step for step in made.provenance.steps)
-    monkeypatch.setattr(detail, "LARGE_PIXELS", 1000)
+    monkeypatch.setattr(reduced_resolution, "LARGE_PIXELS", 1000)
     np.testing.assert_array_equal(cube(photo, "instant-photo", device="cpu"), fast)
     assert estimate((50, 71), load_model("instant-photo"), device="cpu").bytes_working > 0
 
@@ -152,7 +156,7 @@ def test_what_is_refused(model):
 
 
 def test_a_photograph_reduced_by_what_does_not_divide_it(model):
-    small = detail.reduced(photograph(), model, 8)
+    small = reduced_resolution.reduced(photograph(), model, 8)
     assert small.data.shape == (7, 9, 3)
     photo = photograph().data
     np.testing.assert_allclose(small.data[0, 0], photo[:8, :8].mean((0, 1)), rtol=1e-5)

@@ -10,7 +10,7 @@ import numpy as np
 from napari_hsr.io import build_cube
 from napari_hsr.io.decoding import Decoding, plain_name
 from napari_hsr.io.hdf5.axes import text
-from napari_hsr.io.numbers import number
+from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
 #: Attributes with the number that stands for missing values.
