@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 from napari_hsr import read, read_library, write
 from napari_hsr.errors import FileError
-from napari_hsr.io import can_read
+from napari_hsr.io import can_read, lazy
 from napari_hsr.io.libraries import is_library
 from napari_hsr.notices import Code, has
 
@@ -49,6 +49,19 @@ class TestEnvi:
     @pytest.mark.parametrize("extra", ["data gain values =", "data gain values = {}"])
     def test_gains_without_values_are_not_stated(self, tmp_path, extra):
         np.testing.assert_array_equal(read(envi(tmp_path, extra)).data, CUBE)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_floats_that_were_scaled_before_are_questioned(tmp_path, monkeypatch, on_disk):
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    stated = "reflectance scale factor = 10000"
+    cube = read(envi(tmp_path, stated))
+    assert isinstance(cube.data, lazy.LazyArray) == on_disk
+    np.testing.assert_allclose(np.asarray(cube.data[:]), CUBE / 10000, rtol=1e-6)
+    assert has(cube.notices, Code.VALUES_SCALE_GUESSED)
+    cube = read(envi(tmp_path, stated, np.round(CUBE * 10000)))
+    assert not has(cube.notices, Code.VALUES_SCALE_GUESSED)
 
 
 R_HEADER = (

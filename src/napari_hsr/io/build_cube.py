@@ -12,7 +12,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import alternatives, lazy, masks_beside
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
-from napari_hsr.io.decoding import Decoding, undeclared
+from napari_hsr.io.decoding import Decoding, scaled_already, undeclared
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
@@ -173,7 +173,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
     data, of_masks = masks_beside.apply(path, data, found.masks, order, resolved.order)
-    notices += [*of_values, *of_masks]
+    notices += [*of_values, *of_masks, *scaled_already(found.decoding, source.dtype, data)]
     record = found.record
     marker = found.metadata.get(NO_DATA)
     if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_hsr.notices import Code, Notice
+
 #: Names, as :func:`plain_name` has them, of what numbers are to be multiplied or divided by, or moved.
 _FACTOR = re.compile(
     r"(?:reflectance|radiance|data|values?|dn|intensity|radiometric|calibration|quantification|conversion|image)*"
@@ -137,6 +139,38 @@ class Decoding:
             if missing is not None:
                 values[missing] = np.nan
         return values
+
+
+#: A factor below this makes nothing of reflectance, and floats up to here are reflectance already.
+_SMALL_FACTOR, _MOST_REFLECTANCE = 0.01, 2.0
+
+
+def scaled_already(decoding: Decoding, dtype: np.dtype, data: Any) -> tuple[Notice, ...]:
+    """A notice of floats as small as reflectance that are to be divided by a hundred or more all the same.
+
+    Parameters
+    ----------
+    decoding : Decoding
+    dtype : numpy.dtype
+        Of what is stored.
+    data : array-like (bands, height, width)
+        The values that come of it, of which a few rows are read.
+    """
+    if dtype.kind != "f" or np.size(decoding.scale) > 1 or np.any(decoding.offset):
+        return ()
+    factor = float(np.ravel(decoding.scale)[0]) / decoding.divisor
+    if not 0 < factor <= _SMALL_FACTOR:
+        return ()
+    rows = slice(data.shape[1] // 2, data.shape[1] // 2 + 4)
+    values = np.abs(np.asarray(data[data.shape[0] // 2, rows]))
+    most = float(np.max(values, initial=0.0, where=np.isfinite(values))) / factor
+    if not 0 < most <= _MOST_REFLECTANCE:
+        return ()
+    told = (
+        f"The stored values end near {most:.3g}, as reflectance does that was scaled before, and the factor {factor:g} was "
+        f"applied as the file says: if it is not true of them, scale by {1 / factor:g} (convert --scale)."
+    )
+    return (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
 
 
 def plain_name(name: str) -> str:
