@@ -164,6 +164,29 @@ def test_wavelengths_deep_in_a_description(tmp_path, text):
     assert read(tmp_path / "a.tif").wavelengths.nm.tolist() == NM
 
 
+@pytest.mark.parametrize("file", ["tif", "hdr"])
+def test_bands_of_which_only_some_are_named_by_a_wavelength(tmp_path, file):
+    names = [*(f"{nm:g} nm" for nm in NM[:-1]), "mask"]
+    if file == "tif":
+        items = "".join(
+            f'<Item name="DESCRIPTION" sample="{i}" role="description">{name}</Item>'
+            for i, name in enumerate(names)
+        )
+        tags = [(42112, 2, 0, f"<GDALMetadata>{items}</GDALMetadata>", True)]
+        more = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+        tifffile.imwrite(tmp_path / "a.tif", VALUES, extratags=tags, **more)
+    else:
+        bands, lines, samples = VALUES.shape
+        (tmp_path / "a.img").write_bytes(VALUES.astype("<f4").tobytes())
+        (tmp_path / "a.hdr").write_text(
+            f"ENVI\nsamples = {samples}\nlines = {lines}\nbands = {bands}\ndata type = 4\ninterleave = bsq\n"
+            f"byte order = 0\nband names = {{{', '.join(names)}}}\n"
+        )
+    cube = read(tmp_path / f"a.{file}")
+    assert cube.wavelengths is None
+    assert any(f"{len(NM) - 1} of {len(NM)} bands are named" in n for n in cube.notices)
+
+
 def test_labels_that_come_again_for_each_time(tmp_path):
     both = np.stack([VALUES, VALUES[::-1]]).astype(np.uint16)
     labels = [f"{nm:g} nm" for nm in NM] * 2

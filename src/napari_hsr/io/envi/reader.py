@@ -203,6 +203,8 @@ def _facts(
     if found.wavelengths is None and binary is not None:  # GDAL's file beside what GDAL wrote
         facts = gdal_metadata.beside(binary, layout.bands)
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
+    if found.wavelengths is None and isinstance(items.get("band names"), list):
+        found.notices += wl.named_in_part(items["band names"])
     found.units = ", ".join(map(str, units)) if isinstance(units, list) else units
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)

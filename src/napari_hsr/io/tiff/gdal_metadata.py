@@ -115,6 +115,11 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
             if found is not None and len(found[0]) == bands:
                 said_of_all = next((whole[n] for n in _UNITS if n in whole), None)
                 facts.wavelengths, facts.unit = found[0].tolist(), unit or found[1] or said_of_all
+    if facts.wavelengths is None:
+        every = [
+            [stated[name].get(i, "") for i in range(bands)] for name in _NAMES if name in stated
+        ]
+        facts.notices += next((told for told in map(wl.named_in_part, every) if told), ())
     for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
         widths = _numbers(_listed(stated, name, bands))
         if widths is not None:

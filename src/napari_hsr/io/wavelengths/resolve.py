@@ -338,6 +338,18 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
     return texts, plain[1]
 
 
+def named_in_part(names: list[Any]) -> tuple[Notice, ...]:
+    """A notice of names of which some hold a wavelength with its unit, and some do not."""
+    count = sum(_NAMED.search(str(name)) is not None for name in names)
+    if not 2 <= count < len(names):
+        return ()
+    told = (
+        f"{count} of {len(names)} bands are named by a wavelength and the others are not: no wavelengths were "
+        "taken from the names."
+    )
+    return (Notice.warning(Code.WAVELENGTHS_UNUSABLE, told),)
+
+
 def unit_in_name(name: str) -> str | None:
     """``nm`` or ``um`` where the name of a variable ends in it."""
     found = re.search(r"(?:^|_)(nm|um)$|(wavenumber)s?$", name.lower())
