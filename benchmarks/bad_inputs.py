@@ -210,6 +210,17 @@ def _hdf5() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
         file["wavelengths"] = np.array([last.ref] * 31, dtype=h5py.ref_dtype)
 
     yield "references of references", _h5(references)
+
+    def to_themselves(file: Any, _: Path) -> None:
+        file["cube"] = _SMALL
+        group, inner = file.create_group("#refs#/g"), None
+        for name in ("#refs#/inner", "cells"):
+            made = file.create_dataset(name, (9_999,), h5py.ref_dtype)
+            made[:] = [group.ref if inner is None else inner.ref] * 9_999
+            inner = made
+        made[0] = made.ref
+
+    yield "references to themselves", _h5(to_themselves)
     for dtype in ("S7", "V13", "c8", "?", "f2", "g", "u8", "i1"):
         values = np.zeros(_SMALL.shape, dtype)
         yield f"values of {dtype}", _h5(lambda f, _, v=values: f.create_dataset("cube", data=v))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
+import math
 import struct
 import zipfile
 import zlib
@@ -18,7 +20,8 @@ import tifffile
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.io import WRITE_SUFFIXES, lazy, read, write
+from napari_hsr.io import WRITE_SUFFIXES, lazy, limits, read, write
+from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.label_images import read_labels
 
 from .refusals import refused
@@ -27,8 +30,8 @@ from .refusals import refused
 HUGE = (31, 10**6, 10**6)
 
 
-def head(shape, order=False) -> bytes:
-    facts = {"descr": "<f4", "fortran_order": order, "shape": shape}
+def head(shape, order=False, kind="<f4") -> bytes:
+    facts = {"descr": kind, "fortran_order": order, "shape": shape}
     stored = io.BytesIO()
     np.lib.format.write_array_header_1_0(stored, facts)
     return stored.getvalue()
@@ -40,6 +43,42 @@ class TestNumPy:
         path = tmp_path / "a.npy"
         path.write_bytes(head(shape) + bytes(1000))
         assert "damaged or cut short" in refused(path)
+
+    @pytest.mark.filterwarnings("error")
+    def test_more_bytes_than_numbers_can_count(self, tmp_path):
+        path = tmp_path / "a.npy"
+        path.write_bytes(head((2**62, 2**62, 31)) + bytes(1000))
+        assert f"{2**124 * 31 * 4 + 128} bytes were expected, 1128 are there" in refused(path)
+
+    @pytest.mark.parametrize(("kind", "words"), [("<c16", "complex numbers"), ("|S9", "text")])
+    def test_what_is_no_number_is_refused_before_it_is_read(self, tmp_path, kind, words):
+        path = tmp_path / "a.npy"
+        path.write_bytes(head(HUGE, kind=kind))
+        assert f"the array holds {words}" in refused(path)
+
+    @pytest.mark.parametrize(
+        "kinds", [["f4"] * 5, ["f4", "f4", "f8", "f4", "f4"], ["f4", "u1", "f4", "u1", "f4"]]
+    )
+    @pytest.mark.parametrize("large", [False, True])
+    def test_fields_of_large_arrays_stay_in_the_file(self, tmp_path, monkeypatch, kinds, large):
+        if large:
+            monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 100)
+        names = [f"band_{number}" for number in range(len(kinds))]
+        for fields in (
+            [("spectra", "f8", (9,)), ("mask", "u1")],
+            [*zip(names, kinds, strict=True)],
+        ):
+            stored = np.zeros((7, 6), fields)
+            for number, name in enumerate(stored.dtype.names):
+                shape = stored[name].shape
+                stored[name] = np.arange(math.prod(shape)).reshape(shape) + number
+            np.save(tmp_path / "a.npy", stored)
+            cube = read(tmp_path / "a.npy")
+            alike = [stored[name] for name in names if (name, kinds[0]) in fields]
+            values = np.stack(alike) if alike else np.moveaxis(stored["spectra"], -1, 0)
+            uneven = bool(alike) and "f8" in kinds  # those are put together in memory
+            assert (type(cube.data) is np.ndarray) == (uneven or not large)
+            np.testing.assert_array_equal(cube.data, values)
 
     def test_a_head_of_gigabytes(self, tmp_path):
         path = tmp_path / "a.npy"
@@ -273,3 +312,86 @@ def test_a_label_image_is_believed_no_more(tmp_path):
         file.pages[0].tags["ImageLength"].overwrite(12_000)
     with pytest.raises(FileError, match="damaged"):
         read_labels(path)
+
+
+class TestReferences:
+    """Few references of HDF5 make many ways; each array of them is read once (not each way)."""
+
+    MANY = 300
+
+    def write(self, path, fill) -> None:
+        with h5py.File(path, "w") as file:
+            file["cube"] = np.ones((31, 4, 4), np.float32)
+            fill(file, lambda name: file.create_dataset(name, (self.MANY,), h5py.ref_dtype))
+
+    @pytest.fixture
+    def reads(self, monkeypatch):
+        """Names of the arrays of references that are read in this process."""
+        found, real = [], structure.checked
+
+        def checked(path, item):
+            if item.dtype.kind == "O":
+                found.append(item.name)
+            return real(path, item)
+
+        monkeypatch.setattr(structure, "checked", checked)
+        return found
+
+    def test_cells_that_lead_to_themselves(self, tmp_path, reads):
+        def fill(file, array):
+            cells = array("cells")
+            cells[:] = [cells.ref] * self.MANY
+
+        self.write(tmp_path / "a.h5", fill)
+        assert "10,001 cells; up to 10,000" in refused(tmp_path / "a.h5")
+        assert reads == ["/cells"]
+
+    def test_cells_that_end_nowhere(self, tmp_path, reads):
+        def fill(file, array):
+            group = file.create_group("#refs#/group")
+            inner, cells = array("#refs#/inner"), array("cells")
+            inner[:] = [group.ref] * self.MANY
+            cells[:] = [cells.ref] + [inner.ref] * (self.MANY - 1)
+
+        self.write(tmp_path / "a.h5", fill)
+        assert "cells and what is inside of them; up to 30,000" in refused(tmp_path / "a.h5")
+        assert len(reads) == 2
+
+    def test_values_beside_the_cube(self, tmp_path, reads):
+        def fill(file, array):
+            levels = [array(f"#refs#/{level}") for level in range(5)]
+            for outer, inner in itertools.pairwise(levels):
+                outer[:] = [inner.ref] * self.MANY
+            array("wavelengths")[:] = [levels[0].ref] * self.MANY
+
+        self.write(tmp_path / "a.h5", fill)
+        with h5py.File(tmp_path / "a.h5") as file:
+            values = structure.References(tmp_path / "a.h5", file)
+            with pytest.raises(FileError, match="references that are followed; up to 10,000"):
+                values.value(file["wavelengths"])
+        assert len(reads) <= 6  # 300 ** 5 ways
+
+    def test_empty_ones(self, tmp_path, reads):
+        """They are counted before they are looked at, however often the array is met."""
+
+        def fill(file, array):
+            empty = file.create_dataset("#refs#/empty", (limits.MOST_VALUES,), h5py.ref_dtype)
+            cells = array("#refs#/cells")
+            cells[0] = empty.ref
+            array("wavelengths")[:] = [cells.ref] * self.MANY
+
+        self.write(tmp_path / "a.h5", fill)
+        with h5py.File(tmp_path / "a.h5") as file:
+            values = structure.References(tmp_path / "a.h5", file)
+            with pytest.raises(FileError, match="references; up to 1,000,000 are looked through"):
+                values.value(file["wavelengths"])
+
+    def test_what_two_references_lead_to_is_the_same(self, tmp_path):
+        def fill(file, array):
+            file["#refs#/one"], file["#refs#/two"] = [1.0, 2.0], [3.0]
+            array("cells")[:3] = [file[f"#refs#/{name}"].ref for name in ("one", "two", "one")]
+
+        self.write(tmp_path / "a.h5", fill)
+        with h5py.File(tmp_path / "a.h5") as file:
+            values = structure.References(tmp_path / "a.h5", file).value(file["cells"])
+        assert [list(value) for value in values] == [[1, 2], [3], [1, 2]]

@@ -5,12 +5,14 @@ NumPy's files hold them, and HDF5 calls them compound data sets.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import bands_apart, build_cube, limits, masks_beside
+from napari_hsr.io import bands_apart, build_cube, lazy, limits, masks_beside
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
@@ -93,12 +95,19 @@ def read(
     ]
     named = bands_apart.offered(fields)
     chosen = choose_cube(path, named, wanted=choice.variable)
-    arrays = [values[name] for name in chosen.parts or (chosen.name,)]
-    apart = bool(chosen.parts)
-    source = np.stack(arrays) if apart else np.ascontiguousarray(arrays[0])
-    axis = 0 if apart else source.ndim - 1
+    names, apart = chosen.parts or (chosen.name,), bool(chosen.parts)
+    types = [_fields(values.dtype)[name] for name in names]
+    for name, of in zip(names, types, strict=True):
+        build_cube.check_dtype(path, of.base, f"field {name}")
+    source = _side_by_side(values, names) if apart else values[names[0]]
+    if source is None:
+        needed = values.size * sum(of.itemsize for of in types)
+        limits.check_room(path, needed, chosen.describe())
+        source = np.stack([values[name] for name in names], axis=-1)
+    elif not lazy.too_big(source.shape):
+        source = np.ascontiguousarray(source)
     found = build_cube.Found(
-        source, convention=axis, stated=True, looked_in="its fields", notices=told
+        source, convention=source.ndim - 1, stated=True, looked_in="its fields", notices=told
     )
     found.notices += left_out(path, named, chosen) if choice.variable is None else ()
     if load is not None:
@@ -114,6 +123,18 @@ def read(
         found.ignore(about.no_data)
     found.masks = masks_beside.find(named, chosen, lambda name: values[name])
     return build_cube.build(path, found, choice)
+
+
+def _side_by_side(values: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
+    """Fields as a last axis, left where they lie; None if they do not lie at even distances."""
+    fields = [values.dtype.fields[name] for name in names]  # type: ignore[index]
+    steps = {after[1] - before[1] for before, after in itertools.pairwise(fields)}
+    if len({field[0] for field in fields}) > 1 or len(steps) != 1 or fields[0][0].shape:
+        return None
+    first = values[names[0]]
+    return as_strided(
+        first, (*first.shape, len(names)), (*first.strides, *steps), subok=True, writeable=False
+    )
 
 
 def _fields(dtype: np.dtype) -> dict[str, np.dtype]:

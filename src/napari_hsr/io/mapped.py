@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import mmap
+import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -52,4 +54,7 @@ def map_file(
     OSError, ValueError
         If the file cannot be opened, or is shorter than that.
     """
+    needed = offset + math.prod(shape) * dtype.itemsize
+    if os.stat(path).st_size < needed:  # NumPy would compute with numbers that overflow
+        raise ValueError(f"{needed} bytes were expected, {os.stat(path).st_size} are there")
     return MappedArray(path, dtype, "r", offset=offset, shape=shape, order=order)

@@ -55,10 +55,12 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         at = file.tell()
     if dtype.hasobject:
         raise FileError(path, "it holds pickled Python objects, which are not opened")
+    if dtype.names is None:  # before it is read: of text or complex numbers nothing is used
+        build_cube.check_dtype(path, dtype)
     if 0 in shape:  # cannot be memory-mapped
         build_cube.check_shape(path, shape)
     with translated(path, _DAMAGED):
-        if lazy.too_big(shape):
+        if lazy.too_big(shape) or math.prod(shape) * dtype.itemsize > lazy.LAZY_ABOVE_BYTES:
             values: np.ndarray = map_file(path, dtype, shape, at, "F" if fortran else "C")
         else:
             values = np.load(path, allow_pickle=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 #: Steps of one pickle; the largest networks with their optimiser take a tenth.
-_MOST_STEPS = 2_000_000
+_MOST_STEPS = 1_000_000
 #: Bytes of a pickle, and characters of one text in it.
 _LARGEST, _LONGEST_TEXT = 64 * 2**20, 2**20
 #: Dictionaries in a pickle: an optimiser has one for each tensor.

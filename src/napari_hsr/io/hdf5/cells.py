@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from napari_hsr.io.hdf5 import structure
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+#: Cells, structures and their fields that are gone through.
+_MOST_TAKEN = 3 * limits.MOST_ENTRIES
 
 
 def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
@@ -22,8 +26,13 @@ def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
     import h5py
 
     found: dict[str, Any] = {}
+    known = _Known(file)
+    taken = 0
 
     def take(name: str, item: Any, depth: int) -> None:
+        nonlocal taken
+        taken += 1
+        limits.check_count(path, taken, "cells and what is inside of them", _MOST_TAKEN)
         limits.check_count(path, len(found) + 1, "cells")
         if isinstance(item, h5py.Group) and depth < structure.DEEPEST_REFERENCE:
             for field in structure.names_of(item):
@@ -41,16 +50,12 @@ def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
             return False
         if item.size > limits.MOST_ENTRIES:
             return False  # texts, or whatever else so many are
-        inside = [
-            _referred(file, reference) for reference in np.ravel(structure.checked(path, item)[()])
-        ]
+        array = known.array(path, item)
         above, _, field = name.rpartition("/")
-        of_structures = "MATLAB_class" not in structure.attributes(item) and bool(above)
-        arrays = [len(getattr(i, "shape", None) or ()) > 2 for i in inside]
-        deeper = [isinstance(i, h5py.Group) or _refers(i) for i in inside]
-        if not (of_structures or any(arrays) or any(deeper) or _are_bands(inside)):
+        of_structures = not array.is_of_cells and bool(above)
+        if not (of_structures or array.holds_arrays):
             return False
-        for number, each in enumerate(inside, 1):
+        for number, each in array.inside:
             take(
                 f"{above}/{number}/{field}" if of_structures else f"{name}/{number}",
                 each,
@@ -62,6 +67,68 @@ def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
         if not name.startswith("#"):
             enter(name, item, 0)
     return found
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What an array of references leads to.
+
+    Attributes
+    ----------
+    inside : list of (int, object)
+        Data sets and groups with the number of the entry that leads there; broken and empty ones are left out.
+    is_of_cells : bool
+        MATLAB says so; else it is a field of an array of structures, where it lies in one.
+    holds_arrays : bool
+        Whether the cube may lie in there.
+    """
+
+    inside: list[tuple[int, Any]]
+    is_of_cells: bool
+    holds_arrays: bool
+
+
+class _Known:
+    """Arrays of references and what they lead to, each opened once, however often it is met.
+
+    A few references to one another would otherwise be opened again for every way through them.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._arrays: dict[int, _Array] = {}
+        self._items: dict[int, Any] = {}
+
+    def array(self, path: Path, item: Any) -> _Array:
+        """What the references of a data set lead to."""
+        import h5py
+
+        place = h5py.h5o.get_info(item.id).addr
+        if place not in self._arrays:
+            stored = np.ravel(structure.checked(path, item)[()])
+            every = [self._referred(reference) for reference in stored]
+            arrays = any(len(getattr(i, "shape", None) or ()) > 2 for i in every)
+            deeper = any(isinstance(i, h5py.Group) or _refers(i) for i in every)
+            self._arrays[place] = _Array(
+                [(number, each) for number, each in enumerate(every, 1) if each is not None],
+                "MATLAB_class" in structure.attributes(item),
+                arrays or deeper or _are_bands(every),
+            )
+        return self._arrays[place]
+
+    def _referred(self, reference: Any) -> Any:
+        """What a reference leads to; None for an empty or broken one: the cube may lie elsewhere."""
+        import h5py
+
+        if not reference:
+            return None
+        try:
+            place = h5py.h5o.get_info(h5py.h5r.dereference(reference, self._file.id)).addr
+            if place not in self._items:
+                self._items[place] = self._file[reference]
+        except (OSError, RuntimeError, ValueError, KeyError):
+            return None
+        return self._items[place]
 
 
 def _are_bands(inside: list[Any]) -> bool:
@@ -79,14 +146,6 @@ def _are_bands(inside: list[Any]) -> bool:
     )
     alike = all(i.shape == first.shape and i.dtype == first.dtype for i in inside)
     return bool(numbers and alike and len(first.shape) == 2 and min(first.shape) > 1)
-
-
-def _referred(file: Any, reference: Any) -> Any:
-    """What a reference leads to; None for an empty or broken one: the cube may lie elsewhere."""
-    try:
-        return file[reference] if reference else None
-    except (OSError, RuntimeError, ValueError, KeyError):
-        return None
 
 
 def _refers(item: Any) -> bool:

@@ -294,6 +294,9 @@ class References:
     def __init__(self, path: Path, file: Any):
         self._path, self._file = path, file
         self._followed = 0
+        self._looked_at = 0
+        #: What references led to, with the references that were followed from there on, by its place.
+        self._known: dict[int, tuple[Any, int]] = {}
 
     def value(self, item: Any, depth: int = 0) -> Any:
         """What a data set holds: MATLAB text as text, the contents of cells for references."""
@@ -340,18 +343,38 @@ class References:
         return text
 
     def _cells(self, references: Any, depth: int) -> np.ndarray:
+        entries = np.ravel(references)
+        self._looked_at += entries.size  # empty ones too
+        limits.check_count(self._path, self._looked_at, "references", limits.MOST_VALUES)
         inside = []
-        for reference in np.ravel(references):
+        for reference in entries:
             if not reference:
                 continue
-            self._followed += 1
-            limits.check_count(self._path, self._followed, "references that are followed")
+            self._follow(1)
             if depth >= DEEPEST_REFERENCE:
                 raise FileError(self._path, "its references lie too deep in one another")
-            inside.append(self.value(self._file[reference], depth + 1))
+            inside.append(self._referred(reference, depth))
         cells = np.empty(len(inside), dtype=object)
         cells[:] = inside
         return cells
+
+    def _follow(self, count: int) -> None:
+        self._followed += count
+        limits.check_count(self._path, self._followed, "references that are followed")
+
+    def _referred(self, reference: Any, depth: int) -> Any:
+        """What a reference leads to, read once; what lies behind it counts each time."""
+        import h5py
+
+        place = h5py.h5o.get_info(h5py.h5r.dereference(reference, self._file.id)).addr
+        if place in self._known:
+            value, further = self._known[place]
+            self._follow(further)
+            return value
+        before = self._followed
+        value = self.value(self._file[reference], depth + 1)
+        self._known[place] = value, self._followed - before
+        return value
 
 
 def _name(item: Any) -> str:
