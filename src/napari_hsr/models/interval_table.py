@@ -113,9 +113,10 @@ class IntervalTable(BaseModel):
 
         Parameters as for :func:`napari_hsr.trust.difficulty.spread`.
         """
-        apart = spread(spectra, cell, brightness, mean, variance)
+        bright = brightness_of(spectra)
+        apart = spread(spectra, cell, brightness, mean, variance, bright)
         hard = difficulty(apart, rarity(cell, self.rarity_nats), self.slopes)
-        return apart, hard, brightness_of(spectra) * np.maximum(1, hard / self.largest)
+        return apart, hard, bright * np.maximum(1, hard / self.largest)
 
     def level(self, difficulty: np.ndarray) -> np.ndarray:
         """Row of the table for each difficulty, between two of them; NaN counts as the highest."""

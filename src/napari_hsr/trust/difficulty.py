@@ -22,6 +22,8 @@ RARITY_CELLS = 32
 #: Added to the mean of a spectrum (full scale 1): what noise and rounding leave of a black one.
 DARK = 0.005
 _LEAST_SPREAD = 1e-3
+#: Pixels looked at together: their spectra stay in the processor's cache.
+_BLOCK = 4096
 
 
 def chromaticity_cell(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +67,7 @@ def spread(
     brightness: np.ndarray,
     mean: np.ndarray,
     variance: np.ndarray,
+    level: np.ndarray | None = None,
 ) -> np.ndarray:
     """Disagreement with the witnesses, relative to the brightness of the spectrum, (pixels,).
 
@@ -77,13 +80,19 @@ def spread(
         Of the witnesses, for brightness 1.
     variance : ndarray, shape (CELLS²,)
         Their mean square distance from it, mean over the bands.
+    level : ndarray, shape (pixels,), optional
+        :func:`brightness_of` the spectra, where it is known.
     """
-    apart = mean[cell].astype(np.float32)
-    apart *= brightness[:, None]
-    apart -= spectra.T
-    square = np.einsum("pb,pb->p", apart, apart) / len(spectra)
+    square = np.empty(len(cell), np.result_type(np.float32, spectra))
+    for start in range(0, len(cell), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        apart = mean[cell[some]].astype(np.float32, copy=False)
+        apart *= brightness[some, None]
+        apart -= spectra[:, some].T
+        np.einsum("pb,pb->p", apart, apart, out=square[some])
+    square /= len(spectra)
     square += variance[cell] * brightness**2
-    out: np.ndarray = np.sqrt(square) / brightness_of(spectra)
+    out: np.ndarray = np.sqrt(square) / (brightness_of(spectra) if level is None else level)
     return out
 
 

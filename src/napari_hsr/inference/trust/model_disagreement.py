@@ -34,7 +34,9 @@ class Witnesses:
         Of the weights, by the names of the models.
     encoding : str
         Of the colours.
-    mean : ndarray, shape (CELLS², bands), float16
+    mean : ndarray, shape (CELLS², bands), float32
+        Rounded to half precision, which calibrated intervals rest on; see
+        :func:`napari_hsr.trust.difficulty.spread`.
     variance : ndarray, shape (CELLS²,), float32
         See :func:`napari_hsr.trust.difficulty.spread`.
     """
@@ -83,4 +85,4 @@ def _tabulated(names: tuple[str, ...], encoding: str) -> Witnesses:
         mean[part] = every.mean(axis=0)
         variance[part] = every.var(axis=0).mean(axis=1)
     hashes = {model.name: model.weights_sha256 for model in models}
-    return Witnesses(hashes, encoding, mean, variance)
+    return Witnesses(hashes, encoding, mean.astype(np.float32), variance)
