@@ -44,6 +44,8 @@ def translated(
             path, "permission was denied; it may be in use or belong to someone else"
         ) from error
     except only as error:
+        if type(error) is NameError:  # no file brings that about: a fault of the program's
+            raise
         if lacks_memory(error):
             raise FileError(path, "it needs more memory than is free") from error
         told = _NO_ROOM.get(_number(error) or 0)

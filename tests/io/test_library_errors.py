@@ -1,0 +1,23 @@
+"""What libraries raise on a file, and what is no fault of the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_hsr.errors import FileError
+from napari_hsr.io.library_errors import translated
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), UnboundLocalError("b"), ValueError("c")])
+def test_what_a_decoder_raises_is_said_of_the_file(error):
+    with (
+        pytest.raises(FileError, match=r"a\.tif: it is damaged") as fault,
+        translated("a.tif", "it is damaged"),
+    ):
+        raise error
+    assert fault.value.__cause__ is error
+
+
+def test_a_name_that_no_file_could_have_taken_away_is_a_fault_of_the_program():
+    with pytest.raises(NameError), translated("a.tif", "it is damaged"):
+        nowhere  # noqa: B018, F821
