@@ -137,7 +137,11 @@ def clipped(panel) -> list[str]:
         for area in panel.findChildren(QScrollArea)
         if area.isVisibleTo(panel) and area.widget().width() > area.viewport().width()
     ]
-    for part in panel.findChildren((QLabel, QAbstractButton)):
+    texts = [
+        *panel.findChildren(QLabel),
+        *panel.findChildren(QAbstractButton),
+    ]  # PySide6 takes one class
+    for part in texts:
         text = part.text()
         if not text or not part.isVisibleTo(panel) or isinstance(part, QElidingLabel):
             continue
