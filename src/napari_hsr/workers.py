@@ -35,6 +35,10 @@ LOSSES = 5
 AHEAD = 3
 #: How often, in seconds, it is looked whether to stop.
 _POLL = 0.1
+_LOST = (
+    "The connection to the scheduler was lost again and again. What was written to a store is kept, "
+    "and the same run goes on from there; else it is lost."
+)
 #: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
 #: Settings of dask for workers that are begun here, on whose cores the scheduler and the client run as well:
@@ -168,17 +172,17 @@ def in_order(
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
 
-    def sent(some: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    def sent(some: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         for each in some:
-            yield client.submit(function, *each, pure=False)
+            yield client.submit(function, *each, pure=False), each
 
-    waiting, ahead = iter(arguments), AHEAD * threads_of(client)
+    waiting, ahead, losses = iter(arguments), AHEAD * threads_of(client), 0
     under_way = deque(sent(islice(waiting, ahead)))
     try:
         while under_way:
             stop_if(cancel)
             try:
-                found = under_way[0].result(timeout=_POLL)
+                found = result_of_task(under_way[0][0], _POLL)
             except TimeoutError:
                 continue
             except KilledWorker as error:
@@ -186,15 +190,49 @@ def in_order(
                     "Workers were lost again and again with the same part, which is a lack of memory "
                     "as a rule: give them more."
                 ) from error
-            except FutureCancelledError:
+            except FutureCancelledError as error:
                 check_connection(client)
-                raise
+                losses += 1
+                if losses > LOSSES:
+                    raise InputError(_LOST) from error
+                forgotten = [task.status == "cancelled" for task, _ in under_way]
+                again = sent(
+                    [each for (_, each), gone in zip(under_way, forgotten, strict=True) if gone]
+                )
+                under_way = deque(
+                    next(again) if gone else one
+                    for one, gone in zip(under_way, forgotten, strict=True)
+                )
+                continue
             under_way.popleft()
             under_way.extend(sent(islice(waiting, 1)))
             yield found
     finally:
         if under_way and client.status == "running":
-            client.cancel(list(under_way))
+            client.cancel([task for task, _ in under_way])
+
+
+def result_of_task(task: Any, seconds: float | None = None) -> Any:
+    """The result of a future of dask.distributed.
+
+    Raises
+    ------
+    TimeoutError
+        If there is none within this time.
+    FutureCancelledError
+        If the scheduler forgot the task, as when the connection was lost and made again: the
+        library's own call ends in an UnboundLocalError then.
+    Exception
+        What ended the task.
+    """
+    from distributed.client import FutureCancelledError
+
+    try:
+        return task.result(timeout=seconds)
+    except UnboundLocalError as error:
+        if task.status != "cancelled":  # the task's own
+            raise
+        raise FutureCancelledError(task.key, "the scheduler forgot it") from error
 
 
 def with_patience(client: Any, function: Callable[[], T]) -> T:

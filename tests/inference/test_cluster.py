@@ -136,7 +136,9 @@ def test_small_tiles_go_together_and_few_are_shared_out():
     assert tasks.together(1000) == 1  # how fast they are is not known
     group = [(object(), np.zeros((3, 64, 64), np.float32))]
     for took, expected in ((0.05, 10), (1e-6, 42), (5.0, 1)):  # 42 of them are 64 MiB with results
-        tasks._futures[1] = done = SimpleNamespace(result=lambda took=took: ([None], took))
+        tasks._futures[1] = done = SimpleNamespace(
+            result=lambda timeout=None, took=took: ([None], took)
+        )
         tasks._waiting[1] = group, 0
         tasks._mail.put((1, done))
         tasks.next(1)
@@ -377,6 +379,54 @@ def test_cancelling_takes_back_figures_that_are_under_way(client):
     with pytest.raises(Cancelled):
         next(results)
     assert len(started) < 20  # few are sent ahead
+
+
+def forget(client):
+    """What a client does with all that it waits for where the connection was lost and made again."""
+    client.cancel([distributed.Future(key, client) for key in client.futures])
+
+
+def test_figures_that_the_scheduler_forgot_are_computed_again(client):
+    results = workers.in_order(client, lambda number: -number, ((n,) for n in range(12)))
+    found = [next(results)]
+    forget(client)
+    assert found + list(results) == [-number for number in range(12)]
+
+
+def test_a_scheduler_that_forgets_again_and_again_is_told(client, monkeypatch):
+    from distributed.client import FutureCancelledError
+
+    def arguments():
+        for number in range(1000):
+            yield (number,)
+
+    def forgotten(task, seconds=None):
+        raise FutureCancelledError(task.key, "lost")
+
+    monkeypatch.setattr(workers, "result_of_task", forgotten)
+    results = workers.in_order(client, abs, arguments())
+    with pytest.raises(InputError, match="lost again and again"):
+        next(results)
+
+
+def test_a_fault_of_the_task_itself_is_not_taken_for_a_loss(client):
+    def faulty(_):
+        raise UnboundLocalError("of its own")
+
+    with pytest.raises(UnboundLocalError, match="of its own"):
+        list(workers.in_order(client, faulty, [(1,)]))
+
+
+def test_tiles_that_the_scheduler_forgot_are_computed_again(client, image, local):
+    expected = reconstruct(image, local, tile=16, device="cpu")
+    forgotten, result = False, None
+    for event in reconstruct_events(image, local, tile=16, device="cpu", client=client):
+        if not forgotten and getattr(event, "done", 0) >= 5:
+            forget(client)
+            forgotten = True
+        result = event
+    assert forgotten
+    np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills a process as POSIX has it")

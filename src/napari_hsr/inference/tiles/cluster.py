@@ -23,6 +23,7 @@ from napari_hsr.workers import (
     AHEAD,
     check_connection,
     checked,
+    result_of_task,
     reuse_memory,
     threads_of,
     with_patience,
@@ -190,7 +191,7 @@ class Tasks:
         if number not in self._futures or self._futures[number] is not future:  # withdrawn
             return None
         try:
-            answers, took = future.result()
+            answers, took = result_of_task(future)
         except KilledWorker as error:
             raise InputError(
                 "Workers were lost again and again with the same tile, which is a lack of memory as "
