@@ -138,7 +138,9 @@ def test_the_spread_is_disagreement_with_the_other_per_pixel_model(result, photo
     assert off.max() < 0.06
 
 
-def test_figures_are_in_the_provenance_and_one_sentence_is_said(model, photograph, result):
+def test_figures_are_in_the_provenance_and_one_sentence_is_said(
+    model, photograph, result, monkeypatch
+):
     share = (result.trust.intervals.unlike > 1).mean()
     record = result.cube.provenance.extra["trust"]
     assert record["unlike_training"] == pytest.approx(share, abs=1e-4)
@@ -153,6 +155,12 @@ def test_figures_are_in_the_provenance_and_one_sentence_is_said(model, photograp
     assert said == [f"{share:.0%} of this photograph is unlike what the model was trained on."]
     plain = reconstruct(photograph, model)  # every pixel of a small photograph is looked at
     assert [n for n in plain.notices if has([n], Code.UNLIKE_TRAINING)] == said
+    sampling = "napari_hsr.inference.trust.intervals.SAMPLE_PIXELS"
+    monkeypatch.setattr(sampling, photograph.height * photograph.width // 4)
+    sampled = reconstruct(photograph, model)  # every second pixel of every second row
+    [told] = [n for n in sampled.notices if has([n], Code.UNLIKE_TRAINING)]
+    assert told.startswith("About ")
+    monkeypatch.undo()
     table = table_for(model, unlike_above=9.0)
     tame = replace(model, card=model.card.model_copy(update={"intervals": table}))
     assert not has(reconstruct(photograph, tame).notices, Code.UNLIKE_TRAINING)

@@ -37,7 +37,7 @@ from napari_hsr.inference.tiles.loop import run_tiles
 from napari_hsr.inference.tiles.outputs import InMemory
 from napari_hsr.inference.tiles.result_place import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.trust.apply_camera_profile import profiled
-from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_unlike, unlike_notices
+from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_notices
 from napari_hsr.inference.trust.run import sight_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
@@ -153,12 +153,12 @@ def reconstruct_events(
         else:
             fast = _fast(photograph, run, factor, kept, cancel, workers)
             job, tiled = yield from handing_over(fast, stopped)
-        unlike = None if look else sampled_unlike(kept.data, photograph, model)
+        unlike = [] if look else sampled_notices(kept.data, photograph, model)
         trust = None
         if seen or look:
             held = trust_events(kept.data, photograph, seen, exact, look, cancel)
             trust = yield from held if exact else handing_over(held, stopped)
-        told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
+        told = (*unlike, *(trust.notices() if trust else ()))
         told = (*notices_of(factor, intervals, looked_up), *told)
         about_precision = [run.precision_notice] if run.precision_notice else []
         clipped = (notice for notice in whole.notices if notice.code == Code.SATURATED)

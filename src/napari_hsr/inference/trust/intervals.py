@@ -254,9 +254,14 @@ def sampled_unlike(data: Any, photograph: Photograph, model: Model) -> float | N
     return unlike_share(np.concatenate(hard) / found.table.unlike_above) if hard else None
 
 
+def is_sampled(shape: tuple[int, int]) -> bool:
+    """Whether :func:`sampled_unlike` leaves out pixels of an image (height, width)."""
+    return shape[0] * shape[1] > SAMPLE_PIXELS
+
+
 def _sample(shape: tuple[int, int], in_memory: bool) -> Iterator[tuple[slice, slice]]:
     """Places of the pixels: a grid over the image, or blocks of a cube that is read in chunks."""
-    if in_memory:
+    if in_memory or not is_sampled(shape):
         step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / SAMPLE_PIXELS))))
         yield slice(step // 2, None, step), slice(step // 2, None, step)
         return
@@ -273,10 +278,17 @@ def unlike_share(unlike: np.ndarray) -> float:
     return float((known > 1).mean()) if known.size else 0.0
 
 
-def unlike_notices(share: float | None) -> Iterator[Notice]:
+def unlike_notices(share: float | None, sampled: bool = False) -> Iterator[Notice]:
     """One sentence on a photograph of which much is unlike the training."""
     if share is not None and share >= WORTH_SAYING:
+        about = "About " if sampled else ""
         yield Notice.warning(
             Code.UNLIKE_TRAINING,
-            f"{share:.0%} of this photograph is unlike what the model was trained on.",
+            f"{about}{share:.0%} of this photograph is unlike what the model was trained on.",
         )
+
+
+def sampled_notices(data: Any, photograph: Photograph, model: Model) -> list[Notice]:
+    """That sentence on a result without intervals; "about" where not every pixel was looked at."""
+    share = sampled_unlike(data, photograph, model)
+    return list(unlike_notices(share, is_sampled((photograph.height, photograph.width))))
