@@ -120,3 +120,15 @@ def test_webp_that_is_no_photograph_is_refused(tmp_path):
     (tmp_path / "sound.webp").write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(20))
     with pytest.raises(FileError, match="film or sound in RIFF"):
         read(tmp_path / "sound.webp")
+
+
+@pytest.mark.parametrize("padding", [b"\xff\xff", b"\xff\0"])
+def test_padding_that_pillow_would_go_through_byte_by_byte_is_refused(notices, padding):
+    whole = jpeg(picture())
+    assert not has(notices(whole[:2] + b"\xff" * 999 + whole[2:]), Code.MAYBE_DAMAGED)
+    with pytest.raises(FileError, match="bytes of padding between its parts; up to 1,000,000"):
+        notices(whole[:2] + padding * 500_001 + whole[2:])
+
+
+def test_what_follows_the_last_scan_is_no_padding(notices):
+    notices(jpeg(picture()) + b"\xff" * 2_000_000)

@@ -5,10 +5,12 @@ The markers are those of ITU-T T.81, table B.1.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,9 @@ _FRAMES = {
     **dict.fromkeys((0xC9, 0xCA), "JPEG with arithmetic coding"),
 }  # fmt: skip
 _NOT_READ = (0xF7, 0xC9, 0xCA)
+#: Padding in a row: any number of bytes may stand between two markers.
+_PADDING = re.compile(rb"\xff[\xff\0]{255,}")
+_MOST_PADDING = 1_000_000
 _EXIF, _PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
 
 
@@ -34,6 +39,22 @@ class Frame:
     width: int
     exif: bytes
     profile: bytes
+
+
+def check_padding(path: Path, content: bytes) -> None:
+    """Refuse a JPEG that is padding for the most part: Pillow goes through it byte by byte.
+
+    What follows the last scan is not looked at.
+
+    Raises
+    ------
+    FileError
+        If there is more than a million bytes of it.
+    """
+    end = content.rfind(b"\xff\xda")
+    runs = _PADDING.finditer(content, 0, len(content) if end < 0 else end)
+    count = sum(len(run[0]) for run in runs)
+    limits.check_count(path, count, "bytes of padding between its parts", _MOST_PADDING)
 
 
 def frame_of(content: bytes) -> Frame | None:

@@ -83,6 +83,8 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
 
     kind = "WebP" if detect.is_webp(content) else "BMP"
     kind = "JPEG" if content.startswith(b"\xff\xd8") else kind
+    if kind == "JPEG":
+        jpeg_frames.check_padding(path, content)
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     notices: list[Notice] = []
