@@ -97,11 +97,14 @@ def explain(error: BaseException, debug: str = "--debug shows where") -> str:
 
 def _not_loaded(error: BaseException) -> str | None:
     """The library of others whose import raised an error, None if none did."""
+    found = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if frame.f_code.co_name == "<module>" and name not in (_OURS, "__main__"):
-            return name
-    return None
+        if name == _OURS:  # what called us may be imported itself
+            found = None
+        elif frame.f_code.co_name == "<module>" and name != "__main__":
+            found = found or name
+    return found
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
