@@ -246,6 +246,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(recipe, tmp_path):
         (BASE + "task: cube-to-finer-cube\nscale: 4\n", "this is a recipe for the task cube-to-finer-cube, but only rgb-to-cube (photograph to cube) and super-resolution (coarse cube to fine) can be trained."),
         ("[1, 2]\n", "a recipe is a list of settings such as name: mine, but this holds [1, 2]."),
         ("", "a recipe is a list of settings such as name: mine, but this holds nothing."),
+        (BASE + f"seed: {'9' * 5000}\n", "it is not a YAML file of settings (it holds a number or a date that cannot be read)."),
         (BASE + BASE, "it is not a YAML file of settings (the setting model stands twice at line 2, column 1)."),
     ],
 )  # fmt: skip

@@ -280,9 +280,11 @@ def shown(value: Any) -> str:
 
 def yaml_problem(error: Exception) -> str:
     """What a YAML parser stumbled over, and where."""
-    problem = getattr(error, "problem", None) or (
-        "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-    )
+    problem = getattr(error, "problem", None) or str(error)[:200]
+    if isinstance(error, RecursionError):
+        problem = "it is nested too deeply"
+    elif isinstance(error, ValueError):  # Python's words on it advise programs
+        problem = "it holds a number or a date that cannot be read"
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"it is not a YAML file of settings ({problem}{place})"
