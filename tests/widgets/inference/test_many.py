@@ -8,12 +8,15 @@ from napari.components import ViewerModel
 from PIL import Image
 
 from napari_hsr import Photograph, read, reconstruct
+from napari_hsr.inference.batch.queue import Row, State
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.help_window import HelpButton, HelpWindow
+from napari_hsr.widgets.inference import batch_window
 from napari_hsr.widgets.inference.batch_window import LAYERS
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import ALL
@@ -79,6 +82,11 @@ def test_a_folder_with_two_bad_files_as_a_queue(panel, qtbot, tmp_path):
     qtbot.waitUntil(lambda: not window.busy)
     assert "3 unchanged, 2 failed" in window.message.text()
     assert explained(window)
+
+
+def test_a_warning_comes_before_remarks_in_the_one_line_of_a_row():
+    said = (Notice.info(Code.OTHER, "In float32."), Notice.warning(Code.OTHER, "Saturated."))
+    assert batch_window._said(Row("a", State.FINISHED, notices=said)) == "Saturated. In float32."
 
 
 def test_selected_layers_become_cubes(viewer, panel, qtbot):

@@ -6,12 +6,13 @@ import csv
 import gc
 import json
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 
 from napari_hsr import spectra
@@ -23,6 +24,7 @@ from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube, add_map
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.undo import changing, push_added, undo_of
+from napari_hsr.widgets.spectra.curve_table import CurveTable
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
@@ -138,6 +140,25 @@ def test_names_stay_with_points_shapes_and_labels(viewer):
     rename(labels, 5, "soil")
     rename(labels, 3, "")
     assert given_names(labels) == {5: "soil"}
+
+
+def test_the_table_is_as_wide_as_its_columns(panel, settled, monkeypatch):
+    wide = SimpleNamespace(availableGeometry=lambda: QRect(0, 0, 4000, 1000))
+    monkeypatch.setattr(CurveTable, "screen", lambda _: wide)
+    settled()
+    panel.pin((550, 2, 3))
+    table = panel.open_window("Table")
+    settled()
+    table.table.item(0, 0).setText("a leaf with a name that takes more room than other names do")
+    settled()
+    table._fitted = False
+    table.refresh()
+    settled()
+    assert table.width() > 960
+    assert table.table.horizontalScrollBar().maximum() == 0
+    table.resize(700, 320)
+    table.refresh()
+    assert table.width() == 700  # the user's own width
 
 
 def test_the_table_renames_hides_highlights_and_exports(viewer, panel, settled, tmp_path):

@@ -23,6 +23,7 @@ from napari_hsr.inference.batch.queue import BatchProgress, BatchResult, Row, St
 from napari_hsr.inference.batch.summary import write_summary
 from napari_hsr.inference.results import Result
 from napari_hsr.io import WRITE_SUFFIXES
+from napari_hsr.notices import Severity
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph
 from napari_hsr.widgets.common.accessible import name_controls
@@ -338,5 +339,12 @@ def _texts(one: Row) -> tuple[str, str, str, str]:
     elif one.ended and one.seconds:
         state = f"{state}, {format_seconds(one.seconds)}"
     left = "" if one.seconds_left is None else format_seconds(one.seconds_left)
-    said = explain(one.error) if one.error is not None else " ".join(map(str, one.notices))
-    return one.name, state, left, said
+    return one.name, state, left, _said(one)
+
+
+def _said(one: Row) -> str:
+    """Why a row failed, or its notices: a line has room for one, so warnings come first."""
+    if one.error is not None:
+        return explain(one.error)
+    ordered = sorted(one.notices, key=lambda notice: notice.severity is not Severity.WARNING)
+    return " ".join(ordered)

@@ -54,7 +54,7 @@ class CurveTable(QDialog):
 
     def __init__(self, panel: Any, viewer: Any):
         super().__init__(panel)
-        self._panel, self._viewer = panel, viewer
+        self._panel, self._viewer, self._fitted = panel, viewer, False
         self.setWindowTitle("Curves")
         self.resize(960, 320)
         self.where = WrappedLabel()
@@ -102,7 +102,24 @@ class CurveTable(QDialog):
                     self._put(row, place, text, one)
             self._select()
         self.table.resizeColumnsToContents()
+        if self._shown and not self._fitted:
+            self._fitted = True  # once: from here on the width is the user's
+            self._widen()
         self.export_button.setEnabled(bool(self._shown))
+
+    def _widen(self) -> None:
+        """Make room for all columns, as far as the screen goes."""
+        hidden = present(self.table.horizontalHeader()).length() - self._seen_width()
+        most = present(self.screen()).availableGeometry().width()
+        self.resize(min(most, max(self.width(), self.width() + hidden)), self.height())
+
+    def _seen_width(self) -> int:
+        """Width in pixels that columns have, the scroll bar of rows apart."""
+        bar = present(self.table.verticalScrollBar()).sizeHint().width()
+        margins = self.contentsMargins()
+        around = present(self.layout()).contentsMargins()
+        sides = margins.left() + margins.right() + around.left() + around.right()
+        return self.width() - sides - 2 * self.table.frameWidth() - bar
 
     def _on_slider(self, event=None) -> None:
         if self.isVisible():
