@@ -38,7 +38,7 @@ from napari_hsr.inference.tiles.outputs import InMemory
 from napari_hsr.inference.tiles.result_place import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.trust.apply_camera_profile import profiled
 from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_notices
-from napari_hsr.inference.trust.run import sight_of, trust_events
+from napari_hsr.inference.trust.run import linear_camera_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
@@ -119,7 +119,9 @@ def reconstruct_events(
     planned = partial(plan_run, used, device=device, tile=tile, precision=precision, **sharing)
     run = planned(*(-(-n // factor) for n in size), ensemble=ensemble, on_disk=disk)
     check(ensemble, run.height, len(run.tiles))
-    seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
+    seen = (
+        linear_camera_of(photograph, model, camera, finer) if exact or camera is not None else None
+    )
     look = calibrated(photograph, model, finer) if intervals else None
     start = time.perf_counter()
     shape = run.bands, size[0] * model.scale, size[1] * model.scale

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives
-from napari_hsr.io.decoding import is_factor, plain_name
+from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
 from napari_hsr.io.masks_beside import hides_pixels
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -37,11 +37,7 @@ _BAND_NAMES = (
 )  # fmt: skip
 #: Facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
-#: Attributes that are applied where the array itself has them (``stated_numbers``).
-_APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
-#: Variables with one number that stands for missing values, as ``plain_name`` has them.
-_NO_DATA = ("nodata", "nodatavalue", "dataignorevalue", "ignorevalue", "fillvalue", "missingvalue")
 
 
 def choose_cube(
@@ -253,7 +249,7 @@ def companions(
         if key in single:
             result.metadata[key] = np.ravel(np.asarray(load(single[key].name)))[0].item()
     for key in dict.fromkeys([*single, *attributes]):
-        if not is_factor(key) or (key not in single and plain_name(key) in _APPLIED):
+        if not is_factor(key) or (key not in single and plain_name(key) in APPLIED):
             continue
         values = np.ravel(np.asarray(load(single[key].name) if key in single else attributes[key]))
         if values.dtype.kind not in "iuf" or values.size not in (1, *cube.shape):
@@ -265,7 +261,7 @@ def companions(
             told = f"The {what} '{key}' ({values[0]:g}) was not applied: the numbers are as stored."
             result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     for key in single:
-        if plain_name(key) in _NO_DATA:
+        if plain_name(key) in NO_DATA_NAMES:
             result.no_data += (float(np.ravel(np.asarray(load(single[key].name)))[0]),)
     for key in _PER_BAND:
         if result.wavelengths is None or not (key in vectors or key in attributes):

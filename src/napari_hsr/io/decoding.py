@@ -16,6 +16,17 @@ _FACTOR = re.compile(
     r"(?:scale|scales|scaling|scalefactors?|scalingfactors?|gains?|factor|slopes?|multiplier|divisor|coefficients?|"
     r"quantificationvalue|offsets?|addoffset|intercepts?)"
 )
+#: Of these, what is applied where the array itself has it.
+APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
+#: Names, written in the same way, of the number that stands for missing values.
+NO_DATA_NAMES = (
+    "fillvalue",
+    "missingvalue",
+    "dataignorevalue",
+    "ignorevalue",
+    "nodata",
+    "nodatavalue",
+)
 #: What programs write for missing values, also without saying so, and what only they reach.
 _USUAL = {-999.0, -9999.0, -32767.0, -32768.0, -99999.0}
 _HUGE = 1e19

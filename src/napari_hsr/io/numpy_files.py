@@ -14,10 +14,10 @@ from napari_hsr.io import (
     bands_apart,
     build_cube,
     embedded_record,
-    fields,
     lazy,
     limits,
     masks_beside,
+    structured_arrays,
 )
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
@@ -65,7 +65,7 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         else:
             values = np.load(path, allow_pickle=False)
     if values.dtype.names:
-        return fields.read(path, values, choice)
+        return structured_arrays.read(path, values, choice)
     if choice.variable is not None:
         raise FileError(
             path, f"it holds one array without fields, and none called {choice.variable!r}"

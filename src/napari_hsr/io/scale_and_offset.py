@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.io import build_cube
-from napari_hsr.io.decoding import Decoding, plain_name
+from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, Decoding, plain_name
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
-#: Attributes with the number that stands for missing values.
-_NO_DATA = ("fillvalue", "missingvalue", "dataignorevalue", "ignorevalue", "nodata", "nodatavalue")
 _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
-#: What is applied, in whatever spelling.
-APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
 
 
 def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) -> None:
@@ -35,7 +31,7 @@ def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) 
     """
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
     markers = {
-        m for key in stated if plain_name(key) in _NO_DATA for m in stated[key][:_MOST_MARKERS]
+        m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
     }
     unclear = _spelled_otherwise(stated)
     unclear |= {k: _numbers(v) for k, v in (around or {}).items() if k not in attributes}

@@ -67,9 +67,8 @@ class Storing:
                 f"{self.dtype.name} ({limits.min} to {limits.max}): choose another factor or type."
             )
         stored: np.ndarray = scaled.astype(self.dtype)
-        if (
-            self.no_data is not None
-        ):  # a value that would be the marker is stored one step beside it
+        if self.no_data is not None:
+            # a value that would be the marker is stored one step beside it
             marker = int(self.no_data)
             stored[stored == marker] = marker - 1 if marker > 0 else marker + 1
             stored[missing] = marker

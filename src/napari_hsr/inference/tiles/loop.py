@@ -216,9 +216,8 @@ def _learn_speed(run: RunPlan, queue: TileQueue, passes: Passes) -> Generator[Pr
 
     if speed_probe.worthwhile(run):
         yield telling
-        if speed_probe.worthwhile(
-            run
-        ):  # unless who was told has asked for an estimate, and so knows
+        # unless who was told has asked for an estimate, and so knows
+        if speed_probe.worthwhile(run):
             for event in passes.events(measure()):
                 if isinstance(event, float):
                     yield telling

@@ -147,7 +147,7 @@ class Trust:
         return [part for part in (self.colours, self.intervals) if part is not None]
 
 
-def sight_of(
+def linear_camera_of(
     photograph: Photograph, model: Model, camera: str | Camera | None, finer: int
 ) -> LinearCamera:
     """The camera that a photograph's cube is held against.

@@ -14,11 +14,11 @@ from napari_hsr.io import (
     bands_apart,
     build_cube,
     embedded_record,
-    fields,
     lazy,
     limits,
     masks_beside,
     pixel_tables,
+    structured_arrays,
 )
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
@@ -103,7 +103,9 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
             table = pixel_tables.find(others, lambda name: structure.checked(path, items[name])[()])
         if table is not None:
             return _of_pixels(path, file, items, variables, table, choice)
-        compound = fields.chosen({n: i.dtype for n, i in items.items() if i.size}, others, choice)
+        compound = structured_arrays.chosen(
+            {n: i.dtype for n, i in items.items() if i.size}, others, choice
+        )
         if compound is not None:
             return _of_fields(path, file, items, compound, variables, choice)
         others = bands_apart.offered(others, lambda name: structure.attributes(items[name]))
@@ -175,7 +177,7 @@ def _of_fields(
     ):
         choice = replace(choice, variable=None)
     others = [v for v in variables if v.name != name]
-    cube = fields.read(
+    cube = structured_arrays.read(
         path, values, choice, others, lambda one: beside.value(items[one]), attributes
     )
     return cube.replace(notices=(*told, *cube.notices)) if told else cube

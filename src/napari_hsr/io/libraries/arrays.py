@@ -157,8 +157,8 @@ def _table(
         held = ", ".join(f"{n} ({' x '.join(map(str, arrays[n].shape))})" for n in others[:12])
         raise FileError(
             path,
-            f"spectra of {count} values were expected for the wavelengths, not "
-            + (f"an array of {held}" if held else "nothing"),
+            f"spectra of {count} values were expected for the wavelengths; "
+            + (f"it holds {held}" if held else "nothing else is there"),
         )
     if len(tables) == 1:
         return next(iter(tables)), []

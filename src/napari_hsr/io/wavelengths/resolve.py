@@ -364,8 +364,8 @@ def key_of(name: str) -> tuple[str | None, str | None]:
     plain = re.sub(r"[\s-]+", "_", plain.strip().lower())
     if plain in KEYS:
         return plain, unit
-    stem, ends = re.fullmatch(r"(.*?)(?:_(nm|um))?", plain).groups()  # type: ignore[union-attr]
-    return (stem, ends) if ends and stem in KEYS else (None, None)
+    stem, _, ends = plain.rpartition("_")
+    return (stem, ends) if ends in ("nm", "um") and stem in KEYS else (None, None)
 
 
 def are_band_numbers(values: np.ndarray) -> bool:

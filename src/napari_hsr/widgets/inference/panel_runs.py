@@ -137,7 +137,7 @@ class ReconstructionRequest(Request):
         """Why the model cannot take the photograph."""
         from napari_hsr import inference
         from napari_hsr.inference.trust.apply_camera_profile import profiled
-        from napari_hsr.inference.trust.run import sight_of
+        from napari_hsr.inference.trust.run import linear_camera_of
 
         camera, exact = self.options.get("camera"), self.options.get("exact")
         image = self.image
@@ -146,7 +146,9 @@ class ReconstructionRequest(Request):
         image = replace(image, data=image.data, encoding=pixel.encoding)
         obstacle = inference.why_not(image, model)
         if obstacle is None and (exact or camera is not None):
-            sight_of(image, model, camera, self.options["finer"])  # an HSRError says why not
+            linear_camera_of(
+                image, model, camera, self.options["finer"]
+            )  # an HSRError says why not
         return obstacle
 
     def estimate(self, model: Model) -> Estimate:

@@ -102,24 +102,17 @@ class CurveTable(QDialog):
                     self._put(row, place, text, one)
             self._select()
         self.table.resizeColumnsToContents()
-        if self._shown and not self._fitted:
+        if self._shown and not self._fitted and self.isVisible():
             self._fitted = True  # once: from here on the width is the user's
             self._widen()
         self.export_button.setEnabled(bool(self._shown))
 
     def _widen(self) -> None:
         """Make room for all columns, as far as the screen goes."""
-        hidden = present(self.table.horizontalHeader()).length() - self._seen_width()
+        columns = present(self.table.horizontalHeader()).length()
+        hidden = columns - present(self.table.viewport()).width()
         most = present(self.screen()).availableGeometry().width()
         self.resize(min(most, max(self.width(), self.width() + hidden)), self.height())
-
-    def _seen_width(self) -> int:
-        """Width in pixels that columns have, the scroll bar of rows apart."""
-        bar = present(self.table.verticalScrollBar()).sizeHint().width()
-        margins = self.contentsMargins()
-        around = present(self.layout()).contentsMargins()
-        sides = margins.left() + margins.right() + around.left() + around.right()
-        return self.width() - sides - 2 * self.table.frameWidth() - bar
 
     def _on_slider(self, event=None) -> None:
         if self.isVisible():

@@ -127,7 +127,8 @@ def read(
 
 def _side_by_side(values: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
     """Fields as a last axis, left where they lie; None if they do not lie at even distances."""
-    fields = [values.dtype.fields[name] for name in names]  # type: ignore[index]
+    stored: Any = values.dtype.fields
+    fields = [stored[name] for name in names]
     steps = {after[1] - before[1] for before, after in itertools.pairwise(fields)}
     if len({field[0] for field in fields}) > 1 or len(steps) != 1 or fields[0][0].shape:
         return None
@@ -138,7 +139,7 @@ def _side_by_side(values: np.ndarray, names: Sequence[str]) -> np.ndarray | None
 
 
 def _fields(dtype: np.dtype) -> dict[str, np.dtype]:
-    return {name: dtype.fields[name][0] for name in dtype.names or ()}  # type: ignore[index]
+    return {name: dtype[name] for name in dtype.names or ()}
 
 
 def _on_a_grid(path: Path, values: np.ndarray) -> tuple[np.ndarray, tuple[Notice, ...]]:
