@@ -178,8 +178,9 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         UTF-8 text with a header line; columns in any order and case, separated by comma,
         semicolon (then with decimal commas, too), tab or blanks: ``wavelength``, ``R``, ``G``,
         ``B``, with or without units, and ``camera`` if there are several. Rows may come in any
-        order. The two greens of a mosaic, ``Gr`` and ``Gb``, are averaged. Four columns of numbers without a header are wavelength, R, G, B; lines that begin
-        with # or % are comments, as is a line of units below the header.
+        order. The two greens of a mosaic, ``Gr`` and ``Gb``, are averaged. Four columns of numbers without a
+        header are wavelength, R, G, B; lines that begin with # or % are comments, as is a line
+        of units below the header.
 
     Raises
     ------
@@ -187,52 +188,13 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         If it cannot be read, a column is missing, or a value is not a number.
     """
     path = Path(path)
-    try:
-        lines = limits.content(path).decode("utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise FileError(path, "there is no such file") from None
-    except UnicodeDecodeError:
-        raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
-    except OSError as error:
-        raise FileError(path, f"it cannot be read ({error.strerror})") from error
-    limits.check_count(path, len(lines), "rows", _MOST_ROWS)
-    lines = ["" if line.lstrip().startswith(("#", "%")) else line for line in lines]
-    header = next((line for line in lines if line.strip()), None)
-    if header is None:
-        raise FileError(path, "it is empty; a table of sensitivities was expected")
-    delimiter = max(",;\t", key=header.count)
-    if not header.count(delimiter):
-        lines, delimiter = ["\t".join(line.split()) for line in lines], "\t"
-    if delimiter != "," and not any(re.search(r"\d\.\d", line) for line in lines):
-        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]  # decimal commas
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter))
-    except csv.Error as error:
-        raise FileError(path, f"it cannot be read as a table ({error})") from error
-    at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
-    if _is_numbers(rows[at]) and len(rows[at]) == 4:
-        columns, at = {"wavelength": 0, "r": 1, "g": 2, "b": 3}, at - 1
-        micrometres = False
-    else:
-        columns = _columns(path, rows[at])
-        micrometres = bool(_MICROMETRES.search(rows[at][columns["wavelength"]]))
-        units = rows[at + 1] if at + 1 < len(rows) else []
-        said = len(units) > columns["wavelength"] and any(cell.strip() for cell in units)
-        if said and not any(_is_numbers([c]) for c in units):
-            at += 1  # units below the names
-            micrometres = bool(_MICROMETRES.search(units[columns["wavelength"]]))
+    rows = _rows(path)
+    heading = _heading(path, rows)
     tables: dict[str, dict[float, list[float]]] = {}
-    for number, row in enumerate(rows[at + 1 :], start=at + 2):
+    for number, row in enumerate(rows[heading.below :], start=heading.below + 1):
         if not any(cell.strip() for cell in row):
             continue
-        try:
-            nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
-            if "second green" in columns:
-                rgb[1] = (rgb[1] + float(row[columns["second green"]])) / 2
-            nm = round(1000 * nm, 6) if micrometres else nm
-            name = row[columns["camera"]].strip() if "camera" in columns else path.stem
-        except (IndexError, ValueError):
-            nm, rgb, name = math.nan, [], ""
+        name, nm, rgb = heading.values(row, path.stem)
         if not all(math.isfinite(value) for value in (nm, *rgb)):
             raise FileError(path, f"line {number} does not hold a wavelength and three numbers")
         if nm in (table := tables.setdefault(name, {})):
@@ -244,6 +206,67 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         return {name: _from_table(name, table, path) for name, table in tables.items()}
     except InputError as error:
         raise FileError(path, str(error).rstrip(".")) from None
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The cells of all lines; those of comments and empty lines are empty."""
+    try:
+        lines = limits.content(path).decode("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise FileError(path, "there is no such file") from None
+    except UnicodeDecodeError:
+        raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
+    except OSError as error:
+        raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    limits.check_count(path, len(lines), "rows", _MOST_ROWS)
+    lines = ["" if line.lstrip().startswith(("#", "%")) else line for line in lines]
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
+        raise FileError(path, "it is empty; a table of sensitivities was expected")
+    delimiter = max(",;\t", key=first.count)
+    if not first.count(delimiter):
+        lines, delimiter = ["\t".join(line.split()) for line in lines], "\t"
+    if delimiter != "," and not any(re.search(r"\d\.\d", line) for line in lines):
+        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]  # decimal commas
+    try:
+        return list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise FileError(path, f"it cannot be read as a table ({error})") from error
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Which column holds what, and from which row on (from 0) the numbers stand."""
+
+    columns: dict[str, int]
+    micrometres: bool
+    below: int
+
+    def values(self, row: list[str], default: str) -> tuple[str, float, list[float]]:
+        """Camera, wavelength in nm and the three values of a row; NaN where they are no numbers."""
+        columns = self.columns
+        try:
+            nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            if "second green" in columns:
+                rgb[1] = (rgb[1] + float(row[columns["second green"]])) / 2
+            name = row[columns["camera"]].strip() if "camera" in columns else default
+        except (IndexError, ValueError):
+            return "", math.nan, []
+        return name, round(1000 * nm, 6) if self.micrometres else nm, rgb
+
+
+def _heading(path: Path, rows: list[list[str]]) -> _Heading:
+    """The names of the columns, and below them a line of units if there is one."""
+    at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
+    if _is_numbers(rows[at]) and len(rows[at]) == 4:
+        return _Heading({"wavelength": 0, "r": 1, "g": 2, "b": 3}, False, at)
+    columns = _columns(path, rows[at])
+    named = rows[at][columns["wavelength"]]
+    units = rows[at + 1] if at + 1 < len(rows) else []
+    said = len(units) > columns["wavelength"] and any(cell.strip() for cell in units)
+    if said and not any(_is_numbers([cell]) for cell in units):
+        at, named = at + 1, units[columns["wavelength"]]
+    return _Heading(columns, bool(_MICROMETRES.search(named)), at + 1)
 
 
 def _is_numbers(cells: list[str]) -> bool:

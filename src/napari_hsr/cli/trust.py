@@ -17,6 +17,12 @@ from napari_hsr.cli.spectra import add_place_options
 if TYPE_CHECKING:
     import argparse
 
+    import numpy as np
+
+    from napari_hsr.inference.trust.evidence import Evidence
+    from napari_hsr.inference.trust.pixel import PixelTrust
+    from napari_hsr.inference.trust.run import Trust
+    from napari_hsr.photograph import Photograph
     from napari_hsr.spectra import Curve
 
 HELP = "say how far the spectra of some pixels and regions can be trusted"
@@ -44,21 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
-    import numpy as np
-
     from napari_hsr import spectra
     from napari_hsr.cli.files import prepare_output
     from napari_hsr.cli.interrupt import cancel_on_interrupt
-    from napari_hsr.colour import ENCODINGS, normalise_encoding
-    from napari_hsr.errors import InputError
+    from napari_hsr.colour import normalise_encoding
     from napari_hsr.inference.inputs import as_photograph
     from napari_hsr.inference.reconstruction import reconstruct_events
     from napari_hsr.inference.trust.evidence import Evidence
     from napari_hsr.inference.trust.intervals import looker
-    from napari_hsr.inference.trust.pixel import smoothness_words
-    from napari_hsr.io.label_images import read_labels
     from napari_hsr.models import DEFAULT, load_model
-    from napari_hsr.photograph import XYZ_D65
     from napari_hsr.progress import Progress, result_of
 
     if not args.at and not args.regions:
@@ -69,24 +69,10 @@ def run(args: argparse.Namespace) -> int:
     model = load_model(args.model or DEFAULT)
     encoding = args.input_encoding and normalise_encoding(args.input_encoding)
     photograph = as_photograph(args.photograph, model, encoding)
-    for row, column in args.at:
-        if not (0 <= row < photograph.height and 0 <= column < photograph.width):
-            raise InputError(
-                f"Pixel ({row}, {column}) lies outside {photograph.name}, which has "
-                f"{photograph.height} x {photograph.width} pixels."
-            )
-    labels = read_labels(args.regions) if args.regions else None
-    if labels is not None and labels.shape != (photograph.height, photograph.width):
-        raise InputError(
-            f"{args.regions} has {' x '.join(map(str, labels.shape))} pixels, and {photograph.name} "
-            f"{photograph.height} x {photograph.width}."
-        )
+    _check_pixels(args.at, photograph)
+    labels = _labels(args.regions, photograph) if args.regions else None
     calibrated = looker(photograph, model) is not None
-    camera = args.camera
-    if camera is None and photograph.encoding not in ENCODINGS:
-        camera = photograph.encoding  # it names its camera
-    if camera is None and photograph.encoding == XYZ_D65:
-        camera = "cie-1931"
+    camera = _camera_of(photograph) if args.camera is None else args.camera
     if camera is None:
         note(["The camera is not known, so what it measured is not said: name it by --camera."])
     if not calibrated:
@@ -103,35 +89,85 @@ def run(args: argparse.Namespace) -> int:
     assert result.trust is not None
     held = Evidence.of(result)
     assert held is not None  # without a finer grid
-    found = [
+    pixels = [
         held.pixel(row, column, held.feasible(row, column) if held.linear_camera else None)
         for row, column in args.at
     ]
-    means = []
-    if labels is not None:
-        present = np.unique(labels[labels != 0])
-        for label, curve in zip(present, spectra.labels(held.cube, labels), strict=True):
-            means.append(held.of_mean(curve, labels == label))
+    means = None if labels is None else _means(held, labels)
     if args.output:
-        spectra.write_csv([*(one.curve for one in found), *means], args.output)
+        spectra.write_csv([*(one.curve for one in pixels), *(means or [])], args.output)
     if args.json:
-        facts = {"model": model.name, "trust": result.trust.record()}
-        nm = list(model.wavelengths)
-        told = {"pixels": [one.to_dict() for one in found]}
-        if labels is not None:
+        told: dict[str, Any] = {"model": model.name, "trust": result.trust.record()}
+        told["wavelengths_nm"] = list(model.wavelengths)
+        told["pixels"] = [one.to_dict() for one in pixels]
+        if means is not None:
             told["regions"] = [_mean(curve) for curve in means]
-        print_json({**facts, "wavelengths_nm": nm, **told})
+        print_json(told)
     else:
-        for one in found:
-            print(one.words())
-        for curve in means:
-            half = _mean(curve)["interval_half_width_mean"]
-            known = "no interval" if half is None else f"± {half:.3g} in the mean"
-            print(f"{curve.name}, mean of {curve.count} pixels: {known}")
-        if result.trust.colours is not None:
-            print(smoothness_words(result.trust.colours.linear_camera.wavelengths_nm))
+        _print_words(pixels, means or [], result.trust)
     note(result.notices)
     return 0
+
+
+def _check_pixels(places: list[tuple[int, int]], photograph: Photograph) -> None:
+    from napari_hsr.errors import InputError
+
+    for row, column in places:
+        if not (0 <= row < photograph.height and 0 <= column < photograph.width):
+            raise InputError(
+                f"Pixel ({row}, {column}) lies outside {photograph.name}, which has "
+                f"{photograph.height} x {photograph.width} pixels."
+            )
+
+
+def _labels(path: str, photograph: Photograph) -> np.ndarray:
+    """The regions of a photograph, of its size."""
+    from napari_hsr.errors import InputError
+    from napari_hsr.io.label_images import read_labels
+
+    labels = read_labels(path)
+    if labels.shape != (photograph.height, photograph.width):
+        raise InputError(
+            f"{path} has {' x '.join(map(str, labels.shape))} pixels, and {photograph.name} "
+            f"{photograph.height} x {photograph.width}."
+        )
+    return labels
+
+
+def _camera_of(photograph: Photograph) -> str | None:
+    """The camera that the photograph's encoding names; for CIE XYZ its observer."""
+    from napari_hsr.colour import ENCODINGS
+    from napari_hsr.photograph import XYZ_D65
+
+    if photograph.encoding == XYZ_D65:
+        return "cie-1931"
+    return None if photograph.encoding in ENCODINGS else photograph.encoding
+
+
+def _means(held: Evidence, labels: np.ndarray) -> list[Curve]:
+    """The mean spectra of the regions, with intervals of their own."""
+    import numpy as np
+
+    from napari_hsr import spectra
+
+    present = np.unique(labels[labels != 0])
+    curves = spectra.labels(held.cube, labels)
+    return [
+        held.of_mean(curve, labels == label) for label, curve in zip(present, curves, strict=True)
+    ]
+
+
+def _print_words(pixels: list[PixelTrust], means: list[Curve], trust: Trust) -> None:
+    from napari_hsr.inference.trust.pixel import smoothness_words
+
+    for one in pixels:
+        print(one.words())
+    for curve in means:
+        half = _mean(curve)["interval_half_width_mean"]
+        known = "no interval" if half is None else f"± {half:.3g} in the mean"
+        print(f"{curve.name}, mean of {curve.count} pixels: {known}")
+    if trust.colours is not None:
+        print(smoothness_words(trust.colours.linear_camera.wavelengths_nm))
 
 
 def _mean(curve: Curve) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from napari_hsr.io import (
     structured_arrays,
 )
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs.reader import unknown_encoding

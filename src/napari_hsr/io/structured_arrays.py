@@ -13,7 +13,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import bands_apart, build_cube, lazy, limits, masks_beside
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice

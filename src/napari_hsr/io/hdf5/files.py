@@ -21,7 +21,8 @@ from napari_hsr.io import (
     structured_arrays,
 )
 from napari_hsr.io.atomic import replacing, undisturbed
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5 import cells as hdf5_cells
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products

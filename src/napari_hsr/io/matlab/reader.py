@@ -15,7 +15,8 @@ from napari_hsr.io import (
     masks_beside,
     pixel_tables,
 )
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5 import files as hdf5
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.matlab import validation as mat_validation

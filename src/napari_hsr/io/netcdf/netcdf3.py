@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import bands_apart, build_cube, detect, limits, masks_beside
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, text
 from napari_hsr.io.hdf5.files import NETCDF_FILL
 from napari_hsr.io.library_errors import translated

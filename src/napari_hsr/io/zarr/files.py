@@ -18,7 +18,8 @@ import numpy as np
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record
-from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, left_out
+from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, axis_name, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
