@@ -154,14 +154,8 @@ def super_resolve_events(
         agreement: Agreement | Refinement
         pair, place = (cube, coarse, scale, degradation), _placing(torch_device)
         if refinement == BACK_PROJECTION:
-            refined = refine_events(
-                *pair,
-                tolerance=tolerance,
-                iterations=iterations,
-                overwrite=True,
-                place=place,
-                cancel=cancel,
-            )
+            limits: dict[str, Any] = {"tolerance": tolerance, "iterations": iterations}
+            refined = refine_events(*pair, **limits, overwrite=True, place=place, cancel=cancel)
             agreement = yield from as_part(refined, third, _STEPS, _STEPS)
             cube = agreement.cube
         else:
@@ -172,30 +166,19 @@ def super_resolve_events(
     if filled.missing is not None:
         filled.open_again(cube.data, scale)
         cube = cube.replace(data=cube.data, _value_range=finite_range(cube.data))
-    notices = [
-        *_already_super_resolved(coarse),
-        *coarse.notices,
-        *given.notices,
-        *upscaled.notices,
-        *filled.notices(),
-    ]
-    notices += half.notices if half is not None else ()
-    if isinstance(agreement, Refinement):
-        notices += agreement.notices()
+    notices = (*_already_super_resolved(coarse), *coarse.notices, *given.notices)
+    notices += (*upscaled.notices, *filled.notices(), *(() if half is None else half.notices))
+    notices += agreement.notices() if isinstance(agreement, Refinement) else ()
     name = title(coarse, upscaler, scale)
     cube = cube.replace(
         name=f"{name} refined" if refinement else name,
-        notices=tuple(notices),
+        notices=notices,
         _value_range=cube.value_range,
     )
     facts = {"by": upscaler.name, "scale": scale, "refined_by": refinement}
     if half is not None and half_upscaler is not None:
         facts |= _about_half(half_upscaler, half, gain)
-    cube.provenance.extra["super_resolution"] = facts | {
-        "degradation": agreement.degradation,
-        "passes": _passes(agreement, refinement),
-        "relative_residual": agreement.relative,
-    }
+    cube.provenance.extra["super_resolution"] = facts | _about_agreement(agreement, refinement)
     on_device = upscaled.tiles or refinement == BACK_PROJECTION
     yield SuperResolutionResult(
         cube=cube,
@@ -380,10 +363,16 @@ def _about_half(upscaler: Model | Kind, half: Upscaled, gain: float) -> dict[str
     }
 
 
-def _passes(agreement: Agreement | Refinement, refinement: str | None) -> int:
+def _about_agreement(agreement: Agreement | Refinement, refinement: str | None) -> dict[str, Any]:
+    """What the provenance records of the comparison with the coarse cube."""
+    passes = int(refinement is not None)
     if isinstance(agreement, Refinement):
-        return agreement.passes
-    return 1 if refinement else 0
+        passes = agreement.passes
+    return {
+        "degradation": agreement.degradation,
+        "passes": passes,
+        "relative_residual": agreement.relative,
+    }
 
 
 def _placing(device: torch.device) -> Callable[[np.ndarray], Any]:

@@ -59,52 +59,18 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     FileError
         If the file is damaged or holds no (or more than one possible) cube.
     """
-    from scipy.io import whosmat
-
-    with translated(path, _DAMAGED):
-        mat_validation.check(path)
-    with translated(path, _DAMAGED), path.open("rb") as file:
-        inside = whosmat(file)
-    variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
-    wanted: list[str] = []
-
-    members: dict[str, Any] = {}
-
-    def load(name: str) -> Any:
-        from scipy.io import loadmat
-
-        if name in members:
-            return members[name]
-        described = next(v for v in variables if v.name == name)
-        size = math.prod(described.shape) * (8 if described.dtype is None else 16)
-        if described.real and name in wanted:
-            limits.check_room(path, size, described.describe())
-        else:
-            what = f"bytes in {described.describe()}"
-            limits.check_count(path, size, what, limits.MOST_BYTES * 16)
-        with translated(path, _DAMAGED), path.open("rb") as file:
-            return loadmat(file, variable_names=[name])[name]
-
-    whole = any(v.real and v.has_three_axes for v in variables)
-    if choice.variable is not None or not whole or not any(v.short in wl.KEYS for v in variables):
-        members |= _members(path, variables, load)
-        inner = [_describe(*item) for item in members.items()]
-        if whole and choice.variable is None:  # of structures beside a cube only what describes it
-            inner = [v for v in inner if not (v.real and v.has_three_axes)]
-        variables = [*inner, *variables]
+    file = _MatFile(path)
+    load = file.load
+    if choice.variable is not None or not file.has_cube or not file.has_wavelengths:
+        file.open_structures(arrays=choice.variable is not None or not file.has_cube)
     folded: tuple[Notice, ...] = ()
-    if choice.variable is None and not any(v.real and v.has_three_axes for v in variables):
-        table = pixel_tables.find(variables, load)
-        if table is not None:
-            wanted.append(table.name)
-            members[table.name] = table.cube(load(table.name))
-            others = [v for v in variables if v.name != table.name]
-            variables, folded = [_describe(table.name, members[table.name]), *others], table.notices
-    variables = bands_apart.offered(variables)
+    if choice.variable is None and not file.has_cube:
+        folded = file.fold_pixels()
+    variables = bands_apart.offered(file.variables)
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
-    wanted += chosen.parts or (chosen.name,)
+    file.wanted += chosen.parts or (chosen.name,)
     arrays = [load(name) for name in chosen.parts or (chosen.name,)]
     source = np.stack([np.squeeze(a) for a in arrays], axis=2) if chosen.parts else arrays[0]
     build_cube.check_dtype(path, source.dtype, chosen.name)
@@ -132,6 +98,75 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     found.ignore(beside.no_data)
     bands_apart.state(found, chosen)
     return build_cube.build(path, found, choice)
+
+
+class _MatFile:
+    """The variables of a MATLAB 5 file, each loaded when it is asked for.
+
+    Attributes
+    ----------
+    variables
+        Those of the file, and of its structures and cells once they are opened.
+    wanted
+        The names of what becomes the cube, whose size is held against the free memory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from scipy.io import whosmat
+
+        self.path = path
+        with translated(path, _DAMAGED):
+            mat_validation.check(path)
+        with translated(path, _DAMAGED), path.open("rb") as file:
+            inside = whosmat(file)
+        self.variables = [
+            Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside
+        ]
+        self.wanted: list[str] = []
+        self._opened: dict[str, Any] = {}
+
+    @property
+    def has_cube(self) -> bool:
+        return any(v.real and v.has_three_axes for v in self.variables)
+
+    @property
+    def has_wavelengths(self) -> bool:
+        return any(v.short in wl.KEYS for v in self.variables)
+
+    def load(self, name: str) -> Any:
+        """The value of a variable."""
+        from scipy.io import loadmat
+
+        if name in self._opened:
+            return self._opened[name]
+        described = next(v for v in self.variables if v.name == name)
+        size = math.prod(described.shape) * (8 if described.dtype is None else 16)
+        if described.real and name in self.wanted:
+            limits.check_room(self.path, size, described.describe())
+        else:
+            what = f"bytes in {described.describe()}"
+            limits.check_count(self.path, size, what, limits.MOST_BYTES * 16)
+        with translated(self.path, _DAMAGED), self.path.open("rb") as file:
+            return loadmat(file, variable_names=[name])[name]
+
+    def open_structures(self, arrays: bool) -> None:
+        """Add what structures and cells hold; without ``arrays``, only what can describe a cube."""
+        members = _members(self.path, self.variables, self.load)
+        self._opened |= members
+        inner = [_describe(*item) for item in members.items()]
+        inner = [v for v in inner if arrays or not (v.real and v.has_three_axes)]
+        self.variables = [*inner, *self.variables]
+
+    def fold_pixels(self) -> tuple[Notice, ...]:
+        """Make a cube of a table with a spectrum a row, if there is one, and say so."""
+        table = pixel_tables.find(self.variables, self.load)
+        if table is None:
+            return ()
+        self.wanted.append(table.name)
+        cube = self._opened[table.name] = table.cube(self.load(table.name))
+        others = [v for v in self.variables if v.name != table.name]
+        self.variables = [_describe(table.name, cube), *others]
+        return table.notices
 
 
 def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:

@@ -47,23 +47,7 @@ def read(
     if page.dtype is not None:
         size = f"{page.imagewidth} x {page.imagelength} pixels"
         limits.check_room(path, int(page.nbytes), f"the picture ({size})")
-    if page.photometric == _PALETTE and page.colormap is not None:
-        with translated(path, _DAMAGED):
-            table = page.colormap.astype(np.uint16)
-            if not (table & 0xFF).any():  # 8 bits each, by programs that put them in the upper half
-                table = table // 256 * 257
-            values = np.moveaxis(table[:, page.asarray()], 0, -1)
-    elif page.photometric in (0, 1):
-        raise grey(path)
-    elif page.photometric not in (_RGB, _YCBCR):
-        name = getattr(page.photometric, "name", str(page.photometric))
-        name = "CMYK" if name == "SEPARATED" else name
-        raise FileError(path, f"its colours are {name}; a photograph in RGB was expected")
-    else:
-        with translated(path, _DAMAGED):
-            values = page.asarray()
-        if page.axes.startswith("S"):  # planes of colour, one after the other
-            values = np.moveaxis(values, 0, -1)
+    values = _pixels(path, page)
     metadata["bit_depth"] = 8 * values.dtype.itemsize
     encoding: str | None = encodings.SRGB
     profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
@@ -92,6 +76,26 @@ def read(
     return finish(
         path, values, encoding, notices, metadata, ours, bits, scale, fourth, profile=profile
     )
+
+
+def _pixels(path: Path, page: Any) -> np.ndarray:
+    """The colours of a page as stored, (height, width, samples); those of a palette looked up."""
+    if page.photometric == _PALETTE and page.colormap is not None:
+        with translated(path, _DAMAGED):
+            table = page.colormap.astype(np.uint16)
+            if not (table & 0xFF).any():  # 8 bits each, by programs that put them in the upper half
+                table = table // 256 * 257
+            return np.moveaxis(table[:, page.asarray()], 0, -1)
+    if page.photometric in (0, 1):
+        raise grey(path)
+    if page.photometric not in (_RGB, _YCBCR):
+        name = getattr(page.photometric, "name", str(page.photometric))
+        name = "CMYK" if name == "SEPARATED" else name
+        raise FileError(path, f"its colours are {name}; a photograph in RGB was expected")
+    with translated(path, _DAMAGED):
+        values: np.ndarray = page.asarray()
+    # planes of colour, one after the other
+    return np.moveaxis(values, 0, -1) if page.axes.startswith("S") else values
 
 
 def _stays_on_disk(page: Any, ours: embedded_record.Record | None, choice: Choice) -> bool:
