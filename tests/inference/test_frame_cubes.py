@@ -1,6 +1,7 @@
 """Cubes of the frames of a stack: computed when they are looked at, kept within a bound."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ from napari_hsr.progress import Progress, result_of
 MODEL = "rootpoly-srgb"
 FRAMES, HEIGHT, WIDTH = 12, 6, 8
 DONE, PLACEHOLDER = State.DONE, State.PLACEHOLDER
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch):
+    monkeypatch.setattr(first_look, "REST", 0.0)
 
 
 @pytest.fixture
@@ -199,6 +205,74 @@ def test_nothing_stands_back_for_long_or_for_nothing(frames, monkeypatch):
         drive(frames, DONE)
     assert frames.state(3) is DONE
     assert frames._first.wait(60.0) == 0.0
+
+
+def test_the_chosen_model_begins_once_the_slider_rests(frames, monkeypatch):
+    """A frame that a hand has left within that time is never begun; one of many that go by is at once."""
+    monkeypatch.setattr(first_look, "REST", 0.2)
+    read, photograph = [], frames.stack.photograph
+    noting = lambda index: read.append(index) or photograph(index)  # noqa: E731
+    monkeypatch.setattr(frames.stack, "photograph", noting)
+    frames.look(0)
+    work = threading.Thread(target=drive, args=(frames, DONE))
+    begun = time.monotonic()
+    work.start()
+    frames.look(5)
+    frames.look(9)
+    work.join()
+    assert time.monotonic() - begun >= 0.2
+    assert read == [(9,)]
+    assert frames.state(9) is DONE
+    monkeypatch.setattr(first_look, "REST", 60.0)
+    frames.look(10)  # as when a film is played
+    drive(frames, DONE)
+    assert frames.state(11) is DONE
+    frames.look(0)
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):  # while it waits, too
+        list(frames.events(DONE, cancel))
+
+
+def test_no_frame_is_computed_again_while_it_is_kept(values, monkeypatch):
+    """Jumps back and forth, with both threads at work, and frames written on the way."""
+    one = 4 * 31 * HEIGHT * WIDTH
+    frames = FrameCubes(stack_of_array(values), MODEL, cache_bytes=6 * one)
+    again, put = [], frames.cache.put
+
+    def noting(key, made):
+        if key in frames.cache:
+            again.append(key)
+        put(key, made)
+
+    monkeypatch.setattr(frames.cache, "put", noting)
+    for number in np.random.default_rng(1).integers(0, FRAMES, 20):
+        frames.look(int(number))
+        both = [threading.Thread(target=drive, args=(frames, kind)) for kind in (PLACEHOLDER, DONE)]
+        for thread in both:
+            thread.start()
+        frames.cube(int(number))
+        for thread in both:
+            thread.join()
+        assert frames.state(int(number)) is DONE
+    assert not again
+    done = {number: n for (number, kind), n in frames.computed.items() if kind == DONE}
+    assert max(done.values()) > 1  # those that had to go meanwhile
+    assert {(n, PLACEHOLDER) in frames.cache for n in done if (n, DONE) in frames.cache} == {False}
+
+
+def test_a_placeholder_that_comes_late_is_not_kept(frames, monkeypatch):
+    quick = frame_cubes.quick_cube
+
+    def late(*args):
+        frames.cube(3)  # by another thread, say
+        return quick(*args)
+
+    monkeypatch.setattr(frame_cubes, "quick_cube", late)
+    frames.look(3)
+    drive(frames, PLACEHOLDER)
+    assert frames.state(3) is DONE
+    assert len(frames.cache) == 1
 
 
 def test_cancelling_ends_the_work(frames):

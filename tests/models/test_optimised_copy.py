@@ -9,7 +9,7 @@ import torch
 from napari_hsr import load_model
 from napari_hsr.errors import ModelError
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.models import from_state_dict
+from napari_hsr.models import from_state_dict, optimised_copy
 from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.optimised_copy import bytes_to_come, copy_size, prepared
 
@@ -48,8 +48,7 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
     asked = []
 
     def prepare(module, precision):
-        if not module.weight.is_meta:  # what the copy would take is found from shapes alone
-            asked.append(precision)
+        asked.append(precision)
         return Doubled(module)
 
     exact = load_model("rootpoly-srgb")
@@ -58,7 +57,7 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
     for _ in range(2):
         *_, twice = reconstruct_events(IMAGE, fast)
         np.testing.assert_array_equal(twice.cube.data, 2 * plain.cube.data)
-    assert asked == ["float32"]
+    assert asked == 2 * ["float32"]  # one to know what it takes, one that runs each time
     assert fast.module is exact.module
 
 
@@ -93,8 +92,10 @@ def held(module, beside=()):
     return sum(sizes.values())
 
 
+@pytest.mark.parametrize("shapes_alone", [0, optimised_copy.SHAPES_ALONE])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_size_of_a_copy_is_known_before_it_is_made(network):
+def test_the_size_of_a_copy_is_known_before_it_is_made(network, shapes_alone, monkeypatch):
+    monkeypatch.setattr(optimised_copy, "SHAPES_ALONE", shapes_alone)
     model = from_state_dict(weights_of(network))
     weights = [*model.module.parameters(), *model.module.buffers()]
     for precision in model.precisions:
@@ -117,7 +118,7 @@ def test_the_size_of_the_copy_of_a_wrapped_network():
     assert wrapped.own == held(made, [*head.module.parameters(), *head.module.buffers()])
 
 
-def test_to_know_a_size_takes_no_memory():
+def test_to_know_the_size_of_a_large_network_takes_no_memory(monkeypatch):
     wide = torch.nn.Conv2d(512, 512, 3, bias=False)
     made = []
 
@@ -126,6 +127,7 @@ def test_to_know_a_size_takes_no_memory():
         return made[-1]
 
     model = replace(load_model("rootpoly-srgb"), module=wide, prepare=prepare)
+    monkeypatch.setattr(optimised_copy, "SHAPES_ALONE", 4 * wide.weight.numel())
     assert copy_size(model, "float32").own == 4 * wide.weight.numel()
     assert made[-1].weight.is_meta
     assert not wide.weight.is_meta

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: The copy last made for each model: one precision at a time, to bound memory.
 _MADE: WeakKeyDictionary[Model, tuple[str, nn.Module]] = WeakKeyDictionary()
 
+#: Networks of so many bytes or more are measured by their shapes alone.
+SHAPES_ALONE = 64_000_000
+
 #: How large such copies are, by model and precision.
 _SIZES: WeakKeyDictionary[Model, dict[str, CopySize]] = WeakKeyDictionary()
 
@@ -91,7 +94,10 @@ def release(model: Model) -> None:
 
 
 def copy_size(model: Model, precision: str) -> CopySize:
-    """Size of the copy, computed from shapes alone, which takes no memory.
+    """Size of the copy; of a large network computed from shapes alone, which takes no memory.
+
+    A small one is made for it: that takes milliseconds, and PyTorch spends half a second on what
+    it imports for tensors without values, in which all other threads stand still.
 
     Parameters
     ----------
@@ -101,9 +107,13 @@ def copy_size(model: Model, precision: str) -> CopySize:
     """
     sizes = _SIZES.setdefault(model, {})
     if precision not in sizes:
-        exact = _of_shapes(model.module)
-        with _NoNumbers():
+        if sum(t.nbytes for t in _tensors(model.module)) < SHAPES_ALONE:
+            exact = model.module
             made = copy_in_precision(exact, precision, model.prepare)
+        else:
+            exact = _of_shapes(model.module)
+            with _NoNumbers():
+                made = copy_in_precision(exact, precision, model.prepare)
         held = {StorageWeakRef(t.untyped_storage()) for t in _tensors(exact)}
         storages = [t.untyped_storage() for t in _tensors(made)]
         bytes_of = {StorageWeakRef(storage): storage.nbytes() for storage in storages}

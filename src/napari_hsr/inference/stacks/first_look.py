@@ -1,19 +1,26 @@
-"""The chosen model stands back while the frame on show has nothing yet: its placeholder comes first."""
+"""The chosen model stands back while a hand scrubs, and while the frame on show has nothing yet."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_hsr.inference.stacks.frame_arrays import State
+from napari_hsr.progress import stop_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Seconds that the work on one frame stands back, all in all.
 STANDS_BACK = 1.0
+#: The chosen model begins with a frame that has been on show so many seconds: a hand that scrubs goes
+#: on sooner, and would have to wait for what is begun.
+REST = 0.15
+#: Seconds between two looks whether to stop meanwhile.
+POLL = 0.05
 
 
 class FirstLook:
@@ -29,6 +36,29 @@ class FirstLook:
 
     def __init__(self, news: threading.Condition, shows_nothing: Callable[[], bool]):
         self._news, self._shows_nothing, self._at_work = news, shows_nothing, 0
+        self._came = -math.inf
+
+    def came(self) -> None:
+        """Another frame is on show from now on."""
+        self._came = time.monotonic()
+
+    def rest(self, at_once: Callable[[], bool], cancel: threading.Event | None) -> None:
+        """Wait until the frame on show has been that for :data:`REST` seconds.
+
+        Parameters
+        ----------
+        at_once : callable
+            Whether not to wait: frames go by one after the other, and all are wanted.
+        cancel : threading.Event or None
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` was set.
+        """
+        while not at_once() and (left := self._came + REST - time.monotonic()) > 0:
+            stop_if(cancel)
+            time.sleep(min(left, POLL))
 
     @contextmanager
     def filling(self, kind: State) -> Iterator[None]:

@@ -180,6 +180,8 @@ class FrameCubes:
         number = self.stack.number(index)
         with self._news:
             self._going = self._direction(number)
+            if number != self._shown:
+                self._first.came()
             self._shown = number
             state = self._state(number)
         if state is not State.DONE or self._next(State.DONE) is not None:
@@ -281,7 +283,11 @@ class FrameCubes:
     def _wanted_events(
         self, kind: State, cancel: threading.Event | None
     ) -> Generator[Progress, None, None]:
-        while (number := self._next(kind)) is not None:
+        while self.wants(kind):
+            if kind is State.DONE:
+                self._first.rest(lambda: bool(self._going), cancel)
+            if (number := self._next(kind)) is None:
+                return
             passed = Passed(self._first, partial(self._no_longer_wanted, number), cancel, kind)
             try:
                 for event in self._frame_events(number, kind, passed):
@@ -362,6 +368,8 @@ class FrameCubes:
         values.flags.writeable = False  # several look at it
         with self._news:
             self.computed[number, kind.value] = self.computed.get((number, kind.value), 0) + 1
+            if kind is State.PLACEHOLDER and (number, State.DONE) in self.cache:
+                return  # which was finished meanwhile
             self.cache.put((number, kind), values)
             if kind is State.DONE:
                 self.cache.drop((number, State.PLACEHOLDER))
