@@ -113,11 +113,7 @@ def super_resolve_events(
     options["workers"] = None if client is None else Workers(client, device)
     wanted = wants_filter(upscaler, denoise)
     if output is not None:
-        if refinement is not None or denoise:
-            raise InputError(
-                "A result is refined, and noise left out, in memory over all of it: leave out the "
-                "output, or these."
-            )
+        _check_on_disk(refinement, denoise)
         yield from super_resolve_to_disk(
             coarse,
             upscaler,
@@ -166,19 +162,21 @@ def super_resolve_events(
     if filled.missing is not None:
         filled.open_again(cube.data, scale)
         cube = cube.replace(data=cube.data, _value_range=finite_range(cube.data))
-    notices = (*_already_super_resolved(coarse), *coarse.notices, *given.notices)
-    notices += (*upscaled.notices, *filled.notices(), *(() if half is None else half.notices))
-    notices += agreement.notices() if isinstance(agreement, Refinement) else ()
-    name = title(coarse, upscaler, scale)
+    told = [*given.notices, *upscaled.notices, *filled.notices()]
+    told += [] if half is None else half.notices
+    told += agreement.notices() if isinstance(agreement, Refinement) else ()
     cube = cube.replace(
-        name=f"{name} refined" if refinement else name,
-        notices=notices,
+        name=title(coarse, upscaler, scale) + (" refined" if refinement else ""),
+        notices=(*_already_super_resolved(coarse), *coarse.notices, *told),
         _value_range=cube.value_range,
     )
-    facts = {"by": upscaler.name, "scale": scale, "refined_by": refinement}
-    if half is not None and half_upscaler is not None:
-        facts |= _about_half(half_upscaler, half, gain)
-    cube.provenance.extra["super_resolution"] = facts | _about_agreement(agreement, refinement)
+    cube.provenance.extra["super_resolution"] = {
+        "by": upscaler.name,
+        "scale": scale,
+        "refined_by": refinement,
+        **_about_half(half_upscaler, half, gain),
+        **_about_agreement(agreement, refinement),
+    }
     on_device = upscaled.tiles or refinement == BACK_PROJECTION
     yield SuperResolutionResult(
         cube=cube,
@@ -340,6 +338,14 @@ def _and_later(events: Iterator[Progress | E], later: float | None) -> Iterator[
             yield event
 
 
+def _check_on_disk(refinement: str | None, denoise: bool | None) -> None:
+    if refinement is not None or denoise:
+        raise InputError(
+            "A result is refined, and noise left out, in memory over all of it: leave out the "
+            "output, or these."
+        )
+
+
 def _already_super_resolved(cube: Cube) -> tuple[Notice, ...]:
     """A notice if the cube is itself the result of a super-resolution."""
     made = cube.provenance.extra.get("super_resolution")
@@ -353,8 +359,12 @@ def _already_super_resolved(cube: Cube) -> tuple[Notice, ...]:
     return (Notice.warning(Code.ALREADY_SUPER_RESOLVED, text),)
 
 
-def _about_half(upscaler: Model | Kind, half: Upscaled, gain: float) -> dict[str, Any]:
-    """What the provenance records of the second result."""
+def _about_half(
+    upscaler: Model | Kind | None, half: Upscaled | None, gain: float
+) -> dict[str, Any]:
+    """What the provenance records of the second result, if there is one."""
+    if upscaler is None or half is None:
+        return {}
     return {
         "half_by": upscaler.name,
         "half_sha256": None if isinstance(upscaler, Kind) else upscaler.weights_sha256,

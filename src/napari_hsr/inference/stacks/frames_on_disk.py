@@ -107,35 +107,14 @@ def store_frames_events(
         If ``cancel`` was set; what is finished is kept.
     """
     start = time.perf_counter()
-    path, opened = (
-        zarr_path(output),
-        stack if isinstance(stack, PhotographStack) else read_stack(stack),
-    )
-    if encoding is not None:
-        opened = replace(opened, encoding=colour.normalise_encoding(encoding))
-    if len(opened.axes) != 1:
-        raise InputError(f"{opened.name} has {len(opened.axes)} axes: frames along one are stored.")
-    if watch is not None and not (
-        isinstance(opened.frames, FileFrames) and opened.frames.folder is not None
-    ):
-        raise InputError(
-            f"{opened.name} is no folder: nothing comes into it that could be awaited."
-        )
+    path, opened = zarr_path(output), _opened(stack, encoding, watch)
     loaded = load_model(model)
     sample = sample_of(opened)
     reason = why_not(sample, loaded)
     if reason:
         raise InputError(reason)
     on = on_grid(loaded, options.get("finer", 1))
-    scale, bands = on.scale, on.bands or 0
-    like = Cube(
-        np.broadcast_to(np.float32(0), (bands, opened.height * scale, opened.width * scale)),
-        on.wavelengths,
-        units=on.card.units,
-        name=f"{opened.name} {on.name}",
-        provenance=opened.provenance,
-        metadata={"card": on.card.model_dump(mode="json", exclude={"intervals"})},
-    )
+    like = _empty_frame(opened, on)
     settings = {key: str(value) for key, value in sorted(options.items()) if key != "client"}
     made_by = fingerprint(on, sample.data, encoding=opened.encoding, **settings)
     axis = opened.axes[0]
@@ -179,15 +158,51 @@ def store_frames_events(
         made = replace(cube.provenance, input=opened.provenance.input)  # of all, not of the last
         whole = like.replace(provenance=made, _value_range=like.value_range)
         store.finish(whole, failures)
+    notices = _notices(opened, earlier, failures)
+    seconds = time.perf_counter() - start
+    yield FramesStored(path, len(opened), computed, failures, notices, seconds)
+
+
+def _opened(
+    stack: PhotographStack | str | PathLike[str], encoding: str | None, watch: float | None
+) -> PhotographStack:
+    """The stack, found to be one that can be stored and, if wished for, watched."""
+    opened = stack if isinstance(stack, PhotographStack) else read_stack(stack)
+    if encoding is not None:
+        opened = replace(opened, encoding=colour.normalise_encoding(encoding))
+    if len(opened.axes) != 1:
+        raise InputError(f"{opened.name} has {len(opened.axes)} axes: frames along one are stored.")
+    grows = isinstance(opened.frames, FileFrames) and opened.frames.folder is not None
+    if watch is not None and not grows:
+        raise InputError(
+            f"{opened.name} is no folder: nothing comes into it that could be awaited."
+        )
+    return opened
+
+
+def _empty_frame(stack: PhotographStack, model: Model) -> Cube:
+    """A cube of a frame's size and description that takes no memory."""
+    shape = (model.bands or 0, stack.height * model.scale, stack.width * model.scale)
+    return Cube(
+        np.broadcast_to(np.float32(0), shape),
+        model.wavelengths,
+        units=model.card.units,
+        name=f"{stack.name} {model.name}",
+        provenance=stack.provenance,
+        metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
+    )
+
+
+def _notices(stack: PhotographStack, earlier: int, failures: dict[int, str]) -> tuple[Notice, ...]:
+    """What earlier runs had finished, and which frames were left empty."""
     notices = []
     if earlier:
-        told = f"{earlier} of {len(opened)} frames had been finished by an earlier run."
+        told = f"{earlier} of {len(stack)} frames had been finished by an earlier run."
         notices.append(Notice.info(Code.RESUMED, told))
     for number, why in sorted(failures.items()):
-        told = f"Frame {number + 1} of {opened.name} was left empty: {why}"
+        told = f"Frame {number + 1} of {stack.name} was left empty: {why}"
         notices.append(Notice.warning(Code.FRAME_FAILED, told))
-    seconds = time.perf_counter() - start
-    yield FramesStored(path, len(opened), computed, failures, tuple(notices), seconds)
+    return tuple(notices)
 
 
 def store_frames(

@@ -83,6 +83,16 @@ class BatchWindow(QDialog):
         self.output: Path | None = None
         self.setWindowTitle("Many photographs")
         self.resize(720, 560)
+        self._add_settings()
+        self._add_buttons()
+        self._add_table()
+        self._lay_out()
+        self.what.currentIndexChanged.connect(self.refresh)
+        viewer.layers.selection.events.changed.connect(self.refresh)
+        name_controls(self)
+        self.refresh()
+
+    def _add_settings(self) -> None:
         self.what = NarrowComboBox()
         self.what.setToolTip("Results of files go into a folder, those of layers into the viewer")
         self.folder_button = button("Folder…", self._ask_folder, "The photographs directly in it")
@@ -97,6 +107,8 @@ class BatchWindow(QDialog):
         self.encoding = NarrowComboBox()
         self.encoding.offer(ENCODINGS, None)
         self.encoding.setToolTip("Of all photographs, where their files do not say, or wrongly")
+
+    def _add_buttons(self) -> None:
         self.start_button = button(
             "Start", self.start, "What is there already, made the same way, is not computed again"
         )
@@ -106,6 +118,8 @@ class BatchWindow(QDialog):
         self.summary_button = button(
             "Save summary…", self._ask_summary, "How each ended, as a table (.csv) or as JSON"
         )
+
+    def _add_table(self) -> None:
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress")
         self.progress.setToolTip("Photographs that are done")
@@ -121,6 +135,8 @@ class BatchWindow(QDialog):
         for place in (1, 2):  # their texts change
             heads.setSectionResizeMode(place, modes.ResizeToContents)
         heads.setSectionResizeMode(3, modes.Stretch)
+
+    def _lay_out(self) -> None:
         self.message = Message()
         form = narrow_form()
         form.addRow("Photographs", self.what)
@@ -135,10 +151,6 @@ class BatchWindow(QDialog):
         layout.setContentsMargins(9, 9, 9, 9)
         layout.setStretch(layout.indexOf(self.table), 1)
         self.table.setMinimumHeight(120)
-        self.what.currentIndexChanged.connect(self.refresh)
-        viewer.layers.selection.events.changed.connect(self.refresh)
-        name_controls(self)
-        self.refresh()
 
     # --- what is chosen --------------------------------------------------------------------
 
