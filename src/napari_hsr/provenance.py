@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+#: Names the time of what is made, in seconds since 1970, so that equal runs write equal bytes:
+#: see https://reproducible-builds.org/specs/source-date-epoch/.
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the second, or the one that :data:`EPOCH` names.
+
+    Raises
+    ------
+    InputError
+        If it names none.
+    """
+    stated = os.environ.get(EPOCH)
+    if not stated:
+        return datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(int(stated), UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(
+            f"The environment variable {EPOCH} is {stated!r}; it is to be a number of seconds since 1970."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -24,7 +51,7 @@ class Provenance:
     version : str or None
         Version of napari-hsr that made the cube.
     created : str or None
-        ISO 8601 time (UTC) of the reconstruction.
+        ISO 8601 time (UTC) of the reconstruction: :func:`now`.
     steps : tuple of str
         What was done or assumed, in order, one plain sentence each.
     extra : dict

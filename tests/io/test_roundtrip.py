@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import InputError
 from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, can_read, read, write
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import Photograph
-from napari_hsr.provenance import Provenance
+from napari_hsr.provenance import Provenance, now
 
 
 @pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
@@ -67,6 +70,24 @@ class TestCube:
         on_disk = cube.replace(data=LazyArray(turned, axes=(2, 1, 0)))
         assert_same_cube(read(write(on_disk, tmp_path / f"cube{suffix}")), cube)
 
+    def test_equal_cubes_are_equal_bytes_at_any_time(
+        self, tmp_path, suffix, make_cube, monkeypatch
+    ):
+        """Nothing but the provenance says when: some libraries write the time into their headers."""
+        cube, written = make_cube(), []
+        choices = ({}, {"matlab": "5"}) if suffix == ".mat" else ({},)
+        for day in range(2):
+            later = time.time() + 86_400 * day
+            monkeypatch.setattr(time, "time", lambda at=later: at)
+            monkeypatch.setattr(time, "asctime", lambda *_, at=later: time.ctime(at))
+            for number, choice in enumerate(choices):
+                folder = tmp_path / f"{day}{number}"
+                folder.mkdir()
+                write(cube, folder / f"cube{suffix}", **choice)
+                files = sorted(p for p in folder.rglob("*") if p.is_file())
+                written.append([(p.relative_to(folder), p.read_bytes()) for p in files])
+        assert written[: len(choices)] == written[len(choices) :]
+
     def test_overwriting_leaves_no_other_file(self, tmp_path, suffix, make_cube, assert_same_cube):
         path = tmp_path / f"cube{suffix}"
         write(make_cube((3, 4, 5)), path)
@@ -102,3 +123,12 @@ def test_photograph_comes_back(tmp_path, suffix, dtype, encoding, make_photograp
     np.testing.assert_array_equal(back.data, photograph.data)
     for field in ("encoding", "name", "provenance", "metadata"):
         assert getattr(back, field) == getattr(photograph, field)
+
+
+def test_the_environment_can_state_when_a_cube_was_made(monkeypatch):
+    """So that whoever computes it again gets the same bytes."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert now() == "1970-01-02T00:00:00+00:00"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(InputError, match="seconds since 1970"):
+        now()

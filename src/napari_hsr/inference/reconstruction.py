@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, as_notices
 from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.provenance import now
 from napari_hsr.resample.resize import new_output
 from napari_hsr.units import device_words
 
@@ -395,6 +395,6 @@ def _provenance(
         model=model.name,
         weights_sha256=model.weights_sha256,
         version=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         steps=tuple(steps),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from napari_hsr.inference.tiles.result_place import Disk, Memory
 from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.provenance import now
 from napari_hsr.resample import Kind, methods
 from napari_hsr.resample.resize import Resampler, empty_fine, read_coarse, up_part
 from napari_hsr.units import device_words
@@ -375,7 +375,7 @@ def _upscaled_cube(
         known,
         input=known.input or coarse.name,
         version=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         steps=(*known.steps, *steps),
         extra=dict(known.extra),
     )

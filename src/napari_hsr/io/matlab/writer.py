@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _USERBLOCK = 512
 #: Bytes of one variable: offsets of version 5 are 32 bits, with a sign in some readers.
 _MOST_IN_5 = 2**31 - 2**16
+_HEADER_5 = b"MATLAB 5.0 MAT-file, Platform: Python, Created by napari-hsr"
 _HEADER = b"MATLAB 7.3 MAT-file, Platform: Python, Created by napari-hsr HDF5 schema 1.00 ."
 
 
@@ -94,6 +95,8 @@ def write_5(cube: Cube, path: Path) -> None:
         variables["first_pixel_centre"] = np.array([cube.place.origin])
     with replacing(path) as temporary, temporary.open("wb") as file:
         savemat(file, variables, do_compression=False)
+        file.seek(0)
+        file.write(_HEADER_5.ljust(116))  # SciPy's says when: equal cubes are to be equal bytes
 
 
 def _double(file: Any, name: str, values: np.ndarray) -> None:
