@@ -17,8 +17,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("byte_cache", "errors", "notices", "provenance", "moved_modules", "units"),
-    ("georeference", "progress"),
+    ("byte_cache", "errors", "notices", "moved_modules", "units"),
+    ("georeference", "progress", "provenance"),
     ("workers",),
     ("cube",),
     ("photograph", "spectral_library"),
