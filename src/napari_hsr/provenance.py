@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
@@ -69,6 +70,10 @@ class Provenance:
     def with_step(self, step: str) -> Provenance:
         """A copy with one more sentence at the end of ``steps``."""
         return replace(self, steps=(*self.steps, step))
+
+    def comes_from(self, *names: str) -> bool:
+        """Whether ``input`` is one of these names, whatever their folders and types of file."""
+        return bool(self.input) and PurePath(self.input).stem in {PurePath(n).stem for n in names}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; empty fields are left out."""

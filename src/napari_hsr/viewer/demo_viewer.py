@@ -67,11 +67,15 @@ def arrange(viewer, files: DemoFiles) -> None:
 
 def fill(viewer, files: DemoFiles) -> list:
     """Add photographs, cubes and the SAM map; return the layers of the chart."""
+    from napari_hsr.inference.trust.reopened import evidence_again
     from napari_hsr.io import read
     from napari_hsr.metrics.compare import Comparison, compare_events
     from napari_hsr.progress import result_of
+    from napari_hsr.trust.linear_camera import CIE
     from napari_hsr.viewer.comparison import show_maps
+    from napari_hsr.viewer.layer_data import layer_cube
     from napari_hsr.viewer.layers import add_cube, add_photograph
+    from napari_hsr.viewer.trust_maps import remember
 
     def shown(file: Path) -> Any:  # of which it is known whether it is a photograph or a cube
         return read(file)
@@ -81,7 +85,10 @@ def fill(viewer, files: DemoFiles) -> list:
     photograph = add_photograph(viewer, shown(files.chart_photograph), name="chart, photograph")
     truth = add_cube(viewer, shown(files.chart_truth), name="chart, ground truth")
     prediction = add_cube(viewer, shown(files.chart_cube), name="chart, reconstructed")
-    pair = shown(files.chart_cube), shown(files.chart_truth)
+    cube = layer_cube(prediction)
+    evidence = evidence_again(cube, shown(files.chart_photograph)).seen_by(CIE)
+    remember(prediction, evidence)  # intervals, and what the colour leaves open
+    pair = cube, shown(files.chart_truth)
     comparison: Comparison = result_of(compare_events(*pair, maps=("sam",)))
     maps = show_maps(
         viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text

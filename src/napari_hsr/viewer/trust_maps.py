@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.display_limits import beyond, spread
-from napari_hsr.viewer.layer_data import KEY, spatial_transform, state_of
+from napari_hsr.viewer.layer_data import (
+    KEY,
+    layer_shape,
+    layer_state,
+    spatial_transform,
+    state_of,
+)
 from napari_hsr.viewer.layers import add_map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference import Result
     from napari_hsr.inference.trust.evidence import Evidence
 
@@ -73,6 +80,22 @@ def evidence_of(layer: Image) -> Evidence | None:
     """What was remembered, unless the layer has other values by now."""
     found = _EVIDENCE.get(_unwrapped(layer))
     return found if found is not None and found.cube.data is layer.data else None
+
+
+def has_changed(layer: Image) -> bool:
+    """Whether the layer has other values than those that were to be remembered."""
+    found = _EVIDENCE.get(_unwrapped(layer))
+    return found is not None and found.cube.data is not layer.data
+
+
+def source_photograph(cube: Cube, layers: Iterable[Image]) -> Image | None:
+    """The layer of the photograph that a cube was reconstructed from, None if it is not among them."""
+    for layer in layers:
+        state = layer_state(layer)
+        named = layer.name, str((state.get("provenance") or {}).get("input", ""))
+        if layer_shape(layer)[:2] == cube.shape[1:] and cube.provenance.comes_from(*named):
+            return layer
+    return None
 
 
 def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Image]:

@@ -1,18 +1,20 @@
 """Intervals, feasible bands and measured shares in the Spectra panel."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
-from napari_hsr import Photograph
+from napari_hsr import Photograph, read, write
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.progress import result_of
-from napari_hsr.viewer.layers import add_cube
+from napari_hsr.provenance import Provenance
+from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.trust_maps import evidence_of, remember
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.spectra.panel import SpectraWidget
@@ -151,7 +153,33 @@ def test_what_is_missing_is_said_and_the_approximate_row_space_is_one_click(
     assert "No interval: w." in panel.trust.why.text()
     layer.data = evidence.cube.data + 1
     settled()
-    assert "take the photograph" in panel.trust.why.text()
+    assert "changed" in panel.trust.why.text()
+
+
+def test_a_saved_cube_finds_its_intervals_again_beside_its_photograph(
+    viewer, panel, settled, evidence, tmp_path
+):
+    cube = read(write(evidence.cube, tmp_path / "cube.h5"))
+    layer = add_cube(viewer, cube)
+    settled()
+    assert not panel.trust.again.isVisible()
+    assert panel.trust.why.isVisible()
+    other = replace(evidence.photograph, name="other", provenance=Provenance(input="other"))
+    add_photograph(viewer, other)
+    settled()
+    assert not panel.trust.again.isVisible()
+    add_photograph(viewer, evidence.photograph)
+    settled()
+    assert panel.trust.again.isVisible()
+    panel.trust.again.click()
+    settled()
+    assert not panel.trust.again.isVisible()
+    found = evidence_of(layer).pixel(3, 4).curve.ranges["90%"]
+    for end, before in zip(found, evidence.pixel(3, 4).curve.ranges["90%"], strict=True):
+        np.testing.assert_allclose(end, before, rtol=1e-5, atol=1e-7)
+    panel.pin((550, 3, 4))
+    settled()
+    assert styles(panel)[-1] == "interval"
 
 
 def test_under_the_mouse_nothing_moves_and_the_band_follows_at_rest(

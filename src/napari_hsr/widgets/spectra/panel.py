@@ -99,7 +99,7 @@ class SpectraWidget(CurvePanel):
         switches = row(*boxes)
         switches.addStretch(1)
         switches.addWidget(self.help_button())
-        self.trust = TrustRow(self)
+        self.trust = TrustRow(self, self._viewer)
         self.trust.changed.connect(self._on_box)
         self.trust.found.connect(self._on_bands)
         self.points = LayerChooser(self._viewer, pins.is_points, self)

@@ -12,7 +12,8 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_hsr.trust.linear_camera import CIE
-from napari_hsr.viewer.trust_maps import evidence_of, remember
+from napari_hsr.viewer.layer_data import layer_photograph, photograph_layers
+from napari_hsr.viewer.trust_maps import evidence_of, has_changed, remember, source_photograph
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterable, Iterator, Sequence
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference.trust.evidence import Evidence
+    from napari_hsr.photograph import Photograph
     from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.widgets.plotting.legend import Entry
     from napari_hsr.widgets.spectra.sources import Shown, Source
@@ -48,6 +51,9 @@ class TrustRow(QWidget):
     panel : QWidget
         Closing it stops the thread.
 
+    viewer : napari.Viewer or ViewerModel
+        Whose photographs saved cubes are held against.
+
     Signals
     -------
     changed()
@@ -59,8 +65,13 @@ class TrustRow(QWidget):
     changed = Signal()
     found = Signal(bool)
 
-    def __init__(self, panel: QWidget):
+    def __init__(self, panel: QWidget, viewer: Any):
         super().__init__(panel)
+        self._viewer = viewer
+        self._opened: list[
+            tuple[Source, Any]
+        ] = []  # cubes with the photographs they were made from
+        self._again = JobSlot(panel)
         self._bands: OrderedDict[Any, FeasibleBand] = OrderedDict()
         self._slots = {live: JobSlot(panel) for live in (False, True)}
         self._wishes: dict[bool, list[tuple[Evidence, tuple[int, int]]]] = {False: [], True: []}
@@ -86,9 +97,14 @@ class TrustRow(QWidget):
             self._use_cie,
             "CIE 1931 under D65: about what is left of any camera's colours in an sRGB photograph",
         )
+        self.again = button(
+            "Find them again",
+            self._find_again,
+            "By the photograph that the cube was reconstructed from, and its model",
+        )
         switches = row(self.intervals, self.feasible)
         switches.addStretch(1)
-        column(switches, self.why, self.approximate, into=self, spacing=2)
+        column(switches, self.why, self.again, self.approximate, into=self, spacing=2)
         self.show_sources([])
 
     # --- what there is ---------------------------------------------------------------------
@@ -98,14 +114,11 @@ class TrustRow(QWidget):
         made = [s for s in sources if s.cube.provenance.model is not None]
         self.setVisible(bool(made))
         reasons: dict[str, None] = {}
-        self._approximate = []
+        self._approximate, self._opened = [], []
         for source in made:
             evidence = evidence_of(source.layer)
             if evidence is None:
-                reasons[
-                    f"{source.name}: intervals and feasible bands take the photograph and the "
-                    "model; reconstruct it in this window."
-                ] = None
+                reasons[self._missing(source)] = None
                 continue
             if self.intervals.isChecked() and not evidence.calibrated:
                 reasons[f"No interval: {evidence.why_no_intervals}."] = None
@@ -116,6 +129,33 @@ class TrustRow(QWidget):
         self.why.setText(" ".join(reasons))
         self.why.setVisible(bool(reasons))
         self.approximate.setVisible(bool(self._approximate))
+        self.again.setVisible(bool(self._opened))
+
+    def _missing(self, source: Source) -> str:
+        """Why nothing is known of a cube; if its photograph is there, it can be found again."""
+        if has_changed(source.layer):
+            return f"{source.name} was changed since it was reconstructed."
+        photograph = source_photograph(source.cube, photograph_layers(self._viewer))
+        if photograph is not None:
+            self._opened.append((source, photograph))
+            return f"{source.name} was saved without its intervals."
+        wanted = source.cube.provenance.input or "its photograph"
+        return f"{source.name}: for intervals and feasible bands, open {wanted} too."
+
+    def _find_again(self) -> None:
+        pairs = [(s.layer, s.cube, layer_photograph(photo)) for s, photo in self._opened]
+        self.again.setEnabled(False)
+        self._again.start(
+            partial(_evidence_again, pairs),
+            finished=self._on_found_again,
+            failed=lambda error: self.why.setText(str(error)),
+            ended=lambda: self.again.setEnabled(True),
+        )
+
+    def _on_found_again(self, found: list[tuple[Any, Evidence]]) -> None:
+        for layer, evidence in found:
+            remember(layer, evidence)
+        self.changed.emit()
 
     def _use_cie(self) -> None:
         for layer, evidence in self._approximate:
@@ -198,13 +238,14 @@ class TrustRow(QWidget):
     def stop(self) -> None:
         """Look nothing up any more."""
         self._rest.stop()
-        for slot in self._slots.values():
+        for slot in (*self._slots.values(), self._again):
             slot.drop()
 
     @property
     def busy(self) -> bool:
-        """Whether bands are being looked up, or will be."""
-        return self._rest.isActive() or any(slot.running for slot in self._slots.values())
+        """Whether something is being looked up, or will be."""
+        slots = (*self._slots.values(), self._again)
+        return self._rest.isActive() or any(slot.running for slot in slots)
 
     def _look_up(self, live: bool) -> None:
         if not self._wishes[live]:
@@ -230,6 +271,15 @@ def _find(wishes: list, cancel: threading.Event) -> Iterator[dict[Any, FeasibleB
             return
         found[evidence, pixel] = evidence.feasible(*pixel)
     yield found
+
+
+def _evidence_again(
+    pairs: list[tuple[Any, Cube, Photograph]], cancel: threading.Event
+) -> Iterator[list[tuple[Any, Evidence]]]:
+    from napari_hsr.inference.trust.reopened import evidence_again
+
+    if not cancel.is_set():
+        yield [(layer, evidence_again(cube, photo)) for layer, cube, photo in pairs]
 
 
 def behind(curve: Any, drawn: PlotCurve) -> tuple[PlotCurve, ...]:
