@@ -82,6 +82,8 @@ class Looked:
     region_error: np.ndarray | None = None
     every_cell: np.ndarray | None = None
     every_spread: np.ndarray | None = None
+    colours: np.ndarray | None = None  # of the whole photograph, linear, (3, height, width)
+    chosen: np.ndarray | None = None  # its pixels that the others are of
 
 
 def settings(model, table: Path, camera: str, light: str, leave_out=()) -> CaptureSettings:
@@ -125,6 +127,7 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
         errors.append(np.abs((made - truth)[:, box].mean(axis=1)) / relative[box].mean())
     found.region_error = np.array(errors)
     found.every_cell, found.every_spread = cell, apart
+    found.colours, found.chosen = np.moveaxis(colours, -1, 0), chosen
     return found
 
 

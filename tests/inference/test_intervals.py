@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 
 from napari_hsr import Photograph, load_model, reconstruct
+from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.trust.intervals import Looker
 from napari_hsr.inference.trust.model_disagreement import witnesses_of
 from napari_hsr.models import list_models
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.interval_table import IntervalTable, decoded, encoded
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
-from napari_hsr.trust.difficulty import DARK, RARITY_CELLS
+from napari_hsr.trust.difficulty import (
+    DARK,
+    RARITY_CELLS,
+    chromaticity_cell,
+    difficulty,
+    rarity,
+)
 
 
 def table_for(model, **changes):
@@ -100,6 +108,43 @@ def test_with_centres_they_follow_the_difficulty_without_steps(model, photograph
     relative = (found.half_width(0) / brightness).ravel()[order]
     assert (np.diff(relative) >= -1e-6).all()
     assert table.level(np.array([np.nan])) == 2
+
+
+def test_maps_are_computed_when_they_are_asked_for_and_no_pixel_waits_for_them(
+    model, photograph, monkeypatch
+):
+    """A run looks at a sample; maps, pixels and the formula in double precision agree to float32."""
+    monkeypatch.setattr("napari_hsr.inference.trust.intervals.SAMPLE_PIXELS", 100)
+    monkeypatch.setattr("napari_hsr.inference.trust.intervals._BLOCK", 128)
+    monkeypatch.setattr("napari_hsr.inference.trust.intervals.STRIP_PIXELS", 200)
+    made, looked = [], Looker.new_maps
+    monkeypatch.setattr(Looker, "new_maps", lambda self: made.append(self) or looked(self))
+    table = table_for(model, centres=(0.2, 0.4, 0.8))
+    other = replace(model, card=model.card.model_copy(update={"intervals": table}))
+    run = result_of(reconstruct_events(photograph, other, intervals=True))
+    found = run.trust.intervals
+    record = run.cube.provenance.extra["trust"]
+    pixel = found.pixel(4, 5)
+    assert not made
+    unlike = found.unlike
+    assert len(made) == 1
+    np.testing.assert_array_equal(found.pixel(4, 5), pixel)
+    assert found.level.shape == found.scale.shape == unlike.shape == (30, 41)
+    assert len(made) == 1
+    assert run.trust.record() == record  # what was said of the sample stands
+    assert record["unlike_training"] == pytest.approx((unlike > 1).mean(), abs=0.15)
+    seen = witnesses_of(model)
+    rgb = decode_photograph_tile(photograph.data, "srgb", seen.encoding).reshape(-1, 3).T
+    cell, brightness = chromaticity_cell(rgb)
+    spectra = run.cube.data.reshape(31, -1).astype(np.float64)
+    apart = seen.mean[:, cell] * brightness.astype(np.float64) - spectra
+    square = (apart**2).mean(axis=0) + seen.variance[cell] * brightness**2
+    spread = np.sqrt(square) / (spectra.mean(axis=0) + DARK)
+    np.testing.assert_allclose(found.spread.ravel(), spread, rtol=2e-6)
+    hard = difficulty(spread, rarity(cell, decoded(table.rarity)), table.slopes)
+    np.testing.assert_allclose(unlike.ravel(), hard / table.unlike_above, rtol=2e-6)
+    level = np.interp(np.log(hard), np.log(table.centres), np.arange(3))
+    np.testing.assert_allclose(found.level.ravel(), level, atol=2e-6)
 
 
 def test_lower_and_upper_are_cubes_beside_it(result):
@@ -207,6 +252,21 @@ def test_they_go_with_exact_colours(model, photograph, result):
     )
     np.testing.assert_array_equal(both.trust.intervals.scale, result.trust.intervals.scale)
     assert both.trust.colours.exact
+
+
+def test_they_are_the_same_on_disk(model, photograph, result, tmp_path):
+    """The maps are read from the store under its final name, which it does not have during the run."""
+    options = {"intervals": True, "output": tmp_path / "x.zarr"}
+    stored = result_of(reconstruct_events(photograph, model, **options))
+    assert not isinstance(stored.cube.data, np.ndarray)
+    assert stored.trust.record() == result.trust.record()
+    for name in ("level", "scale", "spread", "unlike"):
+        one, other = (getattr(r.trust.intervals, name) for r in (stored, result))
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(
+        stored.trust.intervals.bounds(stored.cube)[1].data,
+        result.trust.intervals.bounds(result.cube)[1].data,
+    )
 
 
 def test_every_bundled_model_is_calibrated_with_its_own_weights():

@@ -43,7 +43,7 @@ def test_the_spread_is_the_root_mean_square_distance_from_the_witnesses(rng):
         for c, b, s in zip(cell, brightness, spectra.T, strict=True)
     ]
     np.testing.assert_allclose(
-        spread(spectra, cell, brightness, mean, variance), expected, rtol=1e-4
+        spread(spectra, cell, brightness, mean.T, variance), expected, rtol=1e-4
     )
 
 

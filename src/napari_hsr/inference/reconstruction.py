@@ -37,7 +37,7 @@ from napari_hsr.inference.tiles.outputs import InMemory
 from napari_hsr.inference.tiles.result_place import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.trust.apply_camera_profile import profiled
 from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_notices
-from napari_hsr.inference.trust.run import linear_camera_of, trust_events
+from napari_hsr.inference.trust.run import Trust, linear_camera_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.region import Region
     from napari_hsr.inference.tiles.loop import Tiled
-    from napari_hsr.inference.trust.run import Trust
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
     from napari_hsr.provenance import Provenance
@@ -140,8 +139,7 @@ def reconstruct_events(
             raise InputError("Spectra are made exact in memory: leave out the output, or exact.")
         settings = {"encoding": photograph.encoding, "ensemble": ensemble, "finer": finer}
         on = {"device": run.device.type, "precision": run.precision, "reduced by": factor}
-        if looked_up:
-            on["looked up"] = True
+        on |= {"looked up": True} if looked_up else {}
         made_by = fingerprint(model, whole.data, **settings, **on, region=region and str(region))
         kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
     with PeakMemory(run.device) as memory, closing(kept):
@@ -160,8 +158,7 @@ def reconstruct_events(
         if seen or look:
             held = trust_events(kept.data, photograph, seen, exact, look, cancel)
             trust = yield from held if exact else handing_over(held, stopped)
-        told = (*unlike, *(trust.notices() if trust else ()))
-        told = (*notices_of(factor, intervals, looked_up), *told)
+        told = (*notices_of(factor, intervals, looked_up), *unlike, *(trust or Trust()).notices())
         about_precision = [run.precision_notice] if run.precision_notice else []
         clipped = (notice for notice in whole.notices if notice.code == Code.SATURATED)
         notices = (*limited, *clipped, *job.reader.notices(), *kept.notices, *tiled.notices, *told)
@@ -170,9 +167,11 @@ def reconstruct_events(
                 data=kept.data,
                 provenance=_provenance(photograph, run, finer, trust, factor),
                 notices=(*notices, *as_notices(model.notices), *about_precision),
-                _value_range=trust.value_range if trust else tiled.value_range,
+                _value_range=(trust and trust.value_range) or tiled.value_range,
             )
         )
+        if trust and trust.intervals:
+            trust.intervals.data = cube.data  # a store has another name by now
     yield Result(
         cube=cube,
         seconds=time.perf_counter() - start,

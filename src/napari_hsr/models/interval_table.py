@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_hsr.models.figures_in_words import source_words
-from napari_hsr.trust.difficulty import RARITY_CELLS, brightness_of, difficulty, rarity, spread
+from napari_hsr.trust.difficulty import (
+    CELLS,
+    RARITY_CELLS,
+    brightness_of,
+    log_difficulty,
+    rarity,
+    spread,
+)
+
+#: Rows of what :meth:`IntervalTable.look` finds.
+LEVEL, SCALE, SPREAD, UNLIKE = range(4)
 
 
 class IntervalTable(BaseModel):
@@ -87,9 +98,10 @@ class IntervalTable(BaseModel):
         return f"{self.coverage:.0%}"
 
     @cached_property
-    def rarity_nats(self) -> np.ndarray:
-        """The table of rarity, (cells, cells)."""
-        return decoded(self.rarity)
+    def rarity_of_cells(self) -> np.ndarray:
+        """Of every cell of chromaticity, in nats, (CELLS²,) float32."""
+        every = rarity(np.arange(CELLS**2), decoded(self.rarity))
+        return every.astype(np.float32)
 
     @cached_property
     def table(self) -> np.ndarray:
@@ -108,25 +120,41 @@ class IntervalTable(BaseModel):
         brightness: np.ndarray,
         mean: np.ndarray,
         variance: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Spread, difficulty and scale of the half-widths of some pixels, (pixels,) each.
+    ) -> np.ndarray:
+        """What is known of some pixels, (4, pixels) float32.
 
-        Parameters as for :func:`napari_hsr.trust.difficulty.spread`.
+        Rows are the :data:`LEVEL` in the table, the :data:`SCALE` of the half-widths, the
+        :data:`SPREAD`, and how :data:`UNLIKE` the training they are: their difficulty over
+        ``unlike_above``. Parameters as for :func:`napari_hsr.trust.difficulty.spread`.
         """
+        out = np.empty((4, len(cell)), np.float32)
         bright = brightness_of(spectra)
-        apart = spread(spectra, cell, brightness, mean, variance, bright)
-        hard = difficulty(apart, rarity(cell, self.rarity_nats), self.slopes)
-        return apart, hard, bright * np.maximum(1, hard / self.largest)
+        out[SPREAD] = spread(spectra, cell, brightness, mean, variance, bright)
+        log = log_difficulty(out[SPREAD], self.rarity_of_cells[cell], self.slopes)
+        hard = np.exp(log)
+        out[LEVEL] = self.level(hard, log)
+        out[SCALE] = bright * np.maximum(1, hard / self.largest)
+        out[UNLIKE] = hard / self.unlike_above
+        return out
 
-    def level(self, difficulty: np.ndarray) -> np.ndarray:
-        """Row of the table for each difficulty, between two of them; NaN counts as the highest."""
-        hard = np.asarray(difficulty)
+    def level(self, difficulty: np.ndarray, log: np.ndarray | None = None) -> np.ndarray:
+        """Row of the table for each difficulty, between two of them; NaN counts as the highest.
+
+        Parameters
+        ----------
+        difficulty : ndarray
+        log : ndarray, optional
+            Its logarithm, where it is known.
+        """
+        hard, last = np.asarray(difficulty), len(self.half_widths) - 1
         if self.centres:
-            found = np.interp(np.log(hard), np.log(self.centres), np.arange(len(self.centres)))
+            at, nodes = np.log(hard) if log is None else log, np.log(self.centres)
+            found = np.zeros(hard.shape, np.float32)
+            for low, high in pairwise(nodes):  # np.interp works in double precision alone
+                found += np.clip((at - low) / (high - low), 0, 1)
         else:
-            found = np.searchsorted(np.array(self.edges), hard, side="right")
-        out: np.ndarray = np.where(np.isnan(hard), len(self.half_widths) - 1, found)
-        return out.astype(np.float32)
+            found = np.searchsorted(np.array(self.edges), hard, side="right").astype(np.float32)
+        return np.where(np.isnan(hard), np.float32(last), found)
 
 
 def between(rows: np.ndarray, level: np.ndarray) -> np.ndarray:

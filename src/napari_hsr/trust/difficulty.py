@@ -22,8 +22,6 @@ RARITY_CELLS = 32
 #: Added to the mean of a spectrum (full scale 1): what noise and rounding leave of a black one.
 DARK = 0.005
 _LEAST_SPREAD = 1e-3
-#: Pixels looked at together: their spectra stay in the processor's cache.
-_BLOCK = 4096
 
 
 def chromaticity_cell(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,10 +38,10 @@ def chromaticity_cell(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         In 0..CELLS², row by row.
     brightness : ndarray, shape (pixels,)
     """
-    colours = np.maximum(colours, 0)
+    colours = np.maximum(colours, 0, order="C")  # a channel in one piece: three times as fast
     brightness = colours.sum(axis=0)
     scale = CELLS / np.where(brightness > 0, brightness, 1)
-    red, green = (np.minimum((c * scale).astype(np.int32), CELLS - 1) for c in colours[:2])
+    red, green = (np.minimum((c * scale).astype(np.intp), CELLS - 1) for c in colours[:2])
     return red * CELLS + green, brightness
 
 
@@ -76,23 +74,20 @@ def spread(
     spectra : ndarray, shape (bands, pixels)
     cell, brightness : ndarray, shape (pixels,)
         Of :func:`chromaticity_cell`.
-    mean : ndarray, shape (CELLS², bands)
+    mean : ndarray, shape (bands, CELLS²)
         Of the witnesses, for brightness 1.
     variance : ndarray, shape (CELLS²,)
         Their mean square distance from it, mean over the bands.
     level : ndarray, shape (pixels,), optional
         :func:`brightness_of` the spectra, where it is known.
     """
-    square = np.empty(len(cell), np.result_type(np.float32, spectra))
-    for start in range(0, len(cell), _BLOCK):
-        some = slice(start, start + _BLOCK)
-        apart = mean[cell[some]].astype(np.float32, copy=False)
-        apart *= brightness[some, None]
-        apart -= spectra[:, some].T
-        np.einsum("pb,pb->p", apart, apart, out=square[some])
-    square /= len(spectra)
+    apart = np.take(mean, cell, axis=1, mode="clip").astype(spectra.dtype, copy=False)
+    apart *= brightness
+    apart -= spectra
+    square = np.einsum("bp,bp->p", apart, apart) / len(spectra)
     square += variance[cell] * brightness**2
-    out: np.ndarray = np.sqrt(square) / (brightness_of(spectra) if level is None else level)
+    out: np.ndarray = np.sqrt(square)
+    out /= brightness_of(spectra) if level is None else level
     return out
 
 
@@ -121,7 +116,17 @@ def rarity(cell: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def difficulty(spread: np.ndarray, rarity: np.ndarray, slopes: tuple[float, float]) -> np.ndarray:
     """u of the module's documentation."""
-    out: np.ndarray = np.exp(slopes[0] * np.log(spread + _LEAST_SPREAD) + slopes[1] * rarity)
+    out: np.ndarray = np.exp(log_difficulty(spread, rarity, slopes))
+    return out
+
+
+def log_difficulty(
+    spread: np.ndarray, rarity: np.ndarray, slopes: tuple[float, float]
+) -> np.ndarray:
+    """Its natural logarithm."""
+    out = np.log(spread + _LEAST_SPREAD)
+    out *= slopes[0]
+    out += slopes[1] * rarity
     return out
 
 

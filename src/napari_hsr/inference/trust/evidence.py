@@ -10,9 +10,10 @@ import numpy as np
 from napari_hsr import spectra
 from napari_hsr.colour import ENCODINGS
 from napari_hsr.errors import InputError
+from napari_hsr.inference.trust.intervals import Intervals
 from napari_hsr.inference.trust.pixel import PixelTrust
 from napari_hsr.inference.trust.run import band_of
-from napari_hsr.models.interval_table import between
+from napari_hsr.models.interval_table import UNLIKE
 from napari_hsr.trust.linear_camera import linear_camera
 from napari_hsr.trust.measured_share import measured_share
 
@@ -20,14 +21,10 @@ if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
     from napari_hsr.cube import Cube
     from napari_hsr.inference.results import Result
-    from napari_hsr.inference.trust.intervals import Intervals, Looker
     from napari_hsr.photograph import Photograph
     from napari_hsr.spectra import Curve
     from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.trust.linear_camera import LinearCamera
-
-#: Pixels of a region that its interval is found by.
-_REGION_PIXELS = 2**14
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,13 +38,9 @@ class Evidence:
     photograph : Photograph
     linear_camera : LinearCamera or None
         The camera, where it is known.
-    looker : Looker or None
-        What finds intervals, where the model is calibrated.
     intervals : Intervals or None
-        Those that a run has found.
-    exact : bool
-        Whether the spectra were projected onto the photographed colours: the intervals are then
-        those that the run has found, of the network's own spectra.
+        Where the model is calibrated. Of spectra that were projected onto the photographed colours
+        those of the network's own, if the run was asked for both.
     why_no_camera, why_no_intervals : str or None
         In one sentence.
     """
@@ -55,9 +48,7 @@ class Evidence:
     cube: Cube
     photograph: Photograph
     linear_camera: LinearCamera | None = None
-    looker: Looker | None = None
     intervals: Intervals | None = None
-    exact: bool = False
     why_no_camera: str | None = None
     why_no_intervals: str | None = None
 
@@ -70,9 +61,10 @@ class Evidence:
         trust = result.trust
         colours, intervals = (trust.colours, trust.intervals) if trust else (None, None)
         exact = bool(colours and colours.exact)
-        looker = None if exact else result.looker
+        if intervals is None and result.looker is not None and not exact:
+            intervals = Intervals(result.looker, cube.data)
         why = None
-        if intervals is None and looker is None:
+        if intervals is None:
             why = (
                 "the spectra were made exact, and intervals are those of the network's own: ask "
                 "for both in one run"
@@ -83,9 +75,7 @@ class Evidence:
         found = cls(
             cube=cube,
             photograph=photograph,
-            looker=looker,
             intervals=intervals,
-            exact=exact,
             why_no_intervals=why,
         )
         return (
@@ -110,7 +100,7 @@ class Evidence:
     @property
     def calibrated(self) -> bool:
         """Whether there are intervals."""
-        return self.intervals is not None or self.looker is not None
+        return self.intervals is not None
 
     def pixel(self, row: int, column: int, feasible: FeasibleBand | None = None) -> PixelTrust:
         """What is known of a pixel: its share and interval, and a band found before.
@@ -133,9 +123,11 @@ class Evidence:
         if feasible is not None:
             ranges["feasible"] = feasible.lower, feasible.upper
             found["outside"] = feasible.outside(curve.mean)
-        if self.calibrated:
-            name, half, unlike = self._interval(row, column)
-            ranges[name] = np.maximum(curve.mean - half, 0), curve.mean + half
+        if self.intervals is not None:
+            place = np.array([row]), np.array([column])
+            half = self.intervals.half_widths(*place)[:, 0].astype(np.float64)
+            ranges[self.intervals.table.name] = np.maximum(curve.mean - half, 0), curve.mean + half
+            unlike = float(self.intervals.at(*place)[UNLIKE, 0])
             found |= {"half_width": float(half.mean()), "unlike": unlike}
         return PixelTrust(curve=replace(curve, ranges=ranges), **found)
 
@@ -151,21 +143,12 @@ class Evidence:
         ----------
         mask : ndarray of bool, shape (height, width)
         """
-        if self.intervals is not None:
-            known = mask & np.isfinite(self.intervals.unlike)
-            return (self.intervals.table.name, self.intervals.region(mask)) if known.any() else None
-        if self.looker is None or not mask.any():
+        if self.intervals is None:
             return None
-        rows, columns = np.nonzero(mask)
-        step = -(-rows.size // _REGION_PIXELS)
-        rows, columns = rows[::step], columns[::step]
-        hard, scale = self._looked_at(rows, columns)
-        known = np.isfinite(hard)
-        if not known.any():
+        try:
+            return self.intervals.table.name, self.intervals.region(mask)
+        except InputError:  # no pixel of it has an interval
             return None
-        table = self.looker.table
-        half = between(table.region_table, table.level(hard[known].mean()))
-        return table.name, half * scale[known].mean()
 
     def of_mean(self, curve: Curve, mask: np.ndarray) -> Curve:
         """The mean spectrum of a region with its own interval, where that is known.
@@ -180,36 +163,3 @@ class Evidence:
             return curve
         name, half = found
         return replace(curve, ranges={name: (np.maximum(curve.mean - half, 0), curve.mean + half)})
-
-    def half_widths(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Half-widths of the intervals of some pixels, (bands, pixels); there must be intervals."""
-        if self.intervals is not None:
-            level, scale = (a[rows, columns] for a in (self.intervals.level, self.intervals.scale))
-            table = self.intervals.table
-        else:
-            assert self.looker is not None
-            hard, scale = self._looked_at(rows, columns)
-            table = self.looker.table
-            level = table.level(hard)
-        out: np.ndarray = between(table.table, level) * scale
-        return out
-
-    def _interval(self, row: int, column: int) -> tuple[str, np.ndarray, float]:
-        """Name, half-widths (bands,) and how unlike the training."""
-        if self.intervals is not None:
-            half = self.intervals.pixel(row, column)
-            table, unlike = self.intervals.table, float(self.intervals.unlike[row, column])
-            return table.name, half.astype(np.float64), unlike
-        assert self.looker is not None
-        table = self.looker.table
-        hard, scale = self._looked_at(np.array([row]), np.array([column]))
-        half = between(table.table, table.level(hard)[0]) * scale[0]
-        return table.name, half.astype(np.float64), float(hard[0] / table.unlike_above)
-
-    def _looked_at(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Difficulty and scale of some pixels."""
-        assert self.looker is not None
-        stored = np.asarray(self.photograph.data[rows, columns])
-        values = np.asarray(self.cube.data[:, rows, columns])
-        _, hard, scale = self.looker.difficulty(stored, values)
-        return hard, scale

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.inference.trust.model_disagreement import witnesses_of
-from napari_hsr.models.interval_table import between
+from napari_hsr.models.interval_table import LEVEL, SCALE, SPREAD, UNLIKE, between
 from napari_hsr.notices import Code, Notice
 from napari_hsr.trust.difficulty import chromaticity_cell
 
@@ -28,35 +27,74 @@ if TYPE_CHECKING:
 SAMPLE_PIXELS = 2**14
 #: Along each side, the blocks that they lie in where the cube is on disk.
 SAMPLE_BLOCKS = 8
+#: Pixels read together, and looked at together: the spectra of these stay in the processor's cache.
+STRIP_PIXELS = 2**16
+_BLOCK = 2**14
 #: By definition 5 % of a training photograph are called unlike it; the sentence comes from here on.
 WORTH_SAYING = 0.1
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
 class Intervals:
     """Intervals around every value of a cube.
 
-    Attributes
+    Its maps are computed together when one of them is first asked for, and then kept.
+
+    Parameters
     ----------
-    table : IntervalTable
-        Of the model's card.
-    level : ndarray, shape (height, width), float32
-        Row of the table for each pixel, between two of them: see
-        :func:`napari_hsr.models.interval_table.between`.
-    scale : ndarray, shape (height, width), float32
-        By which the row is multiplied.
-    spread : ndarray, shape (height, width), float32
-        Disagreement with the witnesses, relative to the brightness.
-    unlike : ndarray, shape (height, width), float32
-        Difficulty over that which 95 % of the training photographs' pixels do not exceed: above 1,
-        a pixel is unlike what the model was trained on.
+    looker : Looker
+    data : array, shape (bands, height, width)
+        The cube's values.
+    maps : ndarray, shape (4, height, width), optional
+        See :meth:`Looker.new_maps`: found of spectra that ``data`` no longer holds.
     """
 
-    table: IntervalTable
-    level: np.ndarray
-    scale: np.ndarray
-    spread: np.ndarray
-    unlike: np.ndarray
+    def __init__(self, looker: Looker, data: Any, maps: np.ndarray | None = None):
+        self.data = data
+        self._looker, self._maps = looker, maps
+        # once, so that all that is said and written of a run agrees
+        some = looker.sampled(data) if maps is None else maps.reshape(4, -1)
+        self._unlike_share = unlike_share(some[UNLIKE])
+        width = self._mean(some[LEVEL]) * some[SCALE]
+        finite = width[np.isfinite(width)]
+        self._mean_width = float(finite.mean()) if finite.size else 0.0
+
+    @property
+    def table(self) -> IntervalTable:
+        """Of the model's card."""
+        return self._looker.table
+
+    @property
+    def level(self) -> np.ndarray:
+        """Row of the table for each pixel, (height, width) float32.
+
+        It may lie between two of them: see :func:`napari_hsr.models.interval_table.between`.
+        """
+        return self._map(LEVEL)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """By which the row is multiplied, (height, width) float32."""
+        return self._map(SCALE)
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Disagreement with the witnesses, relative to the brightness, (height, width) float32."""
+        return self._map(SPREAD)
+
+    @property
+    def unlike(self) -> np.ndarray:
+        """Difficulty over that of 95 % of the training photographs' pixels, (height, width) float32.
+
+        Above 1, a pixel is unlike what the model was trained on.
+        """
+        return self._map(UNLIKE)
+
+    def at(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The four maps at some pixels, (4, pixels), without computing them elsewhere."""
+        if self._maps is not None:
+            return self._maps[:, rows, columns]
+        stored = np.asarray(self._looker.photograph.data[rows, columns])
+        return self._looker.difficulty(stored, np.asarray(self.data[:, rows, columns]))
 
     @property
     def coverage(self) -> float:
@@ -65,8 +103,8 @@ class Intervals:
 
     @property
     def unlike_share(self) -> float:
-        """Share of the pixels that are unlike the training."""
-        return unlike_share(self.unlike)
+        """Share of the pixels that are unlike the training; of a large image, of a sample."""
+        return self._unlike_share
 
     def half_width(self, bands: Any = slice(None), rows: Any = slice(None)) -> np.ndarray:
         """Half-widths of some bands and rows, (bands, rows, width) float32, in units of the cube."""
@@ -81,8 +119,7 @@ class Intervals:
         relative_to : array, shape (bands, height, width), optional
             The cube: the map is then relative to the mean of each spectrum.
         """
-        mean = self.table.table.mean(axis=1)
-        out: np.ndarray = between(mean, self.level) * self.scale
+        out: np.ndarray = self._mean(self.level) * self.scale
         if relative_to is None:
             return out
         mean = np.asarray(relative_to).mean(axis=0)
@@ -106,8 +143,12 @@ class Intervals:
 
     def pixel(self, row: int, column: int) -> np.ndarray:
         """Half-widths of the bands of one pixel, (bands,)."""
-        at = row, column
-        out: np.ndarray = between(self.table.table, self.level[at]) * self.scale[at]
+        return self.half_widths(np.array([row]), np.array([column]))[:, 0]
+
+    def half_widths(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Half-widths of the bands of some pixels, (bands, pixels)."""
+        found = self.at(rows, columns)
+        out: np.ndarray = between(self.table.table, found[LEVEL]) * found[SCALE]
         return out
 
     def region(self, mask: np.ndarray) -> np.ndarray:
@@ -116,22 +157,24 @@ class Intervals:
         Parameters
         ----------
         mask : ndarray of bool, shape (height, width)
+            Of a large region every n-th pixel is looked at.
         """
-        known = mask & np.isfinite(self.unlike)
-        if not known.any():
+        rows, columns = np.nonzero(mask)
+        step = max(1, -(-rows.size // SAMPLE_PIXELS))
+        found = self.at(rows[::step], columns[::step])
+        found = found[:, np.isfinite(found[UNLIKE])]
+        if not found.size:
             raise InputError("The region holds no pixel with an interval.")
-        hard = self.unlike[known].mean() * self.table.unlike_above
+        hard = found[UNLIKE].mean() * self.table.unlike_above
         half = between(self.table.region_table, self.table.level(hard))
-        out: np.ndarray = half * self.scale[known].mean()
+        out: np.ndarray = half * found[SCALE].mean()
         return out
 
     def record(self) -> dict[str, Any]:
         """The figures for the provenance of the cube."""
-        finite = self.scale[np.isfinite(self.scale)]
-        width = self.mean_half_width()
         return {
             "intervals": self.coverage,
-            "interval_half_width_mean": float(f"{np.nanmean(width) if finite.size else 0:.4g}"),
+            "interval_half_width_mean": float(f"{self._mean_width:.4g}"),
             "intervals_calibrated_on": self.table.calibrated_on,
             "unlike_training": round(self.unlike_share, 4),
         }
@@ -143,11 +186,29 @@ class Intervals:
             f"Intervals hold the truth in {self.coverage:.0%} of all pixels of photographs like "
             f"those they were calibrated on: {self.table.calibrated_on}.",
         )
-        yield from unlike_notices(self.unlike_share)
+        sampled = self._maps is None and is_sampled(self._looker.size)
+        yield from unlike_notices(self.unlike_share, sampled)
+
+    def _mean(self, level: np.ndarray) -> np.ndarray:
+        """Of the half-widths over the bands, at brightness 1."""
+        return between(self.table.table.mean(axis=1), level)
+
+    def _map(self, which: int) -> np.ndarray:
+        """One of the maps, (height, width)."""
+        if self._maps is None:
+            height, width = self._looker.size
+            maps, step = self._looker.new_maps(), max(1, STRIP_PIXELS // width)
+            for start in range(0, height, step):
+                strip = slice(start, start + step)
+                spectra = np.asarray(self.data[:, strip])
+                self._looker.look(maps, strip, spectra.reshape(len(spectra), -1))
+            self._maps = maps  # whole, for whichever thread asks next
+        found: np.ndarray = self._maps[which]
+        return found
 
 
 class Looker:
-    """Looks at spectra and their colours, and fills the maps of :class:`Intervals`.
+    """Looks at spectra and their colours, for the maps of :class:`Intervals`.
 
     Parameters
     ----------
@@ -158,45 +219,58 @@ class Looker:
 
     def __init__(self, photograph: Photograph, table: IntervalTable, witnesses: Witnesses):
         self.photograph, self.table, self._witnesses = photograph, table, witnesses
-        self._level: np.ndarray
-        self._maps: np.ndarray | None = None  # made when the first rows are looked at
 
-    def look(self, rows: Any, spectra: np.ndarray) -> None:
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photograph."""
+        return self.photograph.height, self.photograph.width
+
+    def new_maps(self) -> np.ndarray:
+        """Room for level, scale, spread and unlikeness of every pixel, (4, height, width)."""
+        return np.zeros((4, *self.size), np.float32)
+
+    def look(self, maps: np.ndarray, rows: Any, spectra: np.ndarray) -> None:
         """At the spectra (bands, pixels) of some rows, before any projection."""
-        if self._maps is None:
-            size = self.photograph.height, self.photograph.width
-            self._level = np.zeros(size, np.float32)
-            self._maps = np.zeros((3, *size), np.float32)
         stored = np.asarray(self.photograph.data[rows])
-        spread, hard, scale = self.difficulty(stored, spectra)
-        shape = stored.shape[:-1]
-        self._level[rows] = self.table.level(hard).reshape(shape)
-        maps = np.stack([scale, spread, hard / self.table.unlike_above])
-        self._maps[:, rows] = maps.reshape(3, *shape)
+        maps[:, rows] = self.difficulty(stored, spectra).reshape(4, *stored.shape[:-1])
 
-    def difficulty(
-        self, stored: np.ndarray, spectra: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Spread, difficulty and scale of stored colours (…, 3) with spectra (bands, pixels)."""
+    def sampled(self, data: Any) -> np.ndarray:
+        """What the maps hold at a grid of the pixels of a cube, (4, pixels)."""
+        found = []
+        for at in _sample(self.size, isinstance(data, np.ndarray)):
+            stored = np.asarray(self.photograph.data[at])
+            spectra = np.asarray(data[(slice(None), *at)])
+            if stored.size:
+                found.append(self.difficulty(stored, spectra.reshape(len(spectra), -1)))
+        return np.concatenate(found, axis=1)
+
+    def difficulty(self, stored: np.ndarray, spectra: np.ndarray) -> np.ndarray:
+        """Level, scale, spread and unlikeness for stored colours (…, 3) with spectra (bands, pixels).
+
+        Returns
+        -------
+        ndarray, shape (4, pixels), float32
+        """
+        stored = stored.reshape(-1, 3)
+        out = np.empty((4, len(stored)), np.float32)
+        for start in range(0, len(stored), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            out[:, some] = self._looked_at(stored[some], spectra[:, some])
+        return out
+
+    def _looked_at(self, stored: np.ndarray, spectra: np.ndarray) -> np.ndarray:
+        """The same of few pixels."""
         seen = self._witnesses
-        colours = decode_photograph_tile(
-            stored.reshape(-1, 3), self.photograph.encoding, seen.encoding
-        ).T
-        unknown = ~np.isfinite(colours).all(axis=0)
-        cell, brightness = chromaticity_cell(np.where(unknown, 0, colours))
-        spread, hard, scale = (
-            np.where(unknown, np.nan, one)
-            for one in self.table.look(spectra, cell, brightness, seen.mean, seen.variance)
-        )
-        return spread, hard, scale
-
-    def intervals(self) -> Intervals:
-        """When all rows have been looked at."""
-        assert self._maps is not None  # a photograph has a row
-        scale, spread, unlike = self._maps
-        return Intervals(
-            table=self.table, level=self._level, scale=scale, spread=spread, unlike=unlike
-        )
+        colours = decode_photograph_tile(stored, self.photograph.encoding, seen.encoding).T
+        unknown = ~np.isfinite(colours).all(axis=0) if stored.dtype.kind == "f" else None
+        if unknown is not None:
+            colours = np.where(unknown, 0, colours)
+        cell, brightness = chromaticity_cell(colours)
+        found = self.table.look(spectra, cell, brightness, seen.mean, seen.variance)
+        if unknown is not None:
+            found[SCALE:, unknown] = np.nan
+            found[LEVEL, unknown] = len(self.table.half_widths) - 1
+        return found
 
 
 def looker(photograph: Photograph, model: Model) -> Looker | None:
@@ -242,16 +316,9 @@ def calibrated(photograph: Photograph, model: Model, finer: int) -> Looker:
 def sampled_unlike(data: Any, photograph: Photograph, model: Model) -> float | None:
     """Share of a photograph that is unlike the training, from a grid of its pixels; None unknown."""
     found = looker(photograph, model)
-    shape = photograph.height, photograph.width
-    if found is None or tuple(data.shape[1:]) != shape:
+    if found is None or tuple(data.shape[1:]) != found.size:
         return None
-    hard = []
-    for at in _sample(shape, isinstance(data, np.ndarray)):
-        stored = np.asarray(photograph.data[at])
-        spectra = np.asarray(data[(slice(None), *at)])
-        if stored.size:
-            hard.append(found.difficulty(stored, spectra.reshape(len(spectra), -1))[1])
-    return unlike_share(np.concatenate(hard) / found.table.unlike_above) if hard else None
+    return unlike_share(found.sampled(data)[UNLIKE])
 
 
 def is_sampled(shape: tuple[int, int]) -> bool:

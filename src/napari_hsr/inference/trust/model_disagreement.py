@@ -34,7 +34,7 @@ class Witnesses:
         Of the weights, by the names of the models.
     encoding : str
         Of the colours.
-    mean : ndarray, shape (CELLS², bands), float32
+    mean : ndarray, shape (bands, CELLS²), float32
         Rounded to half precision, which calibrated intervals rest on; see
         :func:`napari_hsr.trust.difficulty.spread`.
     variance : ndarray, shape (CELLS²,), float32
@@ -85,4 +85,5 @@ def _tabulated(names: tuple[str, ...], encoding: str) -> Witnesses:
         mean[part] = every.mean(axis=0)
         variance[part] = every.var(axis=0).mean(axis=1)
     hashes = {model.name: model.weights_sha256 for model in models}
-    return Witnesses(hashes, encoding, mean.astype(np.float32), variance)
+    in_rows = np.ascontiguousarray(mean.T, dtype=np.float32)  # as spectra lie
+    return Witnesses(hashes, encoding, in_rows, variance)

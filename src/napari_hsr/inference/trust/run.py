@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import InputError
+from napari_hsr.inference.trust.intervals import Intervals
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import SATURATED, saturated
 from napari_hsr.progress import Progress, stop_if
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from napari_hsr.cameras import Camera
-    from napari_hsr.inference.trust.intervals import Intervals, Looker
+    from napari_hsr.inference.trust.intervals import Looker
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
     from napari_hsr.trust.linear_camera import LinearCamera
@@ -122,13 +123,13 @@ class Trust:
         What was measured, where the camera is known.
     intervals : Intervals or None
         How wrong it may be, where that was asked for.
-    value_range : (float, float)
-        Extremes of the cube.
+    value_range : (float, float) or None
+        Extremes of the cube, where it was changed.
     """
 
-    colours: Colours | None
-    intervals: Intervals | None
-    value_range: tuple[float, float]
+    colours: Colours | None = None
+    intervals: Intervals | None = None
+    value_range: tuple[float, float] | None = None
 
     def record(self) -> dict[str, Any]:
         """The figures for the provenance of the cube."""
@@ -184,11 +185,15 @@ def trust_events(
     exact : bool
         Write the projected spectra in place of those of the network.
     look : Looker or None
-        What finds intervals, which are those of the network's own spectra.
+        What finds intervals, which are those of the network's own spectra: at once where these
+        are about to be written over, else when they are first asked for.
     cancel : threading.Event, optional
     """
     height, width = photograph.height, photograph.width
-    maps = np.zeros((2, height, width) if seen else (0, 0, 0), np.float32)
+    if seen is None:
+        return Trust(intervals=None if look is None else Intervals(look, data))
+    maps = np.zeros((2, height, width), np.float32)
+    looked = look.new_maps() if look and exact else None
     not_met, low, high = 0, np.inf, -np.inf
     rows = max(1, STRIP_PIXELS // width)
     message = "Projecting onto the photographed colours" if exact else "Looking at spectra"
@@ -199,26 +204,23 @@ def trust_events(
         spectra = np.asarray(data[:, strip])
         shape = spectra.shape
         spectra = spectra.reshape(shape[0], -1)
-        if look is not None:
-            look.look(strip, spectra)
-        if seen is not None:
-            spectra, missed, failed = _held(spectra, photograph, seen, strip, exact)
-            share = measured_share(spectra, seen)
-            maps[:, strip] = np.stack([share, missed]).reshape(2, *shape[1:])
-            not_met += failed
-            if exact:
-                data[:, strip] = spectra.reshape(shape)
-        least, most = finite_range(spectra)
-        low, high = min(low, least), max(high, most)
-    held = None
-    if seen is not None:
-        held = Colours(
-            linear_camera=seen, exact=exact, share=maps[0], residual=maps[1], not_met=not_met
-        )
+        if look is not None and looked is not None:
+            look.look(looked, strip, spectra)
+        spectra, missed, failed = _held(spectra, photograph, seen, strip, exact)
+        share = measured_share(spectra, seen)
+        maps[:, strip] = np.stack([share, missed]).reshape(2, *shape[1:])
+        not_met += failed
+        if exact:
+            data[:, strip] = spectra.reshape(shape)
+            least, most = finite_range(spectra)
+            low, high = min(low, least), max(high, most)
+    changed = (float(low), float(high)) if low <= high else (0.0, 0.0)
     return Trust(
-        colours=held,
-        intervals=None if look is None else look.intervals(),
-        value_range=(float(low), float(high)) if low <= high else (0.0, 0.0),
+        colours=Colours(
+            linear_camera=seen, exact=exact, share=maps[0], residual=maps[1], not_met=not_met
+        ),
+        intervals=None if look is None else Intervals(look, data, looked),
+        value_range=changed if exact else None,
     )
 
 

@@ -98,7 +98,6 @@ def uncertainty_check_events(
     inside, known = np.zeros((2, bands))
     maps = np.full((3, height, width), np.nan)  # error, half-width, share
     step = max(1, _STRIP_PIXELS // width)
-    columns = np.arange(width)
     for start in range(0, height, step):
         stop_if(cancel)
         yield Progress(start, height, "Holding the intervals against the truth")
@@ -108,12 +107,8 @@ def uncertainty_check_events(
         maps[0, strip] = apart.mean(axis=0)
         if evidence.linear_camera is not None:
             maps[2, strip] = measured_share(made, evidence.linear_camera)
-        if evidence.calibrated:
-            rows = np.arange(strip.start, strip.stop)
-            half = evidence.half_widths(
-                *(a.ravel() for a in np.meshgrid(rows, columns, indexing="ij"))
-            )
-            half = half.reshape(apart.shape)
+        if evidence.intervals is not None:
+            half = evidence.intervals.half_width(rows=strip)
             # the lower end stops at zero
             within = (true >= np.maximum(made - half, 0)) & (true <= made + half)
             finite = np.isfinite(apart) & np.isfinite(half)
