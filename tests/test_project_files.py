@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
 import napari_hsr
 
@@ -74,7 +75,9 @@ def test_windows_runs_what_make_runs(target):
 def test_the_changelog_knows_this_version():
     text = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    released = [Version(heading.split(" - ")[0]) for heading in headings[1:]]
+    version = Version(napari_hsr.__version__)
     assert headings[0] == "Unreleased"
-    assert any(heading.startswith(f"{napari_hsr.__version__} - ") for heading in headings)
+    assert version > released[0] if version.is_devrelease else version == released[0]
     citation = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == napari_hsr.__version__
+    assert Version(citation["version"]) == released[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr import moved_modules
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOME = {
     "Cube": "cube",
