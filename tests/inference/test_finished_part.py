@@ -9,6 +9,9 @@ import pytest
 from napari_hsr import Photograph, load_model
 from napari_hsr.errors import Cancelled
 from napari_hsr.inference import reconstruct, reconstruct_events
+from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.inference.tiles.result_place import Memory
+from napari_hsr.io import lazy
 from napari_hsr.notices import Code, has
 
 MODEL = "rootpoly-srgb"
@@ -43,6 +46,25 @@ def test_finished_tiles_are_kept_and_the_rest_is_nan(photograph):
     assert has(part.notices, Code.CANCELLED_PART)
     assert f"{100 * known.mean():.0f} %" in part.notices[0]
     assert part.cube.provenance.model == MODEL
+
+
+def test_the_rest_of_a_large_cube_is_not_written(photograph, monkeypatch):
+    """That would take seconds where a run is to end at once, and memory that the run never took."""
+    plain = stopped(photograph, MODEL, 2, tile=16).cube.data
+    monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    part = stopped(photograph, MODEL, 2, tile=16).cube
+    assert not isinstance(part.data, np.ndarray)
+    np.testing.assert_array_equal(np.asarray(part.data), plain)
+    np.testing.assert_array_equal(part.data[3:7, 5, 2:40:3], plain[3:7, 5, 2:40:3])
+    assert part.value_range == (np.nanmin(plain), np.nanmax(plain))
+
+
+def test_where_nothing_is_finished_nothing_is_looked_at():
+    kept = Memory((31, 4, 5), "")
+    assert kept.finished_part()[0] == 0
+    output = kept.output(plan_run(load_model(MODEL), 4, 5, device="cpu"))
+    output.covered = None  # never asked
+    assert kept.finished_part()[0] == 0
 
 
 def test_where_tiles_are_blended_only_what_all_of_them_gave_counts(photograph):

@@ -51,14 +51,14 @@ def finished_part(
     photograph, run, start, memory
         Of the run; it began at ``start`` by :func:`time.perf_counter`.
     """
-    share = kept.finished_part()
+    share, data = kept.finished_part()
     if not share:
         return None
     text = f"The run was cancelled: {100 * share:.0f} % of the pixels are there, the others empty."
     notices = (Notice.warning(Code.CANCELLED_PART, text), *as_notices(run.model.notices))
     known = cube.provenance.with_step(text)
     return Result(
-        cube=cube.replace(data=kept.data, provenance=known, notices=notices),
+        cube=cube.replace(data=data, provenance=known, notices=notices),
         seconds=time.perf_counter() - start,
         peak_bytes=memory.bytes,
         device=str(run.device),

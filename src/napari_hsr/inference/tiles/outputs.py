@@ -78,6 +78,11 @@ class InMemory:
         least, most = finite_range(block)  # so that nobody has to scan the cube for it
         self._low, self._high = min(self._low, least), max(self._high, most)
 
+    @property
+    def begun(self) -> bool:
+        """Whether any tile has been written."""
+        return bool(self._written)
+
     def covered(self) -> np.ndarray:
         """Where the result is finished: bool, (height, width)."""
         weights = np.zeros(self.data.shape[1:], np.float32)

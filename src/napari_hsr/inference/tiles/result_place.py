@@ -14,6 +14,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.tiles.on_disk import OnDisk
 from napari_hsr.inference.tiles.outputs import InMemory
 from napari_hsr.inference.tiles.tiling import overlaps, plan
+from napari_hsr.io.lazy import LazyArray, too_big
+from napari_hsr.io.masked import Masked
 from napari_hsr.io.zarr.in_parts import ZarrInParts
 from napari_hsr.io.zarr.unfinished_store import begun
 from napari_hsr.notices import Code, Notice
@@ -66,14 +68,21 @@ class Memory:
         self._output = InMemory(self.data, run.model.scale)
         return self._output
 
-    def finished_part(self) -> float:
-        """How much is finished of a run that was stopped, 0 to 1; the rest becomes NaN."""
-        if self._output is None:
-            return 0.0
+    def finished_part(self) -> tuple[float, Any]:
+        """How much is finished of a run that was stopped, 0 to 1, and that with NaN for the rest.
+
+        In a large cube the rest is not written: that would take seconds, and all the memory that the
+        run did not come to use.
+        """
+        if self._output is None or not self._output.begun:
+            return 0.0, self.data
         covered = self._output.covered()
+        share, rest = float(covered.mean()), ~covered
+        if too_big(self.data.shape):
+            return share, LazyArray(Masked(self.data, rest, bands=0), path="the result")
         for band in self.data:
-            np.copyto(band, np.nan, where=~covered)
-        return float(covered.mean())
+            np.copyto(band, np.nan, where=rest)
+        return share, self.data
 
     def keep(self, cube: Cube) -> Cube:
         """The cube as it is."""
@@ -146,9 +155,9 @@ class Disk:
         assert self._store is not None  # asked for after the run
         return self._store.view()
 
-    def finished_part(self) -> float:
+    def finished_part(self) -> tuple[float, Any]:
         """Nothing has to be handed over: the unfinished store keeps what is finished."""
-        return 0.0
+        return 0.0, None
 
     def keep(self, cube: Cube) -> Cube:
         """Give the store its name, and the cube that reads it."""
