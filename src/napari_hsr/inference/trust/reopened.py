@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.trust.evidence import Evidence
-from napari_hsr.inference.trust.intervals import looker
+from napari_hsr.inference.trust.intervals import Intervals, looker
 from napari_hsr.models import load_model
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
     trust = made.extra.get("trust")
     trust = trust if isinstance(trust, dict) else {}
     exact = trust.get("exact") is True
-    found = looker(photograph, model)
+    found = None if exact else looker(photograph, model)
     why = None
     if exact:
         why = "the spectra were made exact, and intervals are those of the network's own"
@@ -61,8 +61,7 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
     again = Evidence(
         cube=cube,
         photograph=photograph,
-        looker=None if exact else found,
-        exact=exact,
+        intervals=None if found is None else Intervals(found, cube.data),
         why_no_intervals=why,
     )
     return again.seen_by(None)
