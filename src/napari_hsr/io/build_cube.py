@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy, masks_beside
+from napari_hsr.io import alternatives, lazy, masks_beside, value_notices
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
-from napari_hsr.io.decoding import Decoding, scaled_already, undeclared
+from napari_hsr.io.decoding import Decoding, scaled_already
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: The key of the metadata with the number that stands for missing values; ENVI's word for it.
 NO_DATA = "data ignore value"
-#: Whole numbers up to here are exact in float32.
-_LARGEST_EXACT = 2**24
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20
 
@@ -57,6 +55,8 @@ class Found:
         The format has an item for the unit, so that its absence is worth a notice.
     per_band : dict
         Metadata with one value a band, turned round together with the bands.
+    width_unit : str or None
+        The unit of ``fwhm`` among them, where it has one of its own.
     decoding : Decoding
         What the file states about its numbers.
     keep_on_disk : bool
@@ -83,6 +83,7 @@ class Found:
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     per_band: dict[str, Any] = field(default_factory=dict)
+    width_unit: str | None = None
     notices: tuple[Notice, ...] = ()
     steps: tuple[str, ...] = ()
     decoding: Decoding = field(default_factory=Decoding)
@@ -282,15 +283,15 @@ def _data(
         if bands is None or _descending(bands):
             view = view if bands is None else view[::-1]
             return view, _not_finite(view)
-    told = _no_effect(found.decoding, source.dtype)
+    told = value_notices.no_effect(found.decoding, source.dtype)
     if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
         array = lazy.LazyArray(source, axes, found.decoding, bands, path)
-        return array, [*told, *_no_data(found.decoding)]
+        return array, [*told, *value_notices.no_data(found.decoding)]
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
     stored = stored.transpose(axes)
-    told += _rounded(stored)
-    told += _undeclared(found, stored)
+    told += value_notices.rounded(stored)
+    told += value_notices.usual_marker(found.decoding, stored) if found.record is None else []
     missing = found.decoding.missing(stored)
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
     values = values if bands is None else values[list(bands)]
@@ -298,77 +299,24 @@ def _data(
         return values, told + (_not_finite(values) if source.dtype.kind == "f" else [])
     count = int(missing.sum())
     others = values.size - int(np.isfinite(values).sum()) - count
-    return values, [*told, *_no_data(found.decoding, count), *_kept(others)]
-
-
-def _descending(bands: tuple[int, ...]) -> bool:
-    return list(bands) == list(range(len(bands)))[::-1]
-
-
-def _no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
-    """The notice of values that the file marks as missing; None for a number not known."""
-    markers = " or ".join(f"{marker:.10g}" for marker in decoding.no_data)
-    listed = [f"stored as {markers}"] * bool(markers)
-    if decoding.valid is not None:
-        least, most = decoding.valid
-        listed.append(f"outside of the valid range, {least:.10g} to {most:.10g},")
-    if not listed:
-        return []
-    values = "Values" if count is None else f"{count} value{'s' if count > 1 else ''}"
-    are = "is no data: it is" if count == 1 else "are no data: they are"
-    told = f"{values} {' or '.join(listed)} {are} NaN in the cube."
-    return [Notice.warning(Code.NO_DATA, told)]
-
-
-def _no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
-    """A notice of no-data values that cannot be among what is stored."""
-    markers = decoding.never_stored(np.dtype(dtype))
-    if not markers:
-        return []
-    listed = " and ".join(f"{marker:.10g}" for marker in markers)
-    told = f"The file gives {listed} for missing values, which {np.dtype(dtype).name} cannot hold: no effect."
-    return [Notice.warning(Code.NO_DATA, told)]
-
-
-def _undeclared(found: Found, stored: np.ndarray) -> list[Notice]:
-    """A notice of a usual marker of missing values that the file does not call one."""
-    none_stated = not found.decoding.no_data and found.decoding.valid is None
-    suspect = undeclared(stored) if none_stated and found.record is None else None
-    if suspect is None:
-        return []
-    are = "value is" if suspect[1] == 1 else "values are"
-    told = (
-        f"{suspect[1]} {are} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
-        "say so, and they are kept. Stated as no data (--no-data, or in “Contents of a file…”), they become NaN."
-    )
-    return [Notice.warning(Code.NO_DATA, told)]
-
-
-def _rounded(stored: np.ndarray) -> list[Notice]:
-    """A notice of integers that float32 does not hold exactly."""
-    if stored.dtype.kind not in "iu" or stored.dtype.itemsize < 4 or not stored.size:
-        return []
-    most = max(abs(int(stored.min())), abs(int(stored.max())))
-    if most <= _LARGEST_EXACT:
-        return []
-    told = f"Values up to {most:.6g} were rounded to the 24 bits of float32."
-    return [Notice.info(Code.VALUES_ROUNDED, told)]
+    return values, [
+        *told,
+        *value_notices.no_data(found.decoding, count),
+        *value_notices.kept(others),
+    ]
 
 
 def _not_finite(data: Any) -> list[Notice]:
     """A notice if values are NaN or infinite; large data on disk are not read for that."""
     if isinstance(data, np.memmap) and data.nbytes > COUNTED_ON_DISK_BYTES:
         return []
-    return _kept(sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data))
+    return value_notices.kept(
+        sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data)
+    )
 
 
-def _kept(count: int) -> list[Notice]:
-    if not count:
-        return []
-    told = "1 value is NaN or infinite; it is kept."
-    if count > 1:
-        told = f"{count} values are NaN or infinite; they are kept."
-    return [Notice.warning(Code.NOT_FINITE, told)]
+def _descending(bands: tuple[int, ...]) -> bool:
+    return list(bands) == list(range(len(bands)))[::-1]
 
 
 def _in_memory(source: Any) -> bool:
@@ -379,7 +327,9 @@ def _metadata(found: Found, resolved: wl.Resolved, notices: list[Notice]) -> dic
     per_band = dict(found.per_band)
     if "fwhm" in per_band and resolved.wavelengths is not None:
         centres = resolved.wavelengths.nm
-        per_band["fwhm"], told = band_widths.in_nm(per_band["fwhm"], centres, resolved.scale)
+        per_band["fwhm"], told = band_widths.in_nm(
+            per_band["fwhm"], centres, resolved.scale, found.width_unit
+        )
         notices += [told] if told else []
     if resolved.order is not None:
         per_band = {key: [values[i] for i in resolved.order] for key, values in per_band.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io import per_band_facts
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -23,9 +24,8 @@ _BAND_NAMES = (
     "band_names", "bandnames", "band_name", "band_labels", "channel_names", "band", "long_name",
     "descriptions", "band_descriptions",
 )  # fmt: skip
-#: Facts worth keeping: one value, or one a band.
+#: Single values worth keeping.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
-_PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 #: Parts of names that lists of wavelengths have.
 _ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent")
 
@@ -42,6 +42,8 @@ class Companions:
         Single facts, by name.
     per_band
         Lists with a value a band: ``fwhm``, ``bbl``…
+    width_unit
+        That of ``fwhm``, where it has one of its own.
     no_data
         The numbers that stand for missing values.
     """
@@ -52,6 +54,7 @@ class Companions:
     per_band: dict[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     no_data: tuple[float, ...] = ()
+    width_unit: str | None = None
 
 
 def companions(
@@ -59,6 +62,7 @@ def companions(
     cube: Variable,
     load: Callable[[str], Any],
     attributes: Mapping[str, Any] | None = None,
+    attributes_of: Callable[[str], Mapping[str, Any]] | None = None,
 ) -> Companions:
     """Wavelengths and small facts beside the cube, in variables or in attributes.
 
@@ -70,13 +74,20 @@ def companions(
         Gives the value of a variable by name.
     attributes : mapping, optional
         Attributes of the file and of the cube (HDF5).
+    attributes_of : callable, optional
+        Gives the attributes of a variable by name.
     """
     beside = _Beside(variables, cube, load, attributes or {})
     result = Companions()
     _take_wavelengths(beside, result)
     _take_single_facts(beside, result)
     _take_factors(beside, result)
-    _take_per_band(beside, result)
+    if result.wavelengths is not None:
+        facts = per_band_facts.find(
+            beside.lists, beside.attributes, load, result.wavelengths.size, attributes_of
+        )
+        result.per_band, result.width_unit = facts.values, facts.width_unit
+        result.notices += facts.notices
     return result
 
 
@@ -178,26 +189,6 @@ def _take_factors(beside: _Beside, result: Companions) -> None:
             what = "attribute" if variable is None else "variable"
             told = f"The {what} '{key}' ({values[0]:g}) was not applied: the numbers are as stored."
             result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-
-
-def _take_per_band(beside: _Beside, result: Companions) -> None:
-    """Lists with a value for each wavelength."""
-    for key in _PER_BAND:
-        variable = beside.lists.get(key)
-        if result.wavelengths is None or (variable is None and key not in beside.attributes):
-            continue
-        stated = beside.attributes[key] if variable is None else beside.value(variable)
-        values = np.ravel(np.asarray(stated))
-        if values.dtype.kind not in "iufb":
-            continue
-        if values.size != result.wavelengths.size:
-            told = (
-                f"'{key}' has {values.size} values for {result.wavelengths.size} bands: left out."
-            )
-            result.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
-            continue
-        known = {"good_wavelengths": "bbl"}.get(key, key)  # EMIT: 1 for those of use
-        result.per_band[known] = np.asarray(values, float if known == "fwhm" else None).tolist()
 
 
 def _take_alike(beside: _Beside, result: Companions) -> None:

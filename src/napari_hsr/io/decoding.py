@@ -30,6 +30,8 @@ NO_DATA_NAMES = (
 #: What programs write for missing values, also without saying so, and what only they reach.
 _USUAL = {-999.0, -9999.0, -32767.0, -32768.0, -99999.0}
 _HUGE = 1e19
+#: So far from a huge number, as a share of it, floats are it all the same: files round it where they state it.
+_ROUNDED = 1e-3
 #: Floats that are scaled hardly reach it.
 _BEYOND_VALUES = 1e3
 
@@ -84,7 +86,7 @@ class Decoding:
             if np.isnan(marker):
                 continue  # NaN as it is
             if stored.dtype.kind == "f":
-                hits.append(stored == np.asarray(marker, stored.dtype))
+                hits.append(_are(stored, marker))
             elif float(marker).is_integer():
                 hits.append(stored == int(marker))
         hits = [hit for hit in hits if np.any(hit)]
@@ -211,6 +213,20 @@ def undeclared(stored: np.ndarray) -> tuple[float, int] | None:
         if -np.inf < rest < high / 1e6:
             return high, int(at.sum())
     return None
+
+
+def _are(stored: np.ndarray, marker: float) -> np.ndarray:
+    """Where floats are a marker: rounded as in ``-3.4e38``, or beyond their type, the end of it or infinite."""
+    if abs(marker) <= _HUGE:
+        with np.errstate(over="ignore"):  # float16 holds no 1e5
+            equal: np.ndarray = stored == np.asarray(marker, stored.dtype)
+        return equal
+    most = float(np.finfo(stored.dtype).max)
+    least = min(abs(marker) * (1 - _ROUNDED), most)
+    last = min(abs(marker) * (1 + _ROUNDED), most) if abs(marker) <= most else np.inf
+    low, high = (least, last) if marker > 0 else (-last, -least)
+    within: np.ndarray = (stored >= low) & (stored <= high)
+    return within
 
 
 def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:

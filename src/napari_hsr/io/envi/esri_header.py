@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
+from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,21 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     if "NODATA" in stated:
         items["data ignore value"] = stated["NODATA"]
     _check_padding(path, stated, items, int(bits) // 8)
-    return items
+    return items | _place(path, stated)
+
+
+def _place(path: Path, stated: dict[str, str]) -> dict[str, Any]:
+    """The grid, whose first pixel is named by its centre, and the coordinate system of a ``.prj`` beside it."""
+    from napari_hsr.io import ground_beside
+    from napari_hsr.io.tiff import geotiff
+
+    x, y, across, down = (
+        number(stated.get(name, "")) for name in ("ULXMAP", "ULYMAP", "XDIM", "YDIM")
+    )
+    if x is None or y is None or not across or not down:
+        return {}
+    grid = geotiff.of_six((x - across / 2, across, 0.0, y + down / 2, 0.0, -down))
+    return {geotiff.KEY: grid | ground_beside.system(path)}
 
 
 def _check_padding(path: Path, stated: dict[str, str], items: dict[str, Any], size: int) -> None:

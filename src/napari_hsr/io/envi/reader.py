@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, limits
+from napari_hsr.io import build_cube, detect, embedded_record, ground_beside, limits
 from napari_hsr.io.envi import byte_order
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.tiff import gdal_metadata
+from napari_hsr.io.tiff import gdal_metadata, geotiff
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
@@ -200,8 +200,10 @@ def _facts(
     found.name = Path(header.stem).stem if double else header.stem
     found.wavelengths, found.unit = envi_header.wavelengths(items)
     units = items.get("data units") or None
-    if found.wavelengths is None and binary is not None:  # GDAL's file beside what GDAL wrote
+    facts = gdal_metadata.BandFacts()
+    if binary is not None:  # GDAL's file beside what GDAL wrote
         facts = gdal_metadata.beside(binary, layout.bands)
+    if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None and isinstance(items.get("band names"), list):
         found.notices += wl.named_in_part(items["band names"])
@@ -209,7 +211,7 @@ def _facts(
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
-    marker = envi_header.numbers(items, build_cube.NO_DATA)
+    marker = envi_header.numbers(items, build_cube.NO_DATA) or [*facts.decoding.no_data] or None
     if marker is None and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
         told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
         found.notices += (Notice.warning(Code.NO_DATA, told),)
@@ -218,6 +220,7 @@ def _facts(
         found.per_band.pop(build_cube.NO_DATA, None)
         found.metadata[build_cube.NO_DATA] = marker[0]
     _apply_gains(header, found, items, layout.bands)
+    _add_of_gdal(found, facts, binary)
     if str(items.get("file type", "")).strip().lower() == "envi classification":
         told = (
             "The header calls it a classification: its numbers are classes, and no measured values."
@@ -236,6 +239,27 @@ def _facts(
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found
+
+
+def _add_of_gdal(
+    found: build_cube.Found, facts: gdal_metadata.BandFacts, binary: Path | None
+) -> None:
+    """What GDAL's file beside the binary states and the header does not: scales, lists, the place."""
+    theirs = found.wavelengths is not None and found.wavelengths is facts.wavelengths
+    of_bands = {k: v for k, v in facts.per_band.items() if theirs or k == "bbl"}
+    found.per_band = of_bands | found.per_band
+    found.notices += facts.notices
+    if replace(found.decoding, no_data=()).does_nothing:
+        found.decoding = replace(
+            found.decoding, scale=facts.decoding.scale, offset=facts.decoding.offset
+        )
+        if not replace(found.decoding, no_data=()).does_nothing:
+            told = "Values were scaled as GDAL's SCALE and OFFSET beside the file say."
+            found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+            found.steps += (told,)
+    if binary is not None and not {"map info", geotiff.KEY} & set(found.metadata):
+        place = ground_beside.beside(binary)
+        found.metadata |= {} if place is None else {geotiff.KEY: place}
 
 
 def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:

@@ -245,7 +245,9 @@ def _found(
     def load(name: str) -> Any:
         return values.value(items[name])
 
-    beside = companions(variables, chosen, load, attributes)
+    beside = companions(
+        variables, chosen, load, attributes, lambda name: structure.attributes(items[name])
+    )
     unit = beside.unit
     said = [v.name for v in variables if v.short in _UNITS and v.is_text]
     if unit is None and said:
@@ -254,9 +256,8 @@ def _found(
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
             of_list = structure.attributes(items[variable.name])
             unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
-    unit = (
-        unit or text(attributes.get("wavelength_units")) or text(attributes.get("wavelength units"))
-    )
+    for name in ("wavelength_units", "wavelength units"):
+        unit = unit or text(attributes.get(name))
     masks = masks_beside.find(
         variables, chosen, lambda name: structure.checked(path, items[name])[()], turned=matlab
     )
@@ -270,6 +271,7 @@ def _found(
         units=text(stated.get("units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
+        width_unit=beside.width_unit,
         notices=(
             *beside.notices,
             *(told for item in (stored, *others) for told in _written(path, item, _name(item))),

@@ -63,7 +63,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     if chosen.parts:
         source = np.stack([np.squeeze(stored[name][0]) for name in chosen.parts])
         attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
-    beside = companions(variables, chosen, lambda name: stored[name][0], attributes)
+    beside = companions(
+        variables, chosen, lambda name: stored[name][0], attributes, lambda name: stored[name][2]
+    )
     found = build_cube.Found(
         source,
         wavelengths=beside.wavelengths,
@@ -71,6 +73,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         units=text(attributes.get("units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
+        width_unit=beside.width_unit,
         notices=beside.notices,
         looked_in="its variables, attributes and dimensions",
         masks=masks_beside.find(variables, chosen, lambda name: stored[name][0]),

@@ -87,7 +87,12 @@ def beside(path: Path, bands: int) -> BandFacts:
     stated: dict[str, dict[int, str]] = {}
     whole: dict[str, str] = {}
     _add_beside(path, stated, whole)
-    return _facts(stated, whole, bands)
+    facts = _facts(stated, whole, bands)
+    markers = [number(text) for text in stated.get("nodatavalue", {}).values()]
+    known = tuple(dict.fromkeys(m for m in markers if m is not None))
+    facts.decoding = replace(facts.decoding, no_data=known)
+    facts.no_data = known[0] if known else None
+    return facts
 
 
 def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int) -> BandFacts:

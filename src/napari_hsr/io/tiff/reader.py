@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy, limits, several_cubes
+from napari_hsr.io import (
+    build_cube,
+    embedded_record,
+    ground_beside,
+    lazy,
+    limits,
+    several_cubes,
+)
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.library_errors import translated
@@ -20,7 +27,7 @@ from napari_hsr.io.mapped import map_file
 from napari_hsr.io.masked import WithoutAlpha
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.tiff import decoding as tiff_decoding
-from napari_hsr.io.tiff import gdal_metadata, geotiff
+from napari_hsr.io.tiff import gdal_metadata, geotiff, images
 from napari_hsr.io.tiff import masks as tiff_masks
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.io.tiff import wavelengths as tiff_wavelengths
@@ -70,18 +77,25 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             tiff_chain.check_pages(path, file)
             tiff_decoding.guard(path, file)
             series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
-        chosen = _choose_series(path, series)
+        chosen = images.choose(path, series)
         ours, described = _described(file)
         of_ours = ours is not None and ours.wavelengths is None
         if not of_ours:
             _check_described(path, described, series[0])
-        if of_ours or (ours is None and choice.is_open and _is_picture(page, chosen)):
+        page = chosen.pages[0]
+        if page is not file.pages.first:
+            described = tiff_wavelengths.described(page)
+        is_open = ours is None and choice.is_open
+        if of_ours or (
+            is_open and images.is_picture(page, chosen) and not images.is_a_band(page, described)
+        ):
             photograph = _photograph(path, file, ours, choice)
             keep = not isinstance(photograph.data, np.ndarray)
             return photograph
         found = _found(path, file, chosen, ours, described)
-        if chosen is series[0] and len(series) > 1:
-            sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
+        others = [s for s in series if s is not chosen]
+        if 0 < len(others) < len(series):
+            sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in others[:5])
             told = f"Other images beside the cube were left out: {sizes}."
             found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
         cube = build_cube.build(path, found, choice)
@@ -105,54 +119,10 @@ def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
         )
 
 
-def _choose_series(path: Path, series: Any) -> Any:
-    """The first image, if it is the only one or the others are smaller (previews).
-
-    Pages written one by one are an image each to tifffile: alike, they are one stack.
-    """
-    if len(series) == 1:
-        return series[0]
-    first = series[0]
-    alike = {(s.shape, s.dtype) for s in series}
-    if len(alike) == 1 and len(first.shape) == 2 and first.dtype is not None:
-        return Stack(series)
-    others = list(series)[1:]
-    broken = [s for s in others if s.dtype is None or 0 in s.shape or not s.keyframe.dataoffsets]
-    if broken:
-        where = broken[0].keyframe.index + 1
-        raise FileError(path, f"the TIFF file is damaged: page {where} holds no pixels")
-    biggest = max(int(np.prod(s.shape)) for s in others)
-    bands_and_pictures = len(first.shape) == 3 and all(len(s.shape) == 2 for s in others)
-    if int(np.prod(first.shape)) > 2 * biggest or bands_and_pictures:
-        return first
-    shapes = [" x ".join(str(n) for n in s.shape) for s in list(series)[:6]]
-    if len(alike) == 1:
-        which = f"of the same size ({shapes[0]}), and does not say which is the cube"
-    elif len(set(shapes)) == 1:
-        which = f"of one size ({shapes[0]}) and different types, and does not say which is the cube"
-    else:
-        which = f"of different sizes ({', '.join(shapes)})"
-    raise FileError(path, f"it holds {len(series)} images {which}")
-
-
 def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:
     """Our record, and whatever JSON the description holds."""
-    described = tiff_wavelengths.described(file)
+    described = tiff_wavelengths.described(file.pages.first)
     return embedded_record.parse(described.get(embedded_record.KEY)), described
-
-
-def _is_picture(page: Any, series: Any) -> bool:
-    """Three or four colour samples a pixel, a palette, or one page of 8- or 16-bit grey."""
-    if page.photometric in (3, 5, 8):  # palette, CMYK, CIELAB
-        return True
-    if page.photometric in (2, 6) and page.samplesperpixel in (3, 4):
-        return len(series.shape) == 3
-    samples = page.samplesperpixel - sum(kind in (1, 2) for kind in page.extrasamples)  # no alpha
-    camera_like = page.dtype is not None and page.dtype in (np.uint8, np.uint16, np.bool_)
-    one_page = (
-        int(np.prod(series.shape)) == page.imagewidth * page.imagelength * page.samplesperpixel
-    )
-    return camera_like and one_page and samples == 1
 
 
 def _photograph(
@@ -187,11 +157,11 @@ def _found(
         _state_bands(found, shape[-3:], axes[-3:])
     elif several_cubes.are_several(shape) and "C" in axes:
         found.stated, found.convention = True, axes.index("C")
-    page = file.pages.first
+    page = series.pages[0]
     alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
     sizes = shape if several_cubes.are_several(shape) else shape[-3:]
-    bands = sizes[found.convention] - (alpha is not None)
-    facts = gdal_metadata.read(file.pages.first, bands, path, without=alpha)
+    bands = sizes[found.convention] - (alpha is not None) if len(shape) > 2 else 1
+    facts = gdal_metadata.read(page, bands, path, without=alpha)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None:
@@ -202,7 +172,7 @@ def _found(
         found.per_band |= facts.per_band
     if found.wavelengths is None:
         _from_product(found, product_metadata.beside(path, bands))
-    on_the_ground = geotiff.read(file.pages.first) if ours is None else None
+    on_the_ground = _on_the_ground(path, page) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
     if facts.no_data is not None:
@@ -220,6 +190,15 @@ def _found(
             _calibrate(found, file)
             _tell(found, page, axes[-3:])
     return found
+
+
+def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:
+    """The tags of its place; without a grid among them, that of a file beside it."""
+    own = geotiff.read(page)
+    if own and {"tiepoints", "transformation"} & set(own):
+        return own
+    place = ground_beside.beside(path)
+    return own if place is None else place | (own or {})
 
 
 def _alpha(page: Any) -> int | None:
@@ -323,22 +302,6 @@ def check_room(path: Path, image: Any, what: str, shape: tuple[int, ...]) -> Non
     size = " x ".join(str(int(n)) for n in shape)
     needed = math.prod(int(n) for n in shape) * image.dtype.itemsize
     limits.check_room(path, needed, f"{what} ({size})")
-
-
-class Stack:
-    """Images of one page each as one series of pages, with what is used of tifffile's."""
-
-    axes = "IYX"
-    dataoffset = None  # in no one block
-
-    def __init__(self, series: Any):
-        self.pages = [image.pages[0] for image in series]
-        self.shape = (len(self.pages), *series[0].shape)
-        self.dtype = series[0].dtype
-
-    def asarray(self) -> np.ndarray:
-        """All bands, shape (bands, height, width)."""
-        return np.stack([page.asarray().reshape(self.shape[1:]) for page in self.pages])
 
 
 class Pages:

@@ -115,6 +115,9 @@ def _list(file: Any) -> Stated:
     """``wavelengths (nm): 450, 500`` in the description, in ImageJ's notes, or in a text in JSON."""
     notes = str((file.imagej_metadata or {}).get("Info", ""))
     for text in (str(file.pages.first.description)[:_LONGEST], notes[:_LONGEST]):
+        listed, unit = in_json(_json(text) if text.lstrip().startswith("{") else {})
+        if listed is not None:
+            return listed, unit
         found = _LIST.search(text)
         if found is not None:
             unit = found[1] or next(iter(_UNIT.findall(text)), None)
@@ -168,10 +171,14 @@ def _of_each(bands: list[dict[str, Any]]) -> Stated:
     return None, None
 
 
-def described(file: Any) -> dict[str, Any]:
-    """The JSON of the first description; empty where it is none."""
+def described(page: Any) -> dict[str, Any]:
+    """The JSON of a page's description; empty where it is none."""
+    return _json(page.description)
+
+
+def _json(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(file.pages.first.description or "")
+        found = json.loads(text or "")
     except (ValueError, RecursionError):
         return {}  # another program's description, or none
     return found if isinstance(found, dict) else {}

@@ -263,6 +263,11 @@ def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
     return values if factor == 1.0 else np.round(values * factor, 6)
 
 
+def nanometres(unit: str | None) -> float | None:
+    """How many nm a unit of length is; None for anything else."""
+    return _TO_NM.get(_key(unit))
+
+
 def is_unit(text: str | None) -> bool:
     """Whether a text is the unit of a wavelength and can hardly be anything else."""
     key = _key(text)

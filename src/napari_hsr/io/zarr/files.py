@@ -186,8 +186,18 @@ def _plain(
         source or ArrayOfThree(array), units=text(attributes.get("units")) or None
     )
     every = {**around, **attributes}
-    known = companions(variables, chosen, lambda name: np.asarray(small(arrays[name])), every)
-    found.wavelengths, found.unit = known.wavelengths, known.unit
+    known = companions(
+        variables,
+        chosen,
+        lambda name: np.asarray(small(arrays[name])),
+        every,
+        lambda name: arrays[name].attrs,
+    )
+    found.wavelengths, found.unit, found.width_unit = (
+        known.wavelengths,
+        known.unit,
+        known.width_unit,
+    )
     found.unit = found.unit or text(every.get("wavelength_units")) or None
     found.metadata, found.per_band, found.notices = (
         known.metadata,

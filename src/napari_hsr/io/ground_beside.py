@@ -1,0 +1,74 @@
+"""The place on the ground in files beside an image: world files, ``.prj``, and GDAL's ``.aux.xml``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.number_parsing import number
+from napari_hsr.io.tiff import geotiff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def beside(path: Path) -> dict[str, Any] | None:
+    """Grid and coordinate system as GeoTIFF's tags; None where no file beside it has a grid.
+
+    Parameters
+    ----------
+    path : Path
+        Of the image: ``scene.tif`` has ``scene.tfw``, ``scene.prj`` and ``scene.tif.aux.xml``.
+    """
+    wkt = _content(path.with_suffix(".prj"))
+    grid, of_gdal = _of_gdal(path)
+    grid = grid or _world(path)
+    if grid is None:
+        return None
+    text = (wkt or of_gdal).strip()
+    return geotiff.of_six(grid) | (geotiff.of_text(text) if text else {})
+
+
+def system(path: Path) -> dict[str, Any]:
+    """The coordinate system of ``scene.prj`` beside ``scene.bil``; empty where there is none."""
+    text = _content(path.with_suffix(".prj")).strip()
+    return geotiff.of_text(text) if text else {}
+
+
+def _world(path: Path) -> list[float] | None:
+    """The six numbers of a world file, from the corner of the first pixel on, not its centre."""
+    suffix = path.suffix.lstrip(".")
+    names = [path.with_suffix(f".{s}") for s in (f"{suffix}w", "wld")]
+    if len(suffix) > 2:
+        names.insert(0, path.with_suffix(f".{suffix[0]}{suffix[-1]}w"))
+    for file in names:
+        lines = _content(file).split()
+        known = [n for n in map(number, lines) if n is not None]
+        if len(known) == len(lines) == 6:
+            x_across, y_across, x_down, y_down, x, y = known
+            x, y = x - (x_across + x_down) / 2, y - (y_across + y_down) / 2
+            return [x, x_across, x_down, y, y_across, y_down] if x_across or x_down else None
+    return None
+
+
+def _of_gdal(path: Path) -> tuple[list[float] | None, str]:
+    try:
+        root = ElementTree.fromstring(_content(path.with_name(f"{path.name}.aux.xml")))
+    except ElementTree.ParseError:
+        return None, ""  # there is none, or it is broken: a side note is not needed
+    listed = [number(part.strip()) for part in (root.findtext("GeoTransform") or "").split(",")]
+    known = [n for n in listed if n is not None]
+    return known if len(known) == len(listed) == 6 else None, root.findtext("SRS") or ""
+
+
+def _content(file: Path) -> str:
+    """The text of a small file; empty where there is none."""
+    for named in (file, file.with_suffix(file.suffix.upper())):
+        if named.is_file():
+            try:
+                return limits.content(named).decode("utf-8-sig", "replace")
+            except (OSError, FileError):
+                return ""  # a side note that cannot be read does not make the image unreadable
+    return ""

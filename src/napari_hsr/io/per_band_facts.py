@@ -1,0 +1,91 @@
+"""Facts with one value a band that lie beside an array: widths of the bands, which of them are of use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari_hsr.io.variable import Variable
+
+#: Names of widths, with the unit where the name has one.
+_WIDTHS = {"fwhm": None, "fwhm_nm": "nm", "fwhm_um": "um"}
+#: Names of lists with 1 for the bands of use (EMIT's is the second), and of those with 1 for the others.
+_GOOD, _BAD = ("bbl", "good_wavelengths", "good_bands"), ("bad_bands", "badbands")
+
+
+@dataclass
+class PerBand:
+    """What was found, by ENVI's names; ``width_unit`` is that of ``fwhm`` where it has one of its own."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    width_unit: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def find(
+    vectors: Mapping[str, Variable],
+    attributes: Mapping[str, Any],
+    load: Callable[[str], Any],
+    bands: int,
+    attributes_of: Callable[[str], Mapping[str, Any]] | None = None,
+) -> PerBand:
+    """Look among the variables, then among the attributes.
+
+    Parameters
+    ----------
+    vectors : mapping
+        Variables with one axis by their short names.
+    attributes : mapping
+        By names in lower case.
+    load : callable
+        Gives the value of a variable by its full name.
+    bands : int
+        How many values are needed.
+    attributes_of : callable, optional
+        Gives the attributes of a variable by its full name.
+    """
+    found = PerBand()
+    for key in (*_WIDTHS, *_GOOD, *_BAD):
+        if not (key in vectors or key in attributes):
+            continue
+        values = np.ravel(
+            np.asarray(load(vectors[key].name) if key in vectors else attributes[key])
+        )
+        if values.dtype.kind not in "iufb":
+            continue
+        if values.size != bands:
+            told = f"'{key}' has {values.size} values for {bands} bands: left out."
+            found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
+        elif key in _WIDTHS:
+            if "fwhm" not in found.values:
+                found.values["fwhm"] = values.astype(float).tolist()
+                stated = (
+                    attributes_of(vectors[key].name) if attributes_of and key in vectors else {}
+                )
+                found.width_unit = _WIDTHS[key] or _unit(stated)
+        elif key in _GOOD:
+            found.values.setdefault("bbl", values.tolist())
+        elif set(values.tolist()) <= {0, 1} and "bbl" not in found.values:
+            found.values["bbl"] = (1 - values.astype(int)).tolist()
+            told = f"The {int(values.sum())} bands that '{key}' marks by 1 were taken as bad ones."
+            found.notices += (Notice.warning(Code.OTHER, told),)
+    return found
+
+
+def _unit(stated: Mapping[str, Any]) -> str | None:
+    """The unit among the attributes of a list, if it is one of lengths."""
+    lower = {str(name).lower(): value for name, value in stated.items()}
+    for name in ("units", "unit"):
+        unit = lower.get(name)
+        unit = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else unit
+        if isinstance(unit, str) and wl.is_unit(unit):
+            return unit
+    return None

@@ -1,0 +1,75 @@
+"""What is told of the numbers that a file stores: missing, rounded, not finite, marked without saying so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.io.decoding import undeclared
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from napari_hsr.io.decoding import Decoding
+
+#: Whole numbers up to here are exact in float32.
+_LARGEST_EXACT = 2**24
+
+
+def no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
+    """The notice of values that the file marks as missing; None for a number not known."""
+    markers = " or ".join(f"{marker:.10g}" for marker in decoding.no_data)
+    listed = [f"stored as {markers}"] * bool(markers)
+    if decoding.valid is not None:
+        least, most = decoding.valid
+        listed.append(f"outside of the valid range, {least:.10g} to {most:.10g},")
+    if not listed:
+        return []
+    values = "Values" if count is None else f"{count} value{'s' if count > 1 else ''}"
+    are = "is no data: it is" if count == 1 else "are no data: they are"
+    told = f"{values} {' or '.join(listed)} {are} NaN in the cube."
+    return [Notice.warning(Code.NO_DATA, told)]
+
+
+def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
+    """A notice of no-data values that cannot be among what is stored."""
+    markers = decoding.never_stored(np.dtype(dtype))
+    if not markers:
+        return []
+    listed = " and ".join(f"{marker:.10g}" for marker in markers)
+    told = f"The file gives {listed} for missing values, which {np.dtype(dtype).name} cannot hold: no effect."
+    return [Notice.warning(Code.NO_DATA, told)]
+
+
+def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
+    """A notice of a usual marker of missing values that the file does not call one."""
+    suspect = undeclared(stored) if decoding.valid is None else None
+    if suspect is None or decoding.missing(np.array([suspect[0]], stored.dtype)) is not None:
+        return []
+    are = "value is" if suspect[1] == 1 else "values are"
+    told = (
+        f"{suspect[1]} {are} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
+        "say so, and they are kept. Stated as no data (--no-data, or in “Contents of a file…”), they become NaN."
+    )
+    return [Notice.warning(Code.NO_DATA, told)]
+
+
+def rounded(stored: np.ndarray) -> list[Notice]:
+    """A notice of integers that float32 does not hold exactly."""
+    if stored.dtype.kind not in "iu" or stored.dtype.itemsize < 4 or not stored.size:
+        return []
+    most = max(abs(int(stored.min())), abs(int(stored.max())))
+    if most <= _LARGEST_EXACT:
+        return []
+    told = f"Values up to {most:.6g} were rounded to the 24 bits of float32."
+    return [Notice.info(Code.VALUES_ROUNDED, told)]
+
+
+def kept(count: int) -> list[Notice]:
+    """A notice of values that are NaN or infinite, of which there are so many."""
+    if not count:
+        return []
+    told = "1 value is NaN or infinite; it is kept."
+    if count > 1:
+        told = f"{count} values are NaN or infinite; they are kept."
+    return [Notice.warning(Code.NOT_FINITE, told)]

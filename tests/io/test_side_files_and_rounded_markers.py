@@ -1,0 +1,215 @@
+"""Facts beside a file, markers that a text rounds, and units of their own: as GDAL, ESRI and xarray write them."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hsr import read, write
+from napari_hsr.io.tiff import geotiff
+from napari_hsr.notices import Code, has
+
+NM = [450.0, 500.0, 550.0]
+VALUES = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5) + 7
+HEADER = (
+    "ENVI\nsamples = 5\nlines = 4\nbands = 3\nheader offset = 0\nfile type = ENVI Standard\n"
+    "data type = {}\ninterleave = bsq\nbyte order = 0\n{}\n"
+)
+
+
+def envi(folder, values, code, extra=""):
+    (folder / "scene.hdr").write_text(HEADER.format(code, extra))
+    (folder / "scene.img").write_bytes(values.tobytes())
+    return folder / "scene.hdr"
+
+
+@pytest.mark.parametrize("stated", ["-3.402823e+38", "-3.4e38", "-3.40282346638529e+38"])
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+def test_a_huge_marker_that_the_text_rounds(tmp_path, stated, dtype):
+    values = VALUES.astype(dtype)
+    values[1, 2, 3] = np.finfo(np.float32).min
+    values[0, 0, 0] = -1e30  # of no such size
+    cube = read(
+        envi(tmp_path, values, {"<f4": 4, "<f8": 5}[dtype], f"data ignore value = {stated}")
+    )
+    assert np.argwhere(np.isnan(cube.data[:])).tolist() == [[1, 2, 3]]
+
+
+def test_a_marker_beyond_the_type_is_its_end_or_infinite(tmp_path):
+    values = VALUES.astype("<f4")
+    values[1, 2, 3], values[2, 3, 4] = -np.inf, np.finfo(np.float32).min
+    values[0, 0, 0] = -1e38
+    path = envi(tmp_path, values, 4, "data ignore value = -1.7976931348623157e+308")
+    assert np.argwhere(np.isnan(read(path).data[:])).tolist() == [[1, 2, 3], [2, 3, 4]]
+
+
+def test_a_usual_marker_beside_a_stated_one_is_told(tmp_path):
+    values = VALUES.astype(np.int16)
+    values[0, 0, 0], values[1, 2, 3] = 0, -9999
+    cube = read(envi(tmp_path, values, 2, "data ignore value = 0"))
+    assert np.argwhere(np.isnan(cube.data[:])).tolist() == [[0, 0, 0]]
+    assert sum("-9999" in notice for notice in cube.notices) == 1
+
+
+def pam(path, bands=3, whole=""):
+    items = "".join(
+        f'<PAMRasterBand band="{i + 1}"><NoDataValue>7</NoDataValue><Scale>0.5</Scale><Offset>{i}</Offset>'
+        "</PAMRasterBand>"
+        for i in range(bands)
+    )
+    path.write_text(f"<PAMDataset>{whole}{items}</PAMDataset>")
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".tif"])
+def test_what_gdal_states_beside_a_file(tmp_path, suffix):
+    if suffix == ".hdr":
+        path = envi(tmp_path, VALUES, 12, "wavelength units = nm\nwavelength = {450, 500, 550}")
+        pam(tmp_path / "scene.img.aux.xml")
+    else:
+        path = tmp_path / "scene.tif"
+        tifffile.imwrite(path, VALUES, photometric="minisblack", metadata={"wavelengths": NM})
+        pam(tmp_path / "scene.tif.aux.xml")
+    expected = VALUES * 0.5 + np.arange(3)[:, None, None]
+    expected[0, 0, 0] = np.nan
+    cube = read(path)
+    np.testing.assert_allclose(cube.data[:], expected)
+    assert cube.wavelengths.nm.tolist() == NM
+    assert has(cube.notices, Code.SCALE_APPLIED)
+    assert has(cube.notices, Code.NO_DATA)
+
+
+def test_a_header_counts_more_than_the_file_beside_it(tmp_path):
+    path = envi(tmp_path, VALUES, 12, "data ignore value = 8\nreflectance scale factor = 10")
+    pam(tmp_path / "scene.img.aux.xml")
+    data = read(path).data[:]
+    assert np.isnan(data[0, 0, 1])
+    assert data[0, 0, 0] == np.float32(0.7)
+
+
+UTM = 'PROJCS["x",GEOGCS["y"],AUTHORITY["EPSG","32633"]]'
+GRID = {"pixel_scale": [30.0, 20.0, 0.0], "tiepoints": [0.0, 0.0, 0.0, 1000.0, 2000.0, 0.0]}
+WORLD = "30\n0\n0\n-20\n1015\n1990\n"
+ESRI = (
+    "NROWS 4\nNCOLS 5\nNBANDS 3\nNBITS 16\nLAYOUT BSQ\nBYTEORDER I\n"
+    "ULXMAP 1015\nULYMAP 1990\nXDIM 30\nYDIM 20\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["tfw", "TFW", "wld", "pam", "envi", "esri"])
+def test_the_place_on_the_ground_beside_a_file(tmp_path, kind):
+    path = tmp_path / "scene.tif"
+    if kind == "esri":
+        path = envi(tmp_path, VALUES, 12)
+        path.write_text(ESRI)
+    elif kind == "envi":
+        path = envi(tmp_path, VALUES, 12)
+        (tmp_path / "scene.igw").write_text(WORLD)
+    else:
+        tifffile.imwrite(path, VALUES, photometric="minisblack")
+    if kind == "pam":
+        whole = f"<SRS>{UTM}</SRS><GeoTransform>1000, 30, 0, 2000, 0, -20</GeoTransform>"
+        (tmp_path / "scene.tif.aux.xml").write_text(f"<PAMDataset>{whole}</PAMDataset>")
+    else:
+        (tmp_path / "scene.prj").write_text(UTM)
+        if len(kind) == 3:
+            (tmp_path / f"scene.{kind}").write_text(WORLD)
+    cube = read(path)
+    stated = cube.metadata[geotiff.KEY]
+    assert {key: stated[key] for key in GRID} == GRID
+    written = write(cube, tmp_path / "out.hdr").read_text()
+    assert "map info = {UTM, 1.0, 1.0, 1000.0, 2000.0, 30.0, 20.0, 33, North, WGS-84" in written
+
+
+def test_no_grid_beside_a_file_is_none(tmp_path):
+    path = tmp_path / "scene.tif"
+    tifffile.imwrite(path, VALUES, photometric="minisblack")
+    (tmp_path / "scene.prj").write_text(UTM)
+    (tmp_path / "scene.tfw").write_text("30\n0\nno world file\n")
+    assert geotiff.KEY not in read(path).metadata
+
+
+SCALE = "".join(
+    f'<Item name="{n}" sample="0" role="x">{v}</Item>' for n, v in (("SCALE", 0.5), ("OFFSET", 2))
+)
+GDAL = f'<GDALMetadata>{SCALE}<Item name="CENTRAL_WAVELENGTH_UM" sample="0" domain="IMAGERY">0.68</Item></GDALMetadata>'
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_one_band_of_gdal_is_a_cube_with_its_facts(tmp_path, dtype):
+    plane = VALUES[0].astype(dtype)
+    tifffile.imwrite(
+        tmp_path / "red.tif", plane, metadata=None, extratags=[(42112, "s", 0, GDAL, True)]
+    )
+    cube = read(tmp_path / "red.tif")
+    np.testing.assert_array_equal(cube.data[:], plane[np.newaxis] * 0.5 + 2)
+    assert cube.wavelengths.nm.tolist() == [680.0]
+
+
+def test_a_grey_page_on_the_ground_is_a_band(tmp_path):
+    tags = [(33550, "d", 3, (30.0, 30.0, 0.0), True), (33922, "d", 6, (0.0,) * 6, True)]
+    tifffile.imwrite(tmp_path / "grey.tif", VALUES[0], metadata=None, extratags=tags)
+    assert read(tmp_path / "grey.tif").shape == (1, 4, 5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (3, 1, 1), (3, 1, 5)])
+def test_integers_of_one_column_with_wavelengths_are_no_picture(tmp_path, shape):
+    values = VALUES[: shape[0], : shape[1], : shape[2]]
+    facts = {"axes": "CYX", "wavelengths": NM}
+    tifffile.imwrite(tmp_path / "c.tif", values, photometric="minisblack", metadata=facts)
+    cube = read(tmp_path / "c.tif")
+    np.testing.assert_array_equal(cube.data[:], values)
+    assert cube.wavelengths.nm.tolist() == NM
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_cube_beside_a_picture_in_colours_of_any_size(tmp_path, first):
+    picture = np.zeros((40, 50, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "c.tif") as file:
+        for is_picture in (first, not first):
+            if is_picture:
+                file.write(picture, photometric="rgb")
+            else:
+                file.write(VALUES, photometric="minisblack", metadata={"wavelengths": NM})
+    cube = read(tmp_path / "c.tif")
+    np.testing.assert_array_equal(cube.data[:], VALUES)
+    assert cube.wavelengths.nm.tolist() == NM
+    assert has(cube.notices, Code.OTHER_IMAGES_LEFT_OUT)
+
+
+@pytest.mark.parametrize(
+    ("centres", "unit", "width_unit", "widths"),
+    [
+        (NM, "nm", "um", [0.004, 0.005, 0.006]),
+        ([0.45, 0.5, 0.55], "um", "nm", [4.0, 5.0, 6.0]),
+        (NM, "nm", None, [4.0, 5.0, 6.0]),
+        ([0.45, 0.5, 0.55], "um", None, [0.004, 0.005, 0.006]),
+        ([0.45, 0.5, 0.55], "um", "nm", [0.004, 0.005, 0.006]),  # copied from another file
+    ],
+)
+def test_widths_with_a_unit_of_their_own(tmp_path, centres, unit, width_unit, widths):
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["cube"], file["wavelength"], file["fwhm"] = VALUES, centres, widths
+        file["wavelength"].attrs["units"] = unit
+        if width_unit:
+            file["fwhm"].attrs["units"] = width_unit
+    cube = read(tmp_path / "c.h5")
+    np.testing.assert_allclose(cube.metadata["fwhm"], [4, 5, 6])
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"), [("bad_bands", [0, 1, 0]), ("good_wavelengths", [1, 0, 1])]
+)
+def test_lists_of_good_and_bad_bands(tmp_path, name, listed):
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["cube"], file["wavelength"], file[name] = VALUES, NM, np.array(listed, np.uint8)
+    assert read(tmp_path / "c.h5").good_bands.tolist() == [True, False, True]
+
+
+def test_json_in_the_notes_of_imagej(tmp_path):
+    notes = {"axes": "ZYX", "Info": json.dumps({"wavelengths": NM})}
+    tifffile.imwrite(tmp_path / "c.tif", VALUES, imagej=True, metadata=notes)
+    assert read(tmp_path / "c.tif").wavelengths.nm.tolist() == NM
