@@ -231,30 +231,29 @@ def _found(
     values: structure.References,
     matlab: bool,
 ) -> build_cube.Found:
+    def stated_of(name: str) -> Any:
+        return structure.attributes(items[name])
+
     stored, *others = [items[name] for name in chosen.parts or (chosen.name,)]
     source: Any = structure.checked(path, stored)
     stated = structure.attributes(stored)
     if others:
         source = bands_apart.planes([source, *(structure.checked(path, o) for o in others)])
-        stated = bands_apart.shared_attributes(
-            chosen.parts, lambda name: structure.attributes(items[name]), DIVISORS
-        )
+        stated = bands_apart.shared_attributes(chosen.parts, stated_of, DIVISORS)
     matlab = matlab or "MATLAB_class" in stated
     attributes = _attributes(file, (chosen.parts or (chosen.name,))[0], stated)
 
     def load(name: str) -> Any:
         return values.value(items[name])
 
-    beside = companions(
-        variables, chosen, load, attributes, lambda name: structure.attributes(items[name])
-    )
+    beside = companions(variables, chosen, load, attributes, stated_of)
     unit = beside.unit
     said = [v.name for v in variables if v.short in _UNITS and v.is_text]
     if unit is None and said:
         unit = next((str(value) for value in np.ravel(load(said[0]))), None)
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
-            of_list = structure.attributes(items[variable.name])
+            of_list = stated_of(variable.name)
             unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
     for name in ("wavelength_units", "wavelength units"):
         unit = unit or text(attributes.get(name))
@@ -285,12 +284,8 @@ def _found(
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
     if others:
-        bands_apart.state(
-            found,
-            chosen,
-            lambda name: structure.attributes(items[name]),
-            () if matlab else names_of_axes(stored, values),
-        )
+        names = () if matlab else names_of_axes(stored, values)
+        bands_apart.state(found, chosen, stated_of, names)
     place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
     if place is not None:
         found.metadata[geotiff.KEY] = place
