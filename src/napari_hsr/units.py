@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 
@@ -40,6 +41,17 @@ def one_line(text: object, longest: int = 1_000) -> str:
     """
     line = "".join(c if c.isprintable() else "\ufffd" for c in str(text)[: longest + 1])
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def file_stem(text: str, otherwise: str = "cube", longest: int = 60) -> str:
+    """A name of a layer or a cube as that of a file, without its suffix, short enough for any disk.
+
+    A long one loses its middle: the number of a frame stands at the end.
+    """
+    plain = re.sub(r"[^\w.-]+", "_", text).strip("_.")
+    if len(plain) > longest:
+        plain = f"{plain[: longest // 2]}_{plain[-(longest // 2 - 1) :]}"
+    return plain or otherwise
 
 
 def from_home(place: Path) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
+#: A space without width: what stands behind it is no tag.
+_BREAK = "\u200b"
 #: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
 FRAMES = "frames"
 #: Marks layers that were drawn to show something: no pins, and no regions to measure.
@@ -327,11 +329,13 @@ def _full_resolution(layer: Layer) -> Any:
 
 
 def layer_name(name: str) -> str:
-    """A name from a file for the list of layers, whose tool tips napari shows as rich text.
+    """A name from a file for napari's lists of layers and of what runs, which are rich text to Qt.
 
     A tag in it would load pictures: it is broken by a space without width. Control characters are replaced.
+    What was made such a name before stays as it is.
     """
-    return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", "\u200b", one_line(name, 500))
+    plain = one_line(name.replace(_BREAK, ""), 500)
+    return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", _BREAK, plain)
 
 
 def _named(keywords: Mapping[str, Any], state: Mapping[str, Any]) -> str:

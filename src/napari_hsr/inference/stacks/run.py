@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.photograph_stack import PhotographStack
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.units import file_stem
 
 if TYPE_CHECKING:
     import threading
@@ -254,8 +254,7 @@ def save_events(
     yield Progress(0, 0, f"Writing {cube.name}")
     target = Path(os.path.expanduser(folder))
     target.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^\w.-]+", "_", cube.name).strip("_.") or "cube"
-    yield FramesWritten((io.write(cube, target / f"{name}{suffix}"),), {})
+    yield FramesWritten((io.write(cube, target / f"{file_stem(cube.name)}{suffix}"),), {})
 
 
 def sample_of(stack: PhotographStack) -> Photograph:

@@ -12,6 +12,7 @@ from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError
 from napari_hsr.io.atomic import replacing, replacing_both
 from napari_hsr.io.envi.writer import clean
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
 
 
 def write_csv(library: SpectralLibrary, path: Path) -> None:
-    """A column ``wavelength_nm`` and one a spectrum, its units in brackets; NaN is empty."""
+    """A column ``wavelength_nm`` and one a spectrum, its units in brackets; NaN is empty.
+
+    Control characters of a name are replaced: a file with them would be taken for binary data.
+    """
     unit = f" [{library.units}]" if library.units else ""
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["wavelength_nm", *(f"{name}{unit}" for name in library.names)])
+        table.writerow(["wavelength_nm", *(one_line(f"{name}{unit}") for name in library.names)])
         for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
             table.writerow([f"{nm:.10g}", *("" if np.isnan(v) else repr(float(v)) for v in values)])
 

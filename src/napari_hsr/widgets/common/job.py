@@ -17,6 +17,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.progress import Progress
+from napari_hsr.viewer.layer_data import layer_name
 from napari_hsr.widgets.common.connections import when_gone
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -193,7 +194,7 @@ class _Run:
         if self._title:
             from napari.utils import progress
 
-            self._activity = progress(total=0, desc=self._title, leave=False)
+            self._activity = progress(total=0, desc=layer_name(self._title), leave=False)
 
     def show_activity(self, event: Progress) -> None:
         if self._activity is None:
@@ -202,9 +203,8 @@ class _Run:
         if self._activity.total != steps:
             self._activity.total = steps
         self._activity.update(round(STEPS * event.share) - self._activity.n)
-        self._activity.set_description(
-            f"{self._title}: {event.message}" if event.message else self._title
-        )
+        said = f"{self._title}: {event.message}" if event.message else self._title
+        self._activity.set_description(layer_name(said))  # rich text in napari's dock
 
     def abandon(self) -> None:
         """Cancel without waiting."""

@@ -16,17 +16,22 @@ from qtpy.QtCore import Qt
 def visible(text: str, longest: int = 10_000) -> str:
     r"""``text`` with control and direction characters written out, as ``\x1b``; lines stay.
 
+    So are halves of a pair, which names of files that are no text hold: Qt draws them, and Python's
+    codecs refuse them.
+
     A text that nobody reads is cut: Qt would be busy with it for minutes.
     """
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(
         char
-        if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf") or char in _SOFT
+        if char == "\n" or unicodedata.category(char) not in _UNSEEN or char in _SOFT
         else char.encode("unicode_escape").decode("ascii")
         for char in text
     )
 
 
+#: Categories of Unicode: control and direction, halves of a pair, ends of lines and paragraphs.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 #: Invisible, and harmless: they only say where a line or a word may break.
 _SOFT = "\u200b\u200d\u00ad"
 
@@ -39,9 +44,9 @@ def tip(text: str) -> str:
     return f"<qt>{escape(text)}</qt>".replace("\n", "<br>")
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = 1_000) -> str:
     """A name for a list or a button: on one line, its control characters written out."""
-    return visible(text, 1_000).replace("\n", "\\n")
+    return visible(text, longest).replace("\n", "\\n")
 
 
 def on_button(text: str) -> str:

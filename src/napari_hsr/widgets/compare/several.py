@@ -190,7 +190,8 @@ class FigureTableView(PlainTable):
         """Show these figures."""
         columns = table.columns
         self.setColumnCount(1 + len(columns))
-        heads = ("\n".join(wrap(column.head, _HEAD, break_long_words=False)) for column in columns)
+        words = (wrap(one_line(one.head), _HEAD, break_long_words=False) for one in columns)
+        heads = map("\n".join, words)
         self.setHorizontalHeaderLabels(["Prediction", *heads])
         self.setRowCount(len(table.names))
         for row, name in enumerate(table.names):

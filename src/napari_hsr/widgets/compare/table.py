@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
-from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import PlainTable
 
@@ -42,8 +42,8 @@ class MetricTable(PlainTable):
         self.setRowCount(len(values))
         for row, (name, value) in enumerate(values.items()):
             unit = units.get(name) or ""
-            metric = QTableWidgetItem(labels.get(name, name))
-            number = QTableWidgetItem(format_value(value, unit))
+            metric = QTableWidgetItem(one_line(labels.get(name, name)))
+            number = QTableWidgetItem(one_line(format_value(value, unit)))
             number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, item in enumerate((metric, number)):
                 item.setToolTip(tip(f"{metric.text()}: {value!r} {unit}".rstrip()))

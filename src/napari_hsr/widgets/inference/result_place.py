@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_hsr.units import from_home
+from napari_hsr.units import file_stem, from_home
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
@@ -59,7 +58,8 @@ class ResultPlace(QWidget):
     def keeping(self, layer: Any, model: str, suffix: str = "") -> Keeping:
         """What is chosen, for a run of a model on a layer."""
         folder = self.folder(layer)
-        return Keeping(self.choice.value(), free_store(folder, f"{layer.name}_{model}{suffix}"))
+        name = f"{file_stem(layer.name)}_{file_stem(f'{model}{suffix}', longest=100)}"
+        return Keeping(self.choice.value(), free_store(folder, name))
 
     def folder(self, layer: Any) -> Path:
         """The chosen folder, else that of the layer's file, else the user's own."""
@@ -91,9 +91,8 @@ class ResultPlace(QWidget):
 
 def free_store(folder: Path, name: str) -> Path:
     """A zarr store of this name that is not there yet, or was not finished: a number is added."""
-    plain = re.sub(r"[^\w.-]+", "_", name).strip("_.") or "cube"
-    found, number = folder / f"{plain}.zarr", 1
+    found, number = folder / f"{name}.zarr", 1
     while found.exists():
         number += 1
-        found = folder / f"{plain}_{number}.zarr"
+        found = folder / f"{name}_{number}.zarr"
     return found

@@ -56,7 +56,7 @@ def essentials(listing) -> list[tuple[str, str]]:
 def as_html(rows: list[tuple[str, str]]) -> str:
     """(heading, text) pairs as paragraphs; very long words may break."""
     return "".join(
-        f"<p style='margin: 0 0 3px 0'><b>{escape(head)}:</b> {_breakable(text)}</p>"
+        f"<p style='margin: 0 0 3px 0'><b>{escape(visible(head))}:</b> {_breakable(text)}</p>"
         for head, text in rows
     )
 

@@ -7,6 +7,7 @@ so that the axes do not jump under the mouse.
 
 from __future__ import annotations
 
+from html import escape
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from qtpy.QtGui import QColor, QFont
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.plain_text import one_line, visible
 from napari_hsr.widgets.plotting.curves import (
     CurveItems,
     PlotCurve,
@@ -33,6 +35,8 @@ __all__ = ["PlotCurve", "SpectrumPlot"]
 
 #: Of the axes with their labels, in pixels, whatever else is docked.
 LEAST_HEIGHT = 200
+#: Letters of an axis' name: units may be of any length.
+_LABEL = 80
 #: What stands before a number of the marker, where units stand behind it.
 COUNTED = ("band", "frame")
 
@@ -134,6 +138,7 @@ class SpectrumPlot(QWidget):
         layout.addLayout(below)
 
         self._placeholder = QLabel(self.view)
+        self._placeholder.setTextFormat(Qt.TextFormat.PlainText)
         self._placeholder.setWordWrap(True)
         self._placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._placeholder.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -178,15 +183,16 @@ class SpectrumPlot(QWidget):
 
     def set_labels(self, x: str, y: str) -> None:
         """Name the axes, with their units: ``"wavelength (nm)"``, ``"reflectance"``."""
-        for side, text in (("bottom", x), ("left", y)):
+        for side, name in (("bottom", x), ("left", y)):
             axis = self.plot_item.getAxis(side)
+            text = escape(one_line(name, _LABEL))  # the unit of a file, and rich text to pyqtgraph
             if axis.labelText != text or not axis.label.isVisible():
                 axis.setLabel(text, **self._label_style())
         self._labels = (x, y)
 
     def set_placeholder(self, text: str) -> None:
         """Text shown while the plot has no curve."""
-        self._placeholder.setText(text)
+        self._placeholder.setText(visible(text))
         self._placeholder.setVisible(not self._curves and bool(text))
         self._place_placeholder()
 
@@ -249,7 +255,7 @@ class SpectrumPlot(QWidget):
     def _marker_text(self) -> None:
         unit, at = self._marker_unit, self.marker.value()
         value = f"{at:.4g}" if abs(at) < 1e4 else f"{at:.7g}"  # 43200 s, not 4.32e+04
-        text = f"{unit} {value}" if unit in COUNTED else f"{value} {unit}"
+        text = f"{unit} {value}" if unit in COUNTED else f"{value} {one_line(unit, _LABEL)}"
         if self.marker.label.toPlainText() != text:
             self.marker.label.setText(text, color=self._foreground)
 

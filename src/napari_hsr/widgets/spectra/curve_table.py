@@ -152,13 +152,13 @@ class CurveTable(QDialog):
         unit = self._length_unit(one)
         digits = 5 if unit == _PIXEL else 8
         at = curve.coordinates or ()
-        where = [f"{one:.{digits}g} {unit}".strip() for one in at] or ["", ""]
+        where = [one_line(f"{one:.{digits}g} {unit}".strip()) for one in at] or ["", ""]
         return [
             one_line(one.name),
             one_line(curve.cube),
             str(curve.count) if one.source is not None else "",
             *figures,
-            curve.units or "",
+            one_line(curve.units or ""),
             *position,
             *where,
         ]
@@ -170,7 +170,10 @@ class CurveTable(QDialog):
         ground = ground_of(one.source.cube)
         if ground is not None:
             return ground.unit or ""
-        unit = f"{self._viewer.layers.extent.units[-1]:~}"
+        units = self._viewer.layers.extent.units
+        if units is None:  # the layers' units do not go together
+            return ""
+        unit = f"{units[-1]:~}"
         return _PIXEL if unit == "pixel" else unit
 
     def _select(self) -> None:

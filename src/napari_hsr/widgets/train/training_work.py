@@ -142,7 +142,7 @@ def stems_of(names: list[str]) -> list[str]:
     """File names made of layer names, no two of them alike."""
     found: list[str] = []
     for name in names:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "image"
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:60].strip("-.") or "image"
         taken, number = {other.casefold() for other in found}, 1
         while (stem if number == 1 else f"{stem}-{number}").casefold() in taken:
             number += 1
