@@ -94,6 +94,8 @@ def test_a_band_an_index_and_a_table(frames, tmp_path):
     assert rows[0] == ["time (s)", "a (row 1, column 2): ratio", "b (row 5, column 7): ratio"]
     assert (rows[2][0], float(rows[2][2])) == ("1.5", float(ratio[1, 1]))
     assert len(rows) == 1 + COUNT
+    found.write_csv(tmp_path / "o.csv", ratio, ["λ", "\udcff"], "ratio")
+    assert "\\udcff (row 5" in (tmp_path / "o.csv").read_text(encoding="utf-8")
 
 
 def test_one_axis_of_several_through_the_frame_on_show():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.notices import Code
-from napari_hsr.training.events import Began, Noticed, Step, from_json, to_json
+from napari_hsr.training.events import LONGEST_LINE, Began, Noticed, Step, from_json, to_json
 from napari_hsr.training.runs import run_folder
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
@@ -76,7 +76,7 @@ def test_a_figure_that_is_missing_is_what_it_is_by_default():
 
 
 def test_a_line_that_no_event_has_is_left_out(tmp_path):
-    text = "x" * run_folder._LONGEST
+    text = "x" * LONGEST_LINE
     (tmp_path / EVENTS).write_text(f'{{"kind": "notice", "text": "{text}"}}\n{step()}\n')
     found = Follower(tmp_path).news()
     assert [type(event) for event in found] == [Noticed, Step]

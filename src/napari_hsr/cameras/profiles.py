@@ -223,7 +223,7 @@ def read_profile(name: str | Path) -> CameraProfile:
     """
     text = str(name).removeprefix(PREFIX)
     path = Path(text) if text.endswith(".json") else folder() / f"{slug(text)}.json"
-    if not path.is_file():
+    if not os.path.lexists(path):  # a folder or a broken link of that name is told below
         known = ", ".join(list_profiles()) or "none"
         raise InputError(f"There is no camera profile {text!r}; kept are: {known}.")
     try:

@@ -314,8 +314,9 @@ def finish(path: Path) -> None:
 def _read_swap(swap: Path) -> list[tuple[str, str]]:
     """Temporary and final names; none if the file says anything else: it may be made up."""
     try:
-        if swap.stat().st_size > _LONGEST_SWAP:
-            return []
+        seen = swap.lstat()
+        if not stat.S_ISREG(seen.st_mode) or seen.st_size > _LONGEST_SWAP:
+            return []  # a pipe or a device would never end
         found = json.loads(swap.read_text(encoding="utf-8"))
         pairs = [(str(temporary), str(target)) for temporary, target in found]
     except (OSError, ValueError, TypeError, RecursionError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.models.card import ModelCard, validation_problem
@@ -49,6 +50,7 @@ def card_in(path: str | os.PathLike[str]) -> ModelCard | None:
     from pydantic import ValidationError
     from safetensors import SafetensorError, safe_open
 
+    limits.check_regular(path)  # the library waits for ever for a pipe
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
@@ -74,6 +76,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    limits.check_regular(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

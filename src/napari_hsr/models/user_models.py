@@ -59,7 +59,7 @@ def stored() -> dict[str, tuple[ModelCard, Path]]:
             card = _card(path)
         except FileNotFoundError:  # removed since the folder was listed
             continue
-        except HSRError as error:
+        except (HSRError, OSError) as error:
             warnings.warn(f"A model is left out: {error}", stacklevel=2)
             continue
         read.append((card, path))

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_hsr.notices import Code, Notice, Severity
@@ -21,6 +22,8 @@ R = TypeVar("R")
 Figures = dict[str, float]
 
 
+#: Bytes that no line of an event has.
+LONGEST_LINE = 2**22
 #: No figure of a training is as large.
 _LARGEST = 1e30
 
@@ -197,18 +200,24 @@ def from_json(line: str) -> Event | None:
         kind: Callable[..., Event] = _KINDS[name]
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
-    kinds = {f.name: str(f.type) for f in fields(_KINDS[name])}
-    kinds |= {key: "float" for key in kinds if key.endswith("_bytes")}  # beyond 32 bits
+    kinds, optional = _fields_of(name)
     known = kinds.keys()
     if not all(fits(kinds[k], v) for k, v in content.items() if k in known):
         return None  # made by hand, or by another program
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
-    optional = {f.name for f in fields(_KINDS[name]) if f.default is not MISSING}
     values = {k: v for k, v in values.items() if v is not None or k not in optional}
     try:
         return kind(**values)
     except TypeError:
         return None
+
+
+@cache
+def _fields_of(name: str) -> tuple[dict[str, str], set[str]]:
+    """The fields of a kind of event with how their types are written, and those with a default."""
+    kinds = {f.name: str(f.type) for f in fields(_KINDS[name])}
+    kinds |= {key: "float" for key in kinds if key.endswith("_bytes")}  # beyond 32 bits
+    return kinds, {f.name for f in fields(_KINDS[name]) if f.default is not MISSING}
 
 
 def fits(kind: str, value: Any) -> bool:

@@ -84,7 +84,15 @@ def _read(path: Path) -> tuple[float, dict[str, float]]:
         content = json.loads(limits.content(path))
         shares = {str(k): float(v) for k, v in content["minutes"].items()}
         return float(content["seconds"]), shares
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ):
         return 0.0, {}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
-from napari_hsr.io import alternatives
+from napari_hsr.io import alternatives, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
@@ -120,15 +120,9 @@ def remembered(path: str, seen: Alternatives) -> Choice | None:
 def _all() -> dict[str, Any]:
     file = _file()
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            return {}
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ):  # none yet, or not ours: the question is asked again
-        return {}
+        kept = json.loads(limits.content(file, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}  # none yet, or not ours: the question is asked again
     return kept if isinstance(kept, dict) else {}
 
 

@@ -101,6 +101,8 @@ def test_export_of_the_weights_and_of_the_folder(result, tmp_path):
     assert load_model(tmp_path / "copy.safetensors").bands == 31
     target = tmp_path / "elsewhere"
     target.mkdir()
+    for name, to in (("notes.txt", "/etc/hostname"), ("weights", "/dev/zero")):
+        (result._directory / name).symlink_to(to)  # not copied: it may lead anywhere
     made = result.export_folder(target)
     assert sorted(p.name for p in made.iterdir()) == ["log.csv", "mine.safetensors"]
     with pytest.raises(FileError, match="exists already"):

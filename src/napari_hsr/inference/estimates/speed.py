@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ def _load() -> None:
     _read = path
     _MEASURED.clear()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(limits.content(path))
         found = {str(k): deque((float(x) for x in v), maxlen=KEPT) for k, v in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return
     _MEASURED.update({k: v for k, v in found.items() if v and all(0 < x < 1e9 for x in v)})
 

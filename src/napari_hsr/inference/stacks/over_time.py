@@ -101,7 +101,7 @@ class OverTime:
         ]
         with (
             replacing(Path(path).expanduser()) as temporary,
-            temporary.open("w", newline="") as file,
+            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
         ):
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow([self.axis.label, *heads])

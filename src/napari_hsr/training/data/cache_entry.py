@@ -21,6 +21,7 @@ import numpy as np
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.library_errors import translated
@@ -214,7 +215,8 @@ class Entry:
     def _stored(self) -> tuple[Scan, dict[str, Any]] | None:
         """What was found in the image, and what else ``facts.json`` says of it."""
         try:
-            about = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
+            about = json.loads(limits.content(self.path / "facts.json"))
+            limits.check_regular(self.path / "small.npz")
             # opened here, because np.load does not close a damaged archive
             with (
                 (self.path / "small.npz").open("rb") as file,
@@ -222,7 +224,9 @@ class Entry:
             ):
                 copies = [small[name] for name in _SMALL_COPIES]
             return Scan(Facts.from_dict(about["facts"]), *copies), about
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+            return None
+        except (zipfile.BadZipFile, RecursionError, EOFError):
             return None
 
     def write(self, stop: threading.Event | None = None) -> Scan:

@@ -186,8 +186,23 @@ def _load(text: str) -> Any:
     import re
 
     yaml = _yaml()
+    deep = f"its lists lie more than {limits.DEEPEST} deep in one another"
+    many = f"its lists hold more than {limits.MOST_ENTRIES:,} values"
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc,name-defined]  # PyYAML has no types
+        nodes, depth = 0, 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # counted on the way: PyYAML takes seconds for what the limits refuse afterwards
+            self.nodes, self.depth = self.nodes + 1, self.depth + 1
+            if self.depth > limits.DEEPEST + 2:
+                raise yaml.YAMLError(deep)
+            if self.nodes > 3 * limits.MOST_ENTRIES:
+                raise yaml.YAMLError(many)
+            found = super().compose_node(parent, index)
+            self.depth -= 1
+            return found
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[str | None] = set()
             for key, _ in node.value:
@@ -203,9 +218,9 @@ def _load(text: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
     found = yaml.load(text, Loader)
     if limits.too_deep(found):
-        raise yaml.YAMLError(f"its lists lie more than {limits.DEEPEST} deep in one another")
+        raise yaml.YAMLError(deep)
     if limits.too_many(found):
-        raise yaml.YAMLError(f"its lists hold more than {limits.MOST_ENTRIES:,} values")
+        raise yaml.YAMLError(many)
     return found
 
 

@@ -6,10 +6,19 @@ import csv
 import io
 import math
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.training.events import Baseline, Began, Event, Measured, Step, from_json
+from napari_hsr.training.events import (
+    LONGEST_LINE,
+    Baseline,
+    Began,
+    Event,
+    Measured,
+    Step,
+    from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,12 +72,14 @@ class History:
 
     @classmethod
     def read(cls, path: str | Path) -> History:
-        """From a run's ``events.jsonl``; empty if there is none."""
+        """From a run's ``events.jsonl``, up to a line longer than any event; empty if there is none."""
         path = Path(path)
         if not path.is_file():
             return cls()
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return cls.of(from_json(line) for line in file)
+        with path.open("rb") as file:
+            lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+            whole = takewhile(lambda line: len(line) < LONGEST_LINE, lines)
+            return cls.of(from_json(line.decode("utf-8", "replace")) for line in whole)
 
     def curve(self, key: str) -> tuple[list[int], list[float]]:
         """Steps and finite values of ``loss`` or of a figure of the held-out images."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.training.runs.run_folder import (
@@ -28,6 +29,7 @@ from napari_hsr.training.runs.run_folder import (
     STOP,
     Follower,
     State,
+    check_no_links,
     ending,
     last_event,
     log_tail,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 START_SECONDS = 60.0
 #: Seconds to wait for a process that has written its end.
 END_SECONDS = 5.0
+#: Bytes of a folder's name with all above it, beyond what any system takes.
+_LONGEST_PATH = 2**16
 #: Seconds by which two statements of when a process was created may differ.
 CREATED_WITHIN = 2.0
 
@@ -234,6 +238,7 @@ def resume(output: Path) -> Run:
     before = read_state(run.output)
     if before is None or not run.status().resumable:
         raise InputError(f"{run.output} holds no training to resume: start a new one.")
+    check_no_links(run.output)
     state = State("starting", started=before.started, step=before.step, total=before.total)
     return _launch(run, state, command(run.output, resume=True))
 
@@ -326,7 +331,7 @@ def register(output: Path) -> None:
     with translated(entry.parent, "it cannot be made", only=(OSError,)):
         entry.parent.mkdir(parents=True, exist_ok=True)
     with replacing(entry, shared=True) as temporary:
-        temporary.write_text(os.path.abspath(output), encoding="utf-8")
+        temporary.write_bytes(os.fsencode(os.path.abspath(output)))  # a name may be no text
 
 
 def forget(output: Path) -> None:
@@ -340,13 +345,13 @@ def find() -> list[Run]:
     found = []
     for entry in _register().glob("*.txt"):
         try:
-            output = Path(entry.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            output = Path(os.fsdecode(limits.content(entry, _LONGEST_PATH)))
+        except (OSError, FileError, UnicodeDecodeError):
             continue
         state = read_state(output)
         if state is not None:
             found.append((state.started, Run(output)))
-        elif not output.exists():
+        elif not os.path.lexists(output):
             forget(output)
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
 

@@ -107,7 +107,7 @@ def _write_table(output: Path) -> None:
         return
     # A full disk was told when it was met.
     with suppress(OSError, FileError), replacing(output / "log.csv") as temporary:
-        temporary.write_text(history.csv(), encoding="utf-8", newline="")
+        temporary.write_text(history.csv(), encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _guarded(

@@ -20,6 +20,7 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import (
+    LONGEST_LINE,
     Began,
     Event,
     Failed,
@@ -46,8 +47,8 @@ CHECKPOINTS, LAST = "checkpoint", "last.pt"
 STATE_SECONDS = 2.0
 #: Bytes of ``state.json``.
 _LARGEST_STATE = 2**20
-#: Seconds since 1970 that no clock shows yet, and bytes of a line that no event has.
-_LATEST, _LONGEST = 2**36, 2**22
+#: Seconds since 1970 that no clock shows yet.
+_LATEST = 2**36
 #: Of a longer record fewer steps are read.
 MOST_LINES = 3_000
 #: Bytes of a record that are read at once, the last ones.
@@ -124,6 +125,9 @@ class Journal:
         )
         self._written = 0.0
         path = self.folder / EVENTS
+        limits.check_regular(path)
+        if resume:
+            check_no_links(self.folder)
         with translated(self.folder, "nothing can be written there", only=(OSError,)):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a" if resume else "w", encoding="utf-8")
@@ -247,7 +251,7 @@ class Follower:
             return []
         whole = content[: content.rfind(b"\n") + 1]
         self._offset += skipped + len(whole)
-        lines = [line if len(line) <= _LONGEST else b"-" for line in whole.splitlines() if line]
+        lines = [line if len(line) < LONGEST_LINE else b"-" for line in whole.splitlines() if line]
         events = [
             from_json(line.decode("utf-8", "replace")) for line in thinned(lines[skipped > 0 :])
         ]
@@ -324,14 +328,39 @@ def check_new(folder: Path) -> None:
         )
 
 
+def check_no_links(folder: Path) -> None:
+    """Refuse to go on in a folder of which a part lies elsewhere.
+
+    Whoever made it may have meant a file of the user's to be written over.
+
+    Raises
+    ------
+    InputError
+        If a file in it, or in its folder of checkpoints, is a link.
+    """
+    for place in (Path(folder), Path(folder) / CHECKPOINTS):
+        try:
+            with os.scandir(place) as entries:
+                links = sorted(entry.name for entry in entries if entry.is_symlink())
+        except OSError:  # not there, or not ours to look into: writing says so
+            continue
+        if links:
+            raise InputError(
+                f"{place} holds links ({', '.join(links[:3])}): what is written there would go "
+                "elsewhere. Put the files in their place, or start a new training."
+            )
+
+
 def log_tail(folder: Path, lines: int = 12) -> str:
     """The last lines of a run's log, empty if there are none."""
+    path = Path(folder) / LOG
     try:
-        with (Path(folder) / LOG).open("rb") as file:
+        limits.check_regular(path)
+        with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 8192))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
+            text = file.read(8192).decode("utf-8", "replace")
+    except (OSError, FileError):
         return ""
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 

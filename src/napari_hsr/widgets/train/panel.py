@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
@@ -35,8 +37,6 @@ from napari_hsr.widgets.train.setup import FEW_IMAGES, Setup
 from napari_hsr.widgets.train.training_work import start_work
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import napari.viewer
 
 
@@ -218,7 +218,7 @@ class TrainWidget(QWidget):
         last = next((e for e in reversed(events) if isinstance(e, Measured) and e.preview), None)
         if last is not None and (active or self.preview.layers()):
             image = next(iter(last.images), run.name)
-            self.preview.show(run.output / last.preview, image)
+            self.preview.show(run.output / Path(last.preview).name, image)
 
     def _show_end(self, run: Run, status: Status) -> None:
         self.progress.show_status("")
@@ -226,7 +226,9 @@ class TrainWidget(QWidget):
             before, best = self.progress.figures("before"), self.progress.figures("best")
             images = (before[1] if before else {}, best[1] if best else {})
             baseline = self.progress.history.baseline
-            self.result.show_finished(self._finished, images, baseline, finer=_makes_finer(run))
+            # the run's own folder, wherever it was trained: the file may name any other
+            made = replace(self._finished, directory=self._finished.directory and str(run.output))
+            self.result.show_finished(made, images, baseline, finer=_makes_finer(run))
         else:
             # What Python said is in the log, and the sentence alone rarely helps.
             self.result.show_end(status.status, status.text, status.log)

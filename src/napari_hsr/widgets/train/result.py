@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import FileError, HSRError
+from napari_hsr.io import limits
 from napari_hsr.progress import Progress
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
@@ -148,6 +151,7 @@ class ResultView(QWidget):
         from napari_hsr.io.atomic import replacing
 
         source = weights_in(present(self._directory))
+        limits.check_regular(source)
         with replacing(path) as temporary:
             shutil.copyfile(source, temporary)
 
@@ -158,8 +162,14 @@ class ResultView(QWidget):
         if target.exists():
             raise FileError(target, "it exists already and was not to be overwritten")
         leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
+
+        def ignored(place: str, names: list[str]) -> set[str]:
+            # a link may lead anywhere, and a device has no end
+            odd = {n for n in names if not _is_plain(os.path.join(place, n))}
+            return {*leave_out(place, names), *odd}
+
         try:
-            shutil.copytree(directory, target, ignore=leave_out)
+            shutil.copytree(directory, target, ignore=ignored)
         except (OSError, shutil.Error) as error:
             raise FileError(target, f"it cannot be written ({error})") from error
         return target
@@ -248,6 +258,11 @@ def tool_tip(name: str, before: dict, after: dict) -> str:
         if before.get(key) is not None or after.get(key) is not None:
             lines.append(f"{label}: {change(before.get(key), after.get(key), decimals)} {unit}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _is_plain(path: str) -> bool:
+    mode = os.lstat(path).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def weights_in(directory: Path) -> Path:
