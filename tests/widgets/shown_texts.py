@@ -32,6 +32,18 @@ READABLE = 12_000
 _SOFT = "\u200b\u200d\u00ad"
 
 
+_TEXTS = {
+    QAbstractButton: lambda one: [("text", one.text())],
+    QProgressBar: lambda one: [("text", one.text())],
+    QGroupBox: lambda one: [("title", one.title())],
+    QLineEdit: lambda one: [("placeholder", one.placeholderText())],
+    QComboBox: lambda one: [
+        ("placeholder", one.placeholderText()),
+        *(("entry", one.itemText(row)) for row in range(one.count())),
+    ],
+}
+
+
 def texts(window: QWidget) -> Iterator[tuple[str, str, bool]]:
     """Where, what, and whether Qt may take it for markup, of a window and all that is in it."""
     for one in (window, *window.findChildren(QWidget)):
@@ -39,33 +51,16 @@ def texts(window: QWidget) -> Iterator[tuple[str, str, bool]]:
         yield f"{kind} tool tip", one.toolTip(), True
         yield f"{kind} status tip", one.statusTip(), False
         yield f"{kind} window title", one.windowTitle(), False
+        for what in (t for t in _TEXTS if isinstance(one, t)):
+            for name, text in _TEXTS[what](one):
+                yield f"{kind} {name}", text, False
         if isinstance(one, QLabel):
             yield f"{kind} text", QLabel.text(one), one.textFormat() != Qt.TextFormat.PlainText
-        elif isinstance(one, (QAbstractButton, QProgressBar)):
-            yield f"{kind} text", one.text(), False
-        elif isinstance(one, QGroupBox):
-            yield f"{kind} title", one.title(), False
-        elif isinstance(one, QLineEdit):
-            yield f"{kind} placeholder", one.placeholderText(), False
-        elif isinstance(one, QComboBox):
-            yield f"{kind} placeholder", one.placeholderText(), False
+        if isinstance(one, QComboBox):
             for row in range(one.count()):
-                yield f"{kind} entry", one.itemText(row), False
                 yield f"{kind} entry's tip", _data(one.itemData(row, _TIP)), True
-        if isinstance(one, QAbstractItemView) and (model := one.model()) is not None:
-            for row in range(model.rowCount()):
-                for column in range(_columns(one)):
-                    index = model.index(row, column)
-                    yield f"{kind} cell", _data(model.data(index)), False
-                    yield f"{kind} cell's tip", _data(model.data(index, _TIP)), True
-            if not isinstance(one, QListView):
-                for way, count in (
-                    (Qt.Orientation.Horizontal, _columns(one)),
-                    (Qt.Orientation.Vertical, model.rowCount()),
-                ):
-                    for at in range(count):
-                        yield f"{kind} head", _data(model.headerData(at, way)), False
-                        yield f"{kind} head's tip", _data(model.headerData(at, way, _TIP)), True
+        if isinstance(one, QAbstractItemView) and one.model() is not None:
+            yield from _cells(one)
         if isinstance(one, QGraphicsView) and (scene := one.scene()) is not None:
             for item in scene.items():
                 yield f"{kind} {type(item).__name__} tip", item.toolTip(), True
@@ -74,6 +69,20 @@ def texts(window: QWidget) -> Iterator[tuple[str, str, bool]]:
     for action in window.findChildren(QAction):
         yield "action", action.text(), False
         yield "action's tip", action.toolTip(), True
+
+
+def _cells(view: QAbstractItemView) -> Iterator[tuple[str, str, bool]]:
+    model, kind = view.model(), type(view).__name__
+    for row in range(model.rowCount()):
+        for column in range(_columns(view)):
+            index = model.index(row, column)
+            yield f"{kind} cell", _data(model.data(index)), False
+            yield f"{kind} cell's tip", _data(model.data(index, _TIP)), True
+    ways = Qt.Orientation
+    for way, count in ((ways.Horizontal, _columns(view)), (ways.Vertical, model.rowCount())):
+        for at in range(0 if isinstance(view, QListView) else count):
+            yield f"{kind} head", _data(model.headerData(at, way)), False
+            yield f"{kind} head's tip", _data(model.headerData(at, way, _TIP)), True
 
 
 _TIP = Qt.ItemDataRole.ToolTipRole
