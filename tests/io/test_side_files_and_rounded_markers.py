@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_hsr import read, write
+from napari_hsr import read, read_library, write
+from napari_hsr.errors import FileError
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code, has
 
@@ -213,3 +214,115 @@ def test_json_in_the_notes_of_imagej(tmp_path):
     notes = {"axes": "ZYX", "Info": json.dumps({"wavelengths": NM})}
     tifffile.imwrite(tmp_path / "c.tif", VALUES, imagej=True, metadata=notes)
     assert read(tmp_path / "c.tif").wavelengths.nm.tolist() == NM
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "wavelength = {440-460, 490-510, 540-560}\nwavelength units = nm",
+        "wavelength = {0.44-0.46, 0.49-0.51, 0.54-0.56}\nwavelength units = Micrometers",
+        "band names = {Resize (Band 1:a.dat) (450.0000):b.dat, Resize (Band 2:a.dat) (500.0000):b.dat, "
+        "Resize (Band 3:a.dat) (550.0000):b.dat}",
+    ],
+)
+def test_wavelengths_by_their_ends_and_behind_the_names_of_tools(tmp_path, extra):
+    assert read(envi(tmp_path, VALUES, 12, extra)).wavelengths.nm.tolist() == NM
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["A (1.0) (450.0), A (2.0) (500.0), A (3.0) (550.0)", "T (12:30), T (12:40), T (12:50)"],
+)
+def test_numbers_in_brackets_that_are_no_wavelengths(tmp_path, names):
+    assert read(envi(tmp_path, VALUES, 12, f"band names = {{{names}}}")).wavelengths is None
+
+
+@pytest.mark.parametrize("listed", ["true, false, true", "Good, Bad, Good", "1.0, 0.0, 1.0"])
+def test_bands_of_use_in_words(tmp_path, listed):
+    assert read(envi(tmp_path, VALUES, 12, f"bbl = {{{listed}}}")).good_bands.tolist() == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_bands_of_use_that_cannot_be_understood_are_told(tmp_path):
+    cube = read(envi(tmp_path, VALUES, 12, "bbl = {a, b, c}"))
+    assert cube.good_bands.all()
+    assert has(cube.notices, Code.LIST_UNUSABLE)
+
+
+@pytest.mark.parametrize("stated", ['"8"', "8 ; water", "'8.0'"])
+def test_a_marker_in_quotes_or_before_a_remark(tmp_path, stated):
+    cube = read(envi(tmp_path, VALUES, 12, f"data ignore value = {stated}"))
+    assert np.argwhere(np.isnan(cube.data[:])).tolist() == [[0, 0, 1]]
+
+
+def hyperspy(path, name, unit):
+    """A map as HyperSpy writes it: rows, columns, and the axis of the signal."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("Experiments/map")
+        group["data"] = VALUES.transpose(1, 2, 0)
+        axes = [("y", "um", True), ("x", "um", True), (name, unit, False)]
+        for number, (called, units, navigate) in enumerate(axes):
+            axis = group.create_group(f"axis-{number}")
+            axis.attrs.update(
+                name=called, units=units, navigate=navigate, scale=50.0, offset=450.0, size=9
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "nm"),
+    [
+        ("Raman shift", "cm-1", None),
+        ("Energy loss", "eV", None),
+        ("Wavelength", "nm", NM),
+        ("", "nm", NM),
+    ],
+)
+def test_the_axis_of_a_signal_holds_the_bands_whatever_it_is_called(tmp_path, name, unit, nm):
+    hyperspy(tmp_path / "map.hspy", name, unit)
+    cube = read(tmp_path / "map.hspy")
+    np.testing.assert_array_equal(cube.data[:], VALUES)
+    assert (None if cube.wavelengths is None else list(cube.wavelengths)) == nm
+
+
+@pytest.mark.parametrize("beside", [np.array(NM), np.array(NM[::-1])])
+def test_a_list_without_a_name_beside_an_array_of_numpy(tmp_path, beside):
+    np.savez(tmp_path / "c.npz", VALUES.transpose(1, 2, 0), beside)
+    cube = read(tmp_path / "c.npz")
+    assert cube.wavelengths.nm.tolist() == NM
+    assert has(cube.notices, Code.OTHER)
+    np.testing.assert_array_equal(cube.data[0], VALUES[0 if beside[0] < beside[1] else 2])
+
+
+ROWS = "".join(f"{nm:g},{nm / 1000},{nm / 2000},9\n" for nm in NM)
+
+
+@pytest.mark.parametrize(
+    "heads", ["leaf_mean,soil,leaf_std", "leaf,soil,leaf sd", "mean_leaf,soil,sd_leaf"]
+)
+def test_the_deviation_of_a_spectrum_is_none(tmp_path, heads):
+    (tmp_path / "a.csv").write_text(f"wavelength,{heads}\n{ROWS}")
+    assert read_library(tmp_path / "a.csv").names == tuple(heads.split(",")[:2])
+
+
+@pytest.mark.parametrize("heads", ["a,b,field_std", "a,b,n"])
+def test_a_name_that_only_looks_like_a_deviation(tmp_path, heads):
+    (tmp_path / "a.csv").write_text(f"wavelength,{heads}\n{ROWS}")
+    expected = heads.split(",") if "field" in heads else ["a", "b"]
+    assert list(read_library(tmp_path / "a.csv").names) == expected
+
+
+def test_a_log_below_a_table_is_left_out_and_a_broken_line_is_not(tmp_path):
+    table = "Baseline,,leaf,,\nWavelength (nm),%R,Wavelength (nm),%R,\n" + "".join(
+        f"{nm},100,{nm},{nm / 10},\n" for nm in NM[::-1]
+    )
+    (tmp_path / "a.csv").write_text(
+        f"{table}\nBaseline 100%T\nCollection Time: 1/1/2024\nScan rate 600\n"
+    )
+    library = read_library(tmp_path / "a.csv")
+    np.testing.assert_allclose(library.values[-1], [0.45, 0.5, 0.55])
+    (tmp_path / "b.csv").write_text(f"{table}\nbroken\n400,100,400,40,\n")
+    with pytest.raises(FileError, match="line 7 is damaged"):
+        read_library(tmp_path / "b.csv")

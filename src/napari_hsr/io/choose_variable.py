@@ -24,7 +24,7 @@ CUBE_KEYS = (
     "data", "x", "z", "i", "array", "arr_0",
 )  # fmt: skip
 #: Names strong enough for a cube of one band, whose array has two axes.
-ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
+ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref", "reflectance", "radiance")
 #: Ends of names of arrays that say something of another one.
 _ABOUT = re.compile(
     r"[_-](unc|uncert\w*|err|error|errors|std|stdev|sigma|var|variance|mask|flags?|quality|qa|noise)"

@@ -26,8 +26,8 @@ _BAND_NAMES = (
 )  # fmt: skip
 #: Single values worth keeping.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
-#: Parts of names that lists of wavelengths have.
-_ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent")
+#: Parts of names that lists of wavelengths have; NumPy's own for arrays without one among them.
+_ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent|^arr_\d+$")
 
 
 @dataclass

@@ -217,7 +217,7 @@ def undeclared(stored: np.ndarray) -> tuple[float, int] | None:
 
 def _are(stored: np.ndarray, marker: float) -> np.ndarray:
     """Where floats are a marker: rounded as in ``-3.4e38``, or beyond their type, the end of it or infinite."""
-    if abs(marker) <= _HUGE:
+    if abs(marker) <= _HUGE or np.isinf(marker):
         with np.errstate(over="ignore"):  # float16 holds no 1e5
             equal: np.ndarray = stored == np.asarray(marker, stored.dtype)
         return equal

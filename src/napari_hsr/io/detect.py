@@ -170,6 +170,7 @@ _OF_GDAL = {
     b"NITF": "an NITF file",
     b"<VRTDataset": "a virtual raster of GDAL",
     b"DatasetHeader Begin": "a header of ER Mapper",
+    b"Object = IsisCube": "a cube of ISIS",
     b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
     b"\xff\x4f\xff\x51": "a JPEG 2000 image",
 }
@@ -187,6 +188,8 @@ _PICTURES = {
     b"RIFF": "a film or sound in RIFF",
     b"P6\n": "a PPM image",
     b"P3\n": "a PPM image",
+    b"P5\n": "a PGM image",
+    b"P2\n": "a PGM image",
     b"8BPS": "a Photoshop document",
 }
 

@@ -34,6 +34,8 @@ _GAINS = ("data", "data reflectance")
 _OTHER_SCALES = re.compile(
     r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
 )
+#: How programs write bbl in words.
+_TRUTH = {"true": 1, "t": 1, "yes": 1, "good": 1, "false": 0, "f": 0, "no": 0, "bad": 0}
 #: What programs write where there is nothing to say.
 _NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 #: Lists that are never one item a band, however long they are.
@@ -211,6 +213,9 @@ def _facts(
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
+    stated = items.get(build_cube.NO_DATA)
+    if isinstance(stated, str):  # "-9999", or with a remark behind it
+        items = {**items, build_cube.NO_DATA: stated.partition(";")[0].strip("\"' \t")}
     marker = envi_header.numbers(items, build_cube.NO_DATA) or [*facts.decoding.no_data] or None
     if marker is None and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
         told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
@@ -271,6 +276,13 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
                 values = [int(v) for v in values]
             found.metadata[key] = value = values
         if isinstance(value, list) and len(value) == bands and key not in _NOT_PER_BAND:
+            if key == "bbl" and values is None:
+                words = [_TRUTH.get(str(item).strip().lower()) for item in value]
+                if None in words:
+                    told = "The header's bbl are no numbers: no effect."
+                    found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
+                    continue
+                found.metadata[key] = words
             if key == "fwhm" and values is None:
                 widths = wl.from_texts(envi_header.entries(value))  # with the unit of the centres
                 if widths is None or len(widths[0]) != bands:

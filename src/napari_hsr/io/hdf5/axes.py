@@ -150,11 +150,13 @@ def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Val
     beside = file[dataset.name.rsplit("/", 1)[0] or "/"]
     names: list[str] = []
     values: Values = {}
+    every = []
     for axis, size in enumerate(dataset.shape):
         group = own(beside, f"axis-{axis}")
         if group is None:
             return [], {}
         stated = attributes(group)
+        every.append(stated)
         names.append(axis_name(stated))
         uneven = own(group, "axis")
         if getattr(uneven, "shape", None) == (size,) and size <= MOST_VALUES:
@@ -167,7 +169,23 @@ def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Val
         ):
             listed = float(offset) + float(scale) * np.arange(size)
             values[axis] = listed, text(stated.get("units"))
-    return names, values
+    named = with_signal(names, every)
+    return named, {axis: found for axis, found in values.items() if named[axis] == names[axis]}
+
+
+def with_signal(names: list[str], stated: list[Any]) -> list[str]:
+    """The names of HyperSpy's axes, the only one of the signal called so where none is spectral by its name.
+
+    A Raman shift or an energy loss is the axis of the bands, but no wavelength.
+    """
+    signal = [
+        i
+        for i, of in enumerate(stated)
+        if of.get("navigate") is not None and not np.any(of["navigate"])
+    ]
+    if len(signal) != 1 or any(SPECTRAL.fullmatch(name.strip().lower()) for name in names):
+        return names
+    return [*names[: signal[0]], "spectrum", *names[signal[0] + 1 :]]
 
 
 def axis_name(stated: Any) -> str:

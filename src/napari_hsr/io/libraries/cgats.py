@@ -1,7 +1,7 @@
 """Spectra in CGATS text (ISO 28178, as i1Profiler, BabelColor and Argyll write it, ``.sp`` and ``.ti3`` too).
 
 A line names the fields, one spectrum is a line of values; the fields of a spectrum end in a wavelength in nm:
-``SPECTRAL_NM400``, ``SPEC_400``, ``nm400``.
+``SPECTRAL_NM400``, ``SPEC_400``, ``nm400``; those of ``SPECTRAL_PCT400`` are percent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from napari_hsr.spectral_library import SpectralLibrary
 
-_FIELD = re.compile(r"(?:SPECTRAL_?|SPEC_?|NM_?|R_?)+(\d{3,4}(?:\.\d+)?)(?:NM)?", re.IGNORECASE)
+_FIELD = re.compile(
+    r"(?:SPECTRAL_?|SPEC_?|NM_?|DEC_?|PCT_?|R_?)+(\d{3,4}(?:\.\d+)?)(?:NM)?", re.IGNORECASE
+)
 _NAMES = ("SAMPLE_NAME", "SAMPLENAME", "SAMPLE_ID", "SAMPLEID", "SAMPLE_LOC", "SAMPLE_NO")
 #: Fewer fields than these are no spectrum.
 _FEWEST = 3
@@ -76,14 +78,15 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     norm = number(stated.get("SPECTRAL_NORM", "")) or 1.0
     emitted = any(_EMITTED.search(f"{key} {value}") for key, value in stated.items())
     lamp = lines[:1] == ["SPECT"] and "MEAS_TYPE" not in stated  # Argyll's, of lamps and surfaces
+    percent = norm == 1.0 and all("PCT" in names[j].upper() for j, _ in at)
     found = Found(
         called,
         [nm for _, nm in at],
         "nm",
         np.array(spectra, dtype=np.float64),
         "emission" if emitted else None if lamp else REFLECTANCE,
-        1 / norm if norm > 0 and norm != 1.0 else None,
-        "its SPECTRAL_NORM",
+        0.01 if percent else 1 / norm if norm > 0 and norm != 1.0 else None,
+        "a field's name" if percent else "its SPECTRAL_NORM",
         metadata=stated,
     )
     return assemble(path, found, choice)

@@ -29,6 +29,7 @@ _UNITS = re.compile(
     r"|[\[(].*[\])]|nm|[uµμ]m|cm-1|1|%|-|counts|reflectance|a\.?u\.?", re.IGNORECASE
 )
 _SEPARATORS = ("\t", ";", ",")
+_BEGIN_NUMBERS = "0123456789+-."
 
 
 @dataclass
@@ -121,6 +122,7 @@ def _of_columns(
     width = len(rows[body[0]])
     while len(body) > 1 and _ENDS.match(lines[body[-1]]):
         body = body[:-1]
+    body = _without_log(rows, body, width, comma)
     numbers = []
     for i in body:
         parsed = [_number(cell, comma) for cell in rows[i]]
@@ -139,6 +141,16 @@ def _of_columns(
             units = [cell.strip("[]() ") for cell in heading]
             heading = [f"{n} [{u}]" if u else n for n, u in zip(names, units, strict=True)]
     return Table([lines[i] for i in above], heading, np.array(numbers, dtype=np.float64))
+
+
+def _without_log(rows: list[list[str]], body: list[int], width: int, comma: bool) -> list[int]:
+    """The lines down to an empty one, if no line of numbers follows: spectrometers write their log there."""
+    gap = next((k for k in range(1, len(body)) if body[k] != body[k - 1] + 1), len(body))
+    for i in body[gap:]:
+        numbers = [_number(cell, comma) for cell in rows[i]]
+        if len(numbers) == width and None not in numbers:
+            return body
+    return body[:gap]
 
 
 def _of_rows(
@@ -243,7 +255,8 @@ def _number(cell: str, comma: bool) -> float | None:
 
 def _separator(lines: list[str]) -> str | None:
     """What parts the cells of most of the last lines; None for blanks."""
-    last = [line for line in lines if line.strip()][-3:]
+    filled = [line for line in lines if line.strip()]
+    last = ([line for line in filled if line.lstrip()[0] in _BEGIN_NUMBERS] or filled)[-3:]
     for separator in _SEPARATORS:
         if 2 * sum(separator in line for line in last) > len(last):
             return separator

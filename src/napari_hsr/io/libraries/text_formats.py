@@ -53,6 +53,11 @@ _DEVIATION = {
     "std", "sd", "stdev", "stddev", "std dev", "std. dev.", "stderr", "se", "sigma", "n", "std error",
     "standard deviation", "standard_deviation", "standard error", "uncertainty", "error", "variance",
 }  # fmt: skip
+#: What a spectrum's own deviation is called beside it: ``leaf_std`` beside ``leaf`` or ``leaf_mean``.
+_DEVIATION_OF = re.compile(
+    r"(.+)[\s_.-]+(?:std|sd|stdev|stddev|se|sem|n)|(?:std|sd|stdev|stddev|sem)[\s_.-]+(.+)"
+)
+_MEAN = re.compile(r"[\s_.-]+(?:mean|avg|average)$|^(?:mean|avg|average)[\s_.-]+")
 _USGS = re.compile(r"\s*(?:splib|liba|s0[67])\S*\s", re.IGNORECASE)
 
 
@@ -174,16 +179,15 @@ def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -
         return quotient
     if radiances and len(radiances) == len(others) > 1:  # of the reference and of the target
         return [j for j in radiances if "target" in heading[j].lower()] or others
-    names = {_bare(heading[j]) for j in others}
-    return [
-        j
-        for j in others
-        if not (len(others) > 1 and _bare(heading[j]).lower() in _DEVIATION)
-        and not any(
-            _bare(heading[j]).endswith(end) and _bare(heading[j])[: -len(end)] in names
-            for end in (" std", " n")
-        )
-    ]
+    names = {j: _bare(heading[j]).lower() for j in others}
+    stems = {_MEAN.sub("", name) for name in names.values()}
+    found = []
+    for j, name in names.items():
+        match = _DEVIATION_OF.fullmatch(name)
+        of_another = match is not None and (match[1] or match[2]) in stems
+        if not (len(others) > 1 and (name in _DEVIATION or of_another)):
+            found.append(j)
+    return found
 
 
 def _without_grids(

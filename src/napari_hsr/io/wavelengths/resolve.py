@@ -84,7 +84,7 @@ def resolve(
     try:
         numbers = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):
-        parsed = from_texts(raw)
+        parsed = from_texts(raw) or from_ends(raw)
         if parsed is None:
             return _unusable(raw, "are not numbers")
         numbers, unit = parsed[0], unit or parsed[1]
@@ -299,10 +299,21 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
     return np.array([float(match[1]) for match in found]), next(iter(units), None)
 
 
+def from_ends(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
+    """The middles of ``['425-475', '475-525']``, with their unit; None for anything else."""
+    found = [_ENDS.fullmatch(text) if isinstance(text, str) else None for text in texts]
+    known = [match for match in found if match is not None]
+    ends = np.array([(float(m[1]), float(m[2])) for m in known])
+    if not known or len(known) < len(found) or not (ends[:, 0] < ends[:, 1]).all():
+        return None
+    units = {match[3] for match in known}
+    return (ends.mean(axis=1), units.pop()) if len(units) == 1 else None
+
+
 #: Names whose number, without a unit, is a wavelength by its place: ``Band 7 (510.0)`` as ENVI writes
-#: it, ``wavelength_510``, and ``Red-668`` as cameras of a few bands have it.
+#: it, also behind the names of tools (``Resize (Band 7:a.dat) (510.0):b.dat``), ``wavelength_510``, and ``Red-668`` as cameras of a few bands have it.
 _PLACES = (
-    re.compile(r"[^()]*\((\d+\.\d+)\)"),
+    re.compile(r"(?:[^()]|\([^()]*[^\d.()][^()]*\))*\((\d+\.\d+)\)(?::[^()]*)?"),
     re.compile(r"(?:wavelength|wl|wvl|lambda|λ)[\s_:=-]*(\d+(?:\.\d+)?)", re.IGNORECASE),
     re.compile(r"X([1-9]\d{2,3}(?:\.\d+)?)"),  # as R names columns of numbers
     re.compile(
@@ -316,6 +327,11 @@ _NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)[\s_]*{_UNIT}(?![a-z0-9])", re.I
 _RANGE = re.compile(
     rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}?\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b",
     re.IGNORECASE,
+)
+
+
+_ENDS = re.compile(
+    rf"\s*(\d+(?:\.\d+)?)\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}?\s*", re.IGNORECASE
 )
 
 

@@ -20,7 +20,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
-from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, axis_name, text
+from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, axis_name, text, with_signal
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cf_grid
@@ -147,13 +147,14 @@ def _hyperspy(
     array: str, shape: tuple[int, ...], arrays: dict[str, Any], store: Any
 ) -> tuple[list[str], Any, str | None]:
     """Names of the axes in HyperSpy's groups ``axis-0`` … beside an array, and the list of its bands."""
-    names, listed, unit = [], None, None
+    names, listed, unit, every = [], None, None, []
     for number, size in enumerate(shape):
         place = _beside(array, f"axis-{number}")
         group = None if hasattr(store, "chunks") else store.get(place)
         if group is None:
             return [], None, None
         stated = dict(group.attrs)
+        every.append(stated)
         names.append(axis_name(stated))
         if not SPECTRAL.fullmatch(names[-1].lower()):
             continue
@@ -162,7 +163,7 @@ def _hyperspy(
             listed = np.asarray(uneven[...])
         elif all(isinstance(stated.get(key), (int, float)) for key in ("offset", "scale")):
             listed = stated["offset"] + stated["scale"] * np.arange(size)
-    return names, listed, unit
+    return with_signal(names, every), listed, unit
 
 
 def _plain(
@@ -193,11 +194,8 @@ def _plain(
         every,
         lambda name: arrays[name].attrs,
     )
-    found.wavelengths, found.unit, found.width_unit = (
-        known.wavelengths,
-        known.unit,
-        known.width_unit,
-    )
+    found.wavelengths, found.unit = known.wavelengths, known.unit
+    found.width_unit = known.width_unit
     found.unit = found.unit or text(every.get("wavelength_units")) or None
     found.metadata, found.per_band, found.notices = (
         known.metadata,
