@@ -84,6 +84,7 @@ class Looked:
     every_spread: np.ndarray | None = None
     colours: np.ndarray | None = None  # of the whole photograph, linear, (3, height, width)
     chosen: np.ndarray | None = None  # its pixels that the others are of
+    corner: tuple[int, int] = (0, 0)  # of the photograph in its scene
 
 
 def settings(model, table: Path, camera: str, light: str, leave_out=()) -> CaptureSettings:
@@ -128,6 +129,7 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
     found.region_error = np.array(errors)
     found.every_cell, found.every_spread = cell, apart
     found.colours, found.chosen = np.moveaxis(colours, -1, 0), chosen
+    found.corner = top, left
     return found
 
 

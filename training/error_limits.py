@@ -7,8 +7,8 @@ worst quartile of errors, in reflectance / relative to the brightness, by
 
 * *ours*: the difficulty that was fitted on the other sources (times the brightness, in reflectance),
 * *oracle, colour*: the best of a network and of nearest neighbours that see the colour of the pixel alone and
-  are fitted to the errors of half of the same source's pixels, looked at in the other half: no
-  function of three numbers does much better there, wherever it was fitted,
+  are fitted to the errors in half of the same source's places, squares of 8 pixels, looked at in the
+  other half: no function of three numbers does much better there, wherever it was fitted,
 * *oracle, surroundings*: the same with means and contrast of the surroundings at two scales, the brightness
   relative to the photograph, spread and rarity,
 * *others*: a network with all of these features fitted on the other sources, as one that ships would be.
@@ -42,7 +42,9 @@ from napari_hsr.trust.difficulty import auroc, rarity, rarity_table
 
 MODELS = ("mstpp-photo", "instant-photo", "rootpoly-srgb", "mstpp-d700", "instant-nikon-d700")
 #: Pixels of a source, neighbours looked at, steps and pixels a step of a network.
-MOST, NEIGHBOURS, STEPS, BATCH = 12_000, 50, 300, 2048
+MOST, NEIGHBOURS, STEPS, BATCH = 8_000, 50, 200, 2048
+#: Side of the squares that belong to one half.
+SQUARE = 8
 SCALES = (1.5, 6.0)
 #: Of the features, those that the colour alone says.
 OF_COLOUR = 3
@@ -98,9 +100,14 @@ def neighbours(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     return out
 
 
-def halves(score, x: np.ndarray, bad: np.ndarray) -> float:
-    """Area under the ROC where each half of the pixels is scored by what the other half has shown."""
-    odd = np.arange(len(x)) % 2 == 1
+def odd_squares(one: Looked) -> np.ndarray:
+    """Which of the chosen pixels lie in the odd squares of a chessboard over the scene."""
+    y, x = np.divmod(one.chosen, one.colours.shape[2])
+    return (((y + one.corner[0]) // SQUARE + (x + one.corner[1]) // SQUARE) % 2).astype(bool)
+
+
+def halves(score, x: np.ndarray, bad: np.ndarray, odd: np.ndarray) -> float:
+    """Area under the ROC where each half of the places is scored by what the other half has shown."""
     return float(np.mean([auroc(score(x[h], bad[h], x[~h]), bad[~h]) for h in (odd, ~odd)]))
 
 
@@ -114,7 +121,7 @@ def limits(name: str, options: argparse.Namespace) -> dict[str, dict[str, tuple[
     cells = np.concatenate([one.cells for one in training])
     rare = decoded(encoded(rarity_table(cells, np.ones(len(cells)))))
     fit = [s for s in by_source if s != CHOSE or name in CHOSEN_BY_NOTHING]
-    known: dict[str, tuple[np.ndarray, list[np.ndarray]]] = {}
+    known: dict[str, tuple[np.ndarray, list[np.ndarray], np.ndarray]] = {}
     ours: dict[str, list[float]] = {}
     for source, photographs in by_source.items():
         without = calibrate([one for s in fit if s != source for one in by_source[s]], rare)
@@ -123,9 +130,10 @@ def limits(name: str, options: argparse.Namespace) -> dict[str, dict[str, tuple[
         x = np.concatenate([features(one, rare) for one in photographs])
         some = rng.permutation(len(x))[:MOST]
         bad = [error[some] >= np.quantile(error, 0.75) for _, error in both]
-        known[source] = x[some], bad
+        odd = np.concatenate([odd_squares(one) for one in photographs])
+        known[source] = x[some], bad, odd[some]
     found: dict[str, dict[str, tuple[float, float]]] = {}
-    for source, (x, bad) in known.items():
+    for source, (x, bad, odd) in known.items():
         rows: dict[str, list[float]] = {
             "ours": ours[source],
             "colour": [],
@@ -139,7 +147,7 @@ def limits(name: str, options: argparse.Namespace) -> dict[str, dict[str, tuple[
                 return network(x, y, at, options.seed)
 
             for row, columns in (("colour", OF_COLOUR), ("around", x.shape[1])):
-                ways = [halves(way, x[:, :columns], worst) for way in (trained, neighbours)]
+                ways = [halves(way, x[:, :columns], worst, odd) for way in (trained, neighbours)]
                 rows[row].append(max(ways))
             learned = network(
                 np.concatenate([one[0] for one in others]),

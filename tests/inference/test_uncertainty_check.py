@@ -24,10 +24,12 @@ def test_it_is_what_the_ends_as_cubes_give_asked_for_in_the_run_or_not():
     ends = trust.intervals.bounds(cube)
     expected = coverage(*ends, truth)
     assert found.coverage == pytest.approx(expected["coverage"], abs=2e-3)
+    assert found.half_width == pytest.approx(expected["half_width"], rel=1e-4)
     np.testing.assert_allclose(found.coverage_bands, expected["coverage_bands"], atol=0.01)
     by = curves(cube, truth, ends, trust.colours.linear_camera)
     np.testing.assert_allclose(found.by_share[1], by["error_by_share"]["error"], rtol=1e-4)
     share, risk = found.risk
+    np.testing.assert_allclose(risk, by["risk_coverage"]["error"], rtol=1e-3)
     assert share[-1] == 1
     assert risk[-1] == pytest.approx(np.abs(noise).mean(), rel=0.2)
     assert f"hold {found.coverage:.1%}" in found.words("reflectance")

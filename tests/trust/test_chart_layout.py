@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.draw import polygon
 
-from napari_hsr import Photograph
+from napari_hsr import Photograph, reconstruct
 from napari_hsr.cameras.estimate import GRID_NM, components_of, estimate_camera
 from napari_hsr.cameras.profiles import list_profiles, read_profile, save
 from napari_hsr.cameras.sensitivities import Camera
@@ -124,6 +124,18 @@ def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
     np.testing.assert_allclose(found[shown], expected[shown], rtol=1e-4, atol=1e-5)
     pure = np.array([[1.0, 0, 0], [0, 0, 0]])  # of a camera or not, it stays a colour
     assert np.isfinite(held.colours(pure)).all()
+
+
+def test_exact_colours_under_a_profile_without_sensitivities_say_what_it_lacks():
+    tinted = np.clip(_sg_colours() * [0.6, 0.9, 0.7], 1e-3, 0.98)
+    corners = np.array([[4.0, 5], [4, 390], [280, 390], [280, 5]])
+    photograph = Photograph(picture(tinted, SG, corners, (290, 400)), "linear-srgb", name="sg")
+    profile, _ = measure_chart(photograph, corners, SG)
+    camera = f"profile:{save(replace(profile, name='web'))}"
+    small = replace(photograph, data=photograph.data[:4, :4])
+    reconstruct(small, "rootpoly-srgb", camera=camera)  # colours alone need none
+    with pytest.raises(InputError, match="profile web has no estimated sensitivities"):
+        reconstruct(small, "rootpoly-srgb", camera=camera, exact=True)
 
 
 def test_channels_that_the_camera_clipped_stay_inequalities_under_a_profile(raw, seen):

@@ -103,7 +103,7 @@ def reconstruct_events(
     """
     yield Progress(0, 0, "Loading the model")
     model = on_grid(load_model(model), finer)
-    image, encoding, camera = profiled(image, encoding, camera)
+    image, encoding, camera = profiled(image, encoding, camera, exact)
     whole = as_photograph(image, model, encoding)
     photograph, place, limited = of_photograph(whole, model, region)
     size = photograph.height, photograph.width

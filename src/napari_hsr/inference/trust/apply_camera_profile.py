@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def profiled(
-    image: Any, encoding: str | None, camera: str | Camera | None
+    image: Any, encoding: str | None, camera: str | Camera | None, exact: bool = False
 ) -> tuple[Any, str | None, str | Camera | None]:
     """Image, encoding and camera of a run: the same, or those under the profile that the camera names.
 
@@ -28,6 +28,8 @@ def profiled(
     camera : str, Camera or None
         A kept profile as ``"profile:NAME"``; without estimated sensitivities, what was measured
         is not known, and the camera is None.
+    exact : bool
+        What was measured has to be known: the camera stays, so that it is said what is missing of it.
     """
     if not (isinstance(camera, str) and camera.startswith(PREFIX)):
         return image, encoding, camera
@@ -40,4 +42,4 @@ def profiled(
         raise InputError("A camera profile takes a photograph whose encoding is known.")
     if encoding is not None:
         image = replace(image, data=image.data, encoding=normalise_encoding(encoding))
-    return profile.apply(image), None, camera if profile.sensitivities else None
+    return profile.apply(image), None, camera if profile.sensitivities or exact else None

@@ -37,7 +37,7 @@ class UncertaintyCheck:
         Share of all values that lie in their intervals; None without intervals.
     coverage_bands : ndarray, shape (bands,), or None
     half_width : float or None
-        Mean over all values.
+        Half the distance of the ends, mean over all values; the lower end stops at zero.
     risk : (share of pixels, mean error) or None
         Of the most certain pixels: see :func:`napari_hsr.metrics.uncertainty.risk_coverage`.
     by_share : (measured share, mean error) or None
@@ -109,12 +109,12 @@ def uncertainty_check_events(
             maps[2, strip] = measured_share(made, evidence.linear_camera)
         if evidence.intervals is not None:
             half = evidence.intervals.half_width(rows=strip)
-            # the lower end stops at zero
-            within = (true >= np.maximum(made - half, 0)) & (true <= made + half)
+            low, high = np.maximum(made - half, 0), made + half  # as they are drawn and written
+            within = (true >= low) & (true <= high)
             finite = np.isfinite(apart) & np.isfinite(half)
             inside += (within & finite).sum(axis=(1, 2))
             known += finite.sum(axis=(1, 2))
-            maps[1, strip] = half.mean(axis=0)
+            maps[1, strip] = (high - low).mean(axis=0) / 2
     error, half_map, share = maps
     some = np.isfinite(error) & np.isfinite(half_map)
     held = UncertaintyCheck()

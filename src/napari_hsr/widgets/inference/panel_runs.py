@@ -139,10 +139,10 @@ class ReconstructionRequest(Request):
         from napari_hsr.inference.trust.apply_camera_profile import profiled
         from napari_hsr.inference.trust.run import linear_camera_of
 
-        camera, exact = self.options.get("camera"), self.options.get("exact")
+        camera, exact = self.options.get("camera"), bool(self.options.get("exact"))
         image = self.image
         pixel = replace(image, data=np.asarray(image.data[:1, :1]))
-        pixel, _, camera = profiled(pixel, None, camera)  # of all of it when the run begins
+        pixel, _, camera = profiled(pixel, None, camera, exact)  # of all of it when the run begins
         image = replace(image, data=image.data, encoding=pixel.encoding)
         obstacle = inference.why_not(image, model)
         if obstacle is None and (exact or camera is not None):
