@@ -13,7 +13,7 @@ from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.inference.stacks.frames_on_disk import store_frames, store_frames_events
 from napari_hsr.io import write
 from napari_hsr.io.stacks import files, read_stack
-from napari_hsr.notices import Code
+from napari_hsr.notices import Code, has
 from napari_hsr.photograph_stack import ArrayFrames, PhotographStack, StackAxis
 
 zarr = pytest.importorskip("zarr")
@@ -120,6 +120,15 @@ def test_the_command(folder, tmp_path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert (facts["kind"], facts["shape"]) == ("frames", [4, 31, 20, 24])
     assert (facts["missing"], list(facts["failures"]), facts["finished"]) == ([2], ["3"], True)
+    shutil.rmtree(tmp_path / "lapse.zarr" / "0" / "c" / "0" / "0")  # what it lay in stays
+    assert main(["info", out, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == [1, 2]
+    lost = read(f"{out}:1")
+    assert has(lost.notices, Code.PARTLY_WRITTEN)
+    assert np.isnan(np.asarray(lost.data)).all()
+    assert not has(read(f"{out}:4").notices, Code.PARTLY_WRITTEN)
+    assert main(command) == 1
+    assert "exists already and is replaced" in capsys.readouterr().err
     for more in (["--jobs", "2"], ["x"], ["--region", "0:5,0:5"]):
         with pytest.raises(SystemExit):
             main([*command, *more])

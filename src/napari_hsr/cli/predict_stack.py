@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command; 1 if a frame was left empty, 130 after Ctrl-C."""
+    from pathlib import Path
+
+    from napari_hsr.cli.files import prepare_output
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.errors import Cancelled
     from napari_hsr.inference.stacks.frames_on_disk import store_frames_events
@@ -25,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     axis = {"axis": "time", "step": args.interval, "unit": "second"} if args.interval else {}
     stack = read_stack(args.inputs[0], **axis)
+    prepare_output(Path(args.output), [Path(args.inputs[0])], args.overwrite)
     names = ("device", "tile", "precision", "ensemble", "finer", "detail", "exact", "camera")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
     stored = None
@@ -53,8 +57,6 @@ def run(args: argparse.Namespace) -> int:
                 bar.set_description_str(event.message)
                 bar.update(event.done - bar.n)
         except Cancelled:
-            from pathlib import Path
-
             begun = unfinished(Path(args.output))
             note([f"{begun} keeps what is finished: the same command goes on with it."])
             return 130
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         there = stored.frames - len(stored.failures)
         empty = f", {len(stored.failures)} left empty" if stored.failures else ""
-        told = f"{there} frames in {stored.seconds:.1f} s{empty}"
+        told = f"{there} frame{'' if there == 1 else 's'} in {stored.seconds:.1f} s{empty}"
         print(one_line(f"{args.inputs[0]} -> {stored.path}: {told}"))
     return int(bool(stored.failures))
 

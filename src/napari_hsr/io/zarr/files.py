@@ -89,6 +89,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         zarr_store.check_array(path, array)
         found = build_cube.Found(zarr_frame.frame_of(path, array, frames, choice.variable))
         found.stated, found.convention = True, 0
+        found.notices += zarr_frame.notices_of(path, array, int(choice.variable or 0) - 1)
         found.name = f"{scales[0].get('name') or path.stem} {choice.variable}"
         found.units = text(array.attrs.get("units")) or None
     elif isinstance(scales, list) and scales and choice.variable is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +32,30 @@ def frame_of(path: Path, array: Any, facts: Mapping[str, Any], number: str | Non
     if failed:
         raise FileError(path, f"frame {number} was left empty: {str(failed).rstrip('.')}")
     return _Frame(array, int(number) - 1)
+
+
+def is_there(store: Path, number: int) -> bool:
+    """Whether anything of a frame, counted from 0, lies in a store."""
+    return _parts(store, number) > 0
+
+
+def notices_of(store: Path, array: Any, number: int) -> tuple[Notice, ...]:
+    """A notice if shards of a frame, counted from 0, are lost: they read as one value."""
+    sides = array.shards or array.chunks
+    parts = math.prod(-(-n // s) for n, s in zip(array.shape[1:], sides[1:], strict=True))
+    there = _parts(store, number)
+    if there >= parts:
+        return ()
+    told = (
+        f"Only {there} of the {parts} files of frame {number + 1} are there: the values of the others "
+        f"are {array.fill_value}."
+    )
+    return (Notice.warning(Code.PARTLY_WRITTEN, told),)
+
+
+def _parts(store: Path, number: int) -> int:
+    """How many shards of a frame lie there."""
+    return sum(part.is_file() for part in (store / "0" / "c" / str(number)).rglob("*"))
 
 
 class _Frame:

@@ -9,6 +9,7 @@ from napari_hsr import io
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.zarr import store_check as zarr_store
 from napari_hsr.io.zarr.files import FRAMES, RUN, library
+from napari_hsr.io.zarr.frame import is_there
 from napari_hsr.photograph_stack import StackAxis
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def stored_frames(path: Path) -> StoredFrames | None:
         told = {int(n) - 1: str(why) for n, why in (facts.get("failures") or {}).items()}
         run = attributes.get(RUN) or {}
         finished = bool(run.get("finished"))
-    there = [n for n in range(count) if (path / "0" / "c" / str(n)).is_dir()]
+    there = [n for n in range(count) if is_there(path, n)]
     missing = sorted(set(range(count)) - set(there) - set(told))
     known = next((n for n in there if n not in told), None)
     first: Any = None if known is None else io.read(f"{path}:{known + 1}")
