@@ -1,8 +1,6 @@
 """``python -m napari_hsr`` is the command ``napari-hsr``."""
 
-import sys
-
-from napari_hsr.cli import main
+from napari_hsr.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

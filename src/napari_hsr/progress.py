@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+#: How the names of threads begin in which networks compute.
+NETWORK_THREAD = "napari-hsr network"
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -94,6 +95,27 @@ def test_an_interrupt_is_status_130_without_traceback(monkeypatch, capsys, stop)
     monkeypatch.setattr(COMMANDS["info"], "run", failing(stop))
     assert main(["info", "x"]) == 130
     assert capsys.readouterr().err == "napari-hsr: cancelled\n"
+
+
+def test_an_interrupted_command_does_not_wait_for_its_network():
+    """Python waits for the threads of a pool; what there is to end beside them is ended."""
+    code = (
+        "import atexit, sys, time\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from napari_hsr import cli\n"
+        "def run(args):\n"
+        "    ThreadPoolExecutor(1, cli.NETWORK_THREAD).submit(time.sleep, 60)\n"
+        "    raise KeyboardInterrupt\n"
+        "cli.models.run = run\n"
+        "atexit.register(print, 'ended')\n"
+        "sys.argv[1:] = ['models']\n"
+        "cli.command()"
+    )
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert time.monotonic() - begun < 50
+    assert (done.returncode, done.stdout) == (130, "ended\n")
+    assert done.stderr == "napari-hsr: cancelled\n"
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error():

@@ -9,9 +9,12 @@ Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupte
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 import textwrap
+import threading
+from contextlib import suppress
 from io import StringIO
 from typing import TYPE_CHECKING, NoReturn
 
@@ -45,10 +48,14 @@ from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
 from napari_hsr.io.limits import allowing_large
+from napari_hsr.progress import NETWORK_THREAD
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: The exit status of a command that was interrupted.
+INTERRUPTED = 130
 
 COMMANDS = {
     "demo": demo,
@@ -142,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except (KeyboardInterrupt, Cancelled):
         print("napari-hsr: cancelled", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it (`… | head`); that is not an error to report.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -152,3 +159,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"napari-hsr: error: {sentence(error)}", file=sys.stderr)
         return 1
+
+
+def command() -> NoReturn:
+    """The process ``napari-hsr``: :func:`main`, and its exit status.
+
+    A cancelled run leaves its network in the middle of an operation, which Python would wait for.
+    """
+    status = main()
+    if status == INTERRUPTED and any(
+        t.name.startswith(NETWORK_THREAD) for t in threading.enumerate()
+    ):
+        atexit._run_exitfuncs()  # what helper processes and libraries have to end
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -87,11 +87,8 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     if isinstance(frames, dict) and isinstance(scales, list) and scales:
         array = store["0"]
         zarr_store.check_array(path, array)
-        found = build_cube.Found(zarr_frame.frame_of(path, array, frames, choice.variable))
-        found.stated, found.convention = True, 0
-        found.notices += zarr_frame.notices_of(path, array, int(choice.variable or 0) - 1)
-        found.name = f"{scales[0].get('name') or path.stem} {choice.variable}"
-        found.units = text(array.attrs.get("units")) or None
+        called = str(scales[0].get("name") or path.stem)
+        found = zarr_frame.found(path, array, frames, choice.variable, called)
     elif isinstance(scales, list) and scales and choice.variable is None:
         found = _ome(path, store, ome, scales[0], attributes)
         if isinstance(run, dict) and run.get("finished"):

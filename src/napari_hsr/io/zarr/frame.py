@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import build_cube
+from napari_hsr.io.hdf5.axes import text
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -15,8 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def frame_of(path: Path, array: Any, facts: Mapping[str, Any], number: str | None) -> Any:
-    """The array of one frame, counted from 1.
+def found(
+    path: Path, array: Any, facts: Mapping[str, Any], number: str | None, name: str
+) -> build_cube.Found:
+    """One frame, counted from 1, and what is known of it.
+
+    Parameters
+    ----------
+    path : Path
+    array : zarr array
+        Of all frames.
+    facts : mapping
+        What the store says of them.
+    number : str or None
+        As the user named it.
+    name : str
+        Of the stack.
 
     Raises
     ------
@@ -31,7 +47,15 @@ def frame_of(path: Path, array: Any, facts: Mapping[str, Any], number: str | Non
     failed = (facts.get("failures") or {}).get(number)
     if failed:
         raise FileError(path, f"frame {number} was left empty: {str(failed).rstrip('.')}")
-    return _Frame(array, int(number) - 1)
+    at = int(number) - 1
+    return build_cube.Found(
+        _Frame(array, at),
+        stated=True,
+        convention=0,
+        name=f"{name} {number}",
+        units=text(array.attrs.get("units")) or None,
+        notices=_notices(path, array, at),
+    )
 
 
 def is_there(store: Path, number: int) -> bool:
@@ -39,7 +63,7 @@ def is_there(store: Path, number: int) -> bool:
     return _parts(store, number) > 0
 
 
-def notices_of(store: Path, array: Any, number: int) -> tuple[Notice, ...]:
+def _notices(store: Path, array: Any, number: int) -> tuple[Notice, ...]:
     """A notice if shards of a frame, counted from 0, are lost: they read as one value."""
     sides = array.shards or array.chunks
     parts = math.prod(-(-n // s) for n, s in zip(array.shape[1:], sides[1:], strict=True))
