@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.notices import Code, Notice
+from napari_hsr.notices import Code, Notice, has
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -123,11 +123,10 @@ def of_patch(scan: Cube, rectangle: tuple[int, int, int, int]) -> Reference:
     return Reference(means[:, None, None].astype(np.float32), noise, pixels, notices)
 
 
-def saturated(white: Cube) -> tuple[Notice, ...]:
-    """A notice if many values of the white are exactly its maximum."""
-    height = white.shape[1]
-    step = max(1, height // 16)
-    values = np.asarray(white.data[:, ::step, :], dtype=np.float32)
+def saturated(white: Any, kind: str) -> tuple[Notice, ...]:
+    """A notice if many values of a white (bands, height, width) are exactly its maximum."""
+    step = max(1, white.shape[1] // 16)
+    values = np.asarray(white[:, ::step, :], dtype=np.float32)
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     share = float((values == top).mean())
     if np.nanmin(values) == top:  # made so, as by 1.0 everywhere, or the limit of a camera's bits
@@ -136,7 +135,7 @@ def saturated(white: Cube) -> tuple[Notice, ...]:
     elif share <= _SATURATED or values.size < 200:
         return ()
     told = (
-        f"{100 * share:.2g} % of the white reference are exactly its maximum, {top:g}: it was "
+        f"{100 * share:.2g} % of the {kind} are exactly its maximum, {top:g}: it was "
         "probably overexposed, and reflectance is then too large there."
     )
     return (Notice.warning(Code.WHITE_SATURATED, told),)
@@ -153,6 +152,12 @@ def _check_bands(reference: Cube, scan: Cube, kind: str) -> list[Notice]:
         if (here is None) == (there is None):
             return []
         which = f"{kind} reference" if here is None else "scan"
+        if has((scan if here is None else reference).notices, Code.WAVELENGTHS_REORDERED):
+            other = "scan" if here is None else f"{kind} reference"
+            raise InputError(
+                f"The {which} gives no wavelengths, and the bands of the {other} were sorted by theirs when "
+                f"it was read: which are which cannot be told; state the wavelengths of the {which} first."
+            )
         told = f"The {which} gives no wavelengths: bands were taken one by one in their order."
         return [Notice.warning(Code.BANDS_BY_INDEX, told)]
     if not here.matches(there):

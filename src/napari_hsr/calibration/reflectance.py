@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.calibration import settings
 from napari_hsr.calibration.references import Reference, fitted, of_patch, saturated
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray, by_rows
@@ -15,16 +16,12 @@ from napari_hsr.spectral_library import SpectralLibrary
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
-#: Names under which headers state exposure times.
-_EXPOSURES = (
-    "exposure", "exposure time", "exposure_time", "integration time", "integration_time", "tint",
-)  # fmt: skip
 #: White minus dark below so many times the noise of one line is no signal to divide by.
 _LEAST_OVER_NOISE = 3.0
 #: The same as a share of the brightest band, where single lines tell no noise.
 _LEAST_SHARE = 0.005
 #: What stays untrue of reflectance.
-_OF_RAW = ("data ignore value", "reflectance scale factor", "default stretch", *_EXPOSURES)
+_OF_RAW = ("data ignore value", "reflectance scale factor", "default stretch")
 
 
 def calibrate(
@@ -82,10 +79,12 @@ def calibrate(
     notices: list[Notice] = []
     if white is not None:
         reference = fitted(white, raw, "white")
-        notices += saturated(white)
+        notices += saturated(white.data, "white reference")
     else:
         assert patch is not None  # as checked above
         reference = of_patch(raw, patch)
+        top, left, bottom, right = patch
+        notices += saturated(raw.data[:, top:bottom, left:right], "white patch")
     black = fitted(dark, raw, "dark") if dark is not None else None
     white_black = fitted(white_dark, raw, "white's dark") if white_dark is not None else black
     notices += [*reference.notices, *(black.notices if black else ())]
@@ -96,7 +95,8 @@ def calibrate(
         notices.append(Notice.warning(Code.REFERENCE_FITTED, told))
     signal = reference.mean - (white_black.mean if white_black else 0)
     _check_brighter(signal, reference, white_black)
-    ratio, told_exposure = _exposure_ratio(raw, white, exposures, white_dark is not None)
+    ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, white_dark is not None)
+    told_exposure += settings.differences(raw, white, dark, white_dark, exposures is not None)
     curve = _reflectance_of(white_reflectance, raw)
     least = _least(signal, reference, white_black, least_signal)
     lost = _lost(signal, least, least_signal is not None)
@@ -109,7 +109,11 @@ def calibrate(
         data = data[:]
     against = white.name if white is not None else "a patch of the scan itself"
     step = f"Reflectance against {against}{f', dark {dark.name}' if dark is not None else ''}."
-    metadata = {k: v for k, v in raw.metadata.items() if k.lower() not in _OF_RAW}
+    metadata = {
+        k: v
+        for k, v in raw.metadata.items()
+        if k.lower() not in _OF_RAW and not settings.is_exposure(k)
+    }
     bad = lost.mean(axis=(1, 2)) > 0.5
     if bad.any() and not bad.all():
         metadata["bbl"] = (raw.good_bands & ~bad).astype(int).tolist()
@@ -153,46 +157,6 @@ def _check_brighter(signal: np.ndarray, white: Reference, dark: Reference | None
     raise InputError(
         f"The white reference is nowhere brighter than the dark one ({found}): were they exchanged?"
     )
-
-
-def _exposure_ratio(
-    raw: Cube, white: Cube | None, stated: tuple[float, float] | None, has_dark: bool
-) -> tuple[float, list[Notice]]:
-    """The white's exposure time over the scan's, and how it is known."""
-    if stated is not None:
-        if not all(np.isfinite(t) and t > 0 for t in stated):
-            raise InputError(f"Exposure times are positive numbers, not {stated!r}.")
-        scan, reference = stated
-        said = "as stated"
-    elif white is None:
-        return 1.0, []
-    else:
-        times = [{key: _exposure(cube, key) for key in _EXPOSURES} for cube in (raw, white)]
-        both = [(times[0][k], times[1][k]) for k in _EXPOSURES if times[0][k] and times[1][k]]
-        if not both:
-            if not any(t for each in times for t in each.values()):
-                return 1.0, []
-            told = "Only one of scan and white states its exposure time: they count as equal."
-            return 1.0, [Notice.warning(Code.REFERENCE_FITTED, told)]
-        (scan, reference), said = both[0], "as the files state"
-    if scan == reference:
-        return 1.0, []
-    told = f"The scan was exposed for {scan:g} and the white for {reference:g}, {said}."
-    if not has_dark:
-        told += " One dark reference was subtracted from both."
-    return reference / scan, [Notice.info(Code.SCALE_APPLIED, told)]
-
-
-def _exposure(cube: Cube, key: str) -> float:
-    """The time under a name, 0 if there is none."""
-    found = {k.lower(): v for k, v in cube.metadata.items()}.get(key)
-    if isinstance(found, list) and len(set(found)) == 1:
-        found = found[0]
-    try:
-        value = float(str(found).split()[0])
-    except (ValueError, IndexError):
-        return 0.0
-    return value if np.isfinite(value) and value > 0 else 0.0
 
 
 def _reflectance_of(given: float | np.ndarray | SpectralLibrary, raw: Cube) -> np.ndarray:
