@@ -7,7 +7,9 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.viewer.layers import add_cube
+from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.viewer.workspace import DISPLAYED, PLUGIN, open_panel, opened
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
@@ -16,6 +18,7 @@ from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
+from napari_hsr.widgets.session.settings import open_panels
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
@@ -120,3 +123,37 @@ def test_three_panels_do_not_make_the_window_grow(dock, viewer, qtbot):
             assert len(spectra.plot.legend.entries) >= 12
             assert spectra.plot.view.height() >= LEAST_HEIGHT
             assert window_height(viewer) <= max(before, HEIGHT)
+
+
+def test_a_script_and_the_menu_have_the_same_panel(viewer, qtbot):
+    panel = open_panel(viewer, "Compare")  # as the menu calls it
+    qtbot.wait(20)
+    for _ in range(2):
+        dock, scripted = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
+        assert scripted is panel
+        assert len(open_panels(viewer)) == 1
+        viewer.window.remove_dock_widget(dock)
+        assert not opened(viewer)  # nothing is found of what is gone
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
+        qtbot.wait(20)
+        assert viewer.window.dock_widgets[f"Compare ({DISPLAYED})"] is panel
+
+
+def test_more_panels_than_there_is_room_for_do_not_make_the_window_higher(viewer, qtbot):
+    viewer.window.resize(1280, 560)
+    qtbot.wait(50)
+    before = window_height(viewer)
+    for name in ("Set wavelengths…", "Contents of a file…", "Train", "Compare", "Maps"):
+        viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        qtbot.waitUntil(lambda: window_height(viewer) <= before)
+    assert len(opened(viewer)) == 5
+
+
+def test_a_panel_that_is_docked_alone_shows_what_is_chosen(viewer, qtbot):
+    add_photograph(viewer, Photograph(np.zeros((8, 8, 3), np.uint8), SRGB))
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Reconstruct")
+    qtbot.waitUntil(lambda: panel.encoding.encoding() == SRGB)
+    chooser = panel.encoding
+    qtbot.waitUntil(lambda: chooser.width() >= chooser.sizeHint().width())
+    text = chooser.fontMetrics().horizontalAdvance(chooser.currentText())
+    assert chooser.width() > text

@@ -10,12 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import napari
     from npe2.manifest.contributions import WidgetContribution
 
 PLUGIN = "napari-hsr"
 #: What napari's menu calls it.
 DISPLAYED = "Hyperspectral reconstruction"
+#: What follows a panel's name in that of its dock, after napari's menu and after a script.
+SUFFIXES = (f" ({DISPLAYED})", f" ({PLUGIN})")
 #: Panels above and below; those of a stack lie over each other, the first one in front.
 STACKS = (
     ("Reconstruct", "Super-resolve", "Compare", "Train"),
@@ -68,11 +72,10 @@ def open_panel(viewer: napari.viewer.Viewer, name: str) -> Any:
 
 def opened(viewer: Any) -> dict[str, Any]:
     """The panels that are open, by the names that the manifest gives them."""
-    suffixes = (f" ({DISPLAYED})", f" ({PLUGIN})")
     return {
         title.removesuffix(suffix): panel
         for title, panel in unwrapped(viewer).window.dock_widgets.items()
-        for suffix in suffixes
+        for suffix in SUFFIXES
         if title.endswith(suffix)
     }
 
@@ -94,39 +97,78 @@ def panel_dock(viewer: Any, name: str) -> tuple[Any, Any]:
 
 
 def make_room(viewer: Any, panel: Any) -> None:
-    """Lay a panel that was just docked over one of its stack, if the column is too low for both."""
+    """Lay a panel that was just docked over another one, if the column is too low for both.
+
+    One of its stack, or the last one that was opened: what does not fit would make the window higher
+    than the screen.
+    """
     panels = opened(viewer)
     name = next((name for name, one in panels.items() if one is panel), "")
-    beside = [other for other in _stack(name) if other in panels and other != name]
-    if not beside:
-        return
+    if not name:
+        return  # a script gave it another name, and a place
     dock = _dock_of(panel)
     window = dock.parent()
     area = window.dockWidgetArea(dock)
-    if dock.isFloating() or window.tabifiedDockWidgets(dock):
+
+    def there(one: Any) -> bool:
+        return window.dockWidgetArea(one) == area and not one.isFloating() and not one.isHidden()
+
+    if not there(dock) or window.tabifiedDockWidgets(dock):
         return
-    needed, counted = 0, set()
-    for one in [dock, *map(_dock_of, panels.values())]:
-        there = window.dockWidgetArea(one) == area and not one.isFloating() and not one.isHidden()
-        if not there or one in counted:
-            continue
-        stacked = [one, *window.tabifiedDockWidgets(one)]
-        counted.update(stacked)
-        needed += max(min(COMFORT, part.sizeHint().height()) for part in stacked)
-    mates = [_dock_of(panels[other]) for other in beside]
-    mates = [one for one in mates if window.dockWidgetArea(one) == area and not one.isFloating()]
-    if mates and needed > window.centralWidget().height():
-        _tab(mates[-1], dock)
-        for title, one in ((beside[-1], mates[-1]), (name, dock)):
+    docks = {other: _dock_of(one) for other, one in panels.items() if other != name}
+    under = [other for other, one in docks.items() if there(one)]
+    under = [other for other in under if other in _stack(name)] or under
+    needed = _needed(window, filter(there, window.findChildren(type(dock))))
+    if under and needed > window.centralWidget().height():
+        _tab(docks[under[-1]], dock)
+        for title, one in ((under[-1], docks[under[-1]]), (name, dock)):
             one.setWindowTitle(title)
         dock.raise_()
+
+
+def _needed(window: Any, docks: Iterable[Any]) -> int:
+    """The height in pixels that a column of docks can be worked with in."""
+    needed, counted = 0, set()
+    for one in docks:
+        if one not in counted:
+            stacked = [one, *window.tabifiedDockWidgets(one)]
+            counted.update(stacked)
+            needed += max(min(COMFORT, part.sizeHint().height()) for part in stacked)
+    return needed
+
+
+def know_by_both_names(viewer: Any, panel: Any) -> tuple[str, ...]:
+    """Let napari find a panel by either name of its dock, and not open a second one.
+
+    Returns
+    -------
+    names : tuple of str
+        For :func:`forget_names`, once the panel is taken out of its dock.
+    """
+    docks = _docks(viewer)
+    names = [name for name, one in opened(viewer).items() if one is panel]
+    titles = tuple(name + suffix for name in names for suffix in SUFFIXES)
+    for title in titles:
+        docks.setdefault(title, _dock_of(panel))
+    return titles
+
+
+def forget_names(viewer: Any, titles: Iterable[str]) -> None:
+    """What :func:`know_by_both_names` told napari is no longer so."""
+    for title in titles:
+        _docks(viewer).pop(title, None)
+
+
+def _docks(viewer: Any) -> Any:
+    """What napari knows docks by; ``window.dock_widgets`` is a view of it that takes nothing."""
+    return unwrapped(viewer).window._wrapped_dock_widgets
 
 
 def next_panel(viewer: Any) -> None:
     """Give the keyboard to the first panel that is open, or the one after that which has it."""
     window = getattr(viewer, "window", None)
     docked = window.dock_widgets.values() if window is not None else ()
-    panels = [one for one in docked if hasattr(one, "take_keyboard")]
+    panels = [one for one in dict.fromkeys(docked) if hasattr(one, "take_keyboard")]
     if panels:
         now = next((at for at, one in enumerate(panels) if one.has_keyboard()), -1)
         panels[(now + 1) % len(panels)].take_keyboard()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QSizePolicy,
@@ -20,6 +20,7 @@ from napari_hsr.widgets.common.focus import frame_focus
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import one_line, tip, visible
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +30,17 @@ if TYPE_CHECKING:
 DRAWN_MS = 250
 
 
+#: Pixels that the style keeps free beside a text.
+MARGIN = 4
+#: Letters of a text that a chooser asks for room for, at most.
+WIDEST = 48
+
+
 class NarrowComboBox(QComboBox):
-    """A combo box that shortens long texts rather than widening its panel."""
+    """A combo box that shortens long texts rather than keeping its panel wide.
+
+    It asks for the room of its text, which a dock with a panel alone has, and makes do with little.
+    """
 
     #: Where long texts are shortened: at the end, or in the middle where the ends differ.
     elide = Qt.TextElideMode.ElideRight
@@ -76,19 +86,34 @@ class NarrowComboBox(QComboBox):
         """Choose a value as the user would; ValueError if it is not offered."""
         self.setCurrentIndex(self._values.index(value))
 
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As wide as what it says, to be read whole, but for long names."""
+        narrow, metrics, option = super().sizeHint(), self.fontMetrics(), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.rect.setWidth(narrow.width())
+        style = present(self.style())
+        room = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        text = metrics.horizontalAdvance(self._said().split("\n")[0]) + 2 * MARGIN
+        frame = narrow.width() - room.width()
+        return narrow.expandedTo(QSize(min(text, WIDEST * metrics.averageCharWidth()) + frame, 0))
+
+    def _said(self) -> str:
+        return self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
+
     def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Paint the current text with an ellipsis where it is too long (style sheets cut it)."""
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         if self.currentIndex() < 0:
             option.currentText = self.placeholderText()
-        style = self.style()
-        assert style is not None  # a widget always has one
+        style = present(self.style())
         room = style.subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = option.fontMetrics.elidedText(
-            (option.currentText or "").split("\n")[0], self.elide, room.width() - 4
+            (option.currentText or "").split("\n")[0], self.elide, room.width() - MARGIN
         )
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
@@ -234,6 +259,13 @@ class EncodingChooser(NarrowComboBox):
         cameras = {c.input_encoding for c in list_models()} - {*ENCODINGS, CUBE}
         self._values = [*ENCODINGS, *sorted(cameras)]
         self.show_encoding(shown)
+
+    def _said(self) -> str:
+        from napari_hsr.colour import encoding_label
+        from napari_hsr.photograph import SRGB
+
+        # what most photographs turn out to be, once a panel is docked
+        return super()._said() if self.currentIndex() >= 0 else encoding_label(SRGB)
 
     def encoding(self) -> str | None:
         """The encoding that is shown, None if it is not known."""

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.viewer import shortcuts
-from napari_hsr.viewer.workspace import make_room
+from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_room
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.help_window import HelpButton
@@ -18,32 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Panel(QWidget):
-    """A panel that lets go of the viewer when it is closed or taken out of its dock.
+class Docked(QWidget):
+    """A widget of a dock: it finds its place there, and the keyboard finds it.
 
-    napari does not delete a panel then, and may dock it again. Subclasses call :meth:`attach`
-    once they are built, and implement ``_attach`` and ``_release``.
+    Subclasses have the viewer in ``_viewer`` before they are shown.
     """
 
-    _attached: bool | None = None  # None until it is built
+    _viewer: Any = None
     _placed = False
-    _viewer: Any
+    _names: tuple[str, ...] = ()  # what napari knows its dock by
+    _height = 0  # of napari's window before it was docked, in pixels
 
-    def attach(self) -> None:
-        """Follow the viewer; does nothing if it does so already."""
-        if not self._attached:
-            if self._attached is None:
-                name_controls(self)
-                shortcuts.register()
-                destroy_at_exit(self)
-            self._attached = True
-            self._attach()
-
-    def release(self) -> None:
-        """Leave the viewer without callbacks of this panel; safe to call twice."""
-        if self._attached:
-            self._attached = False
-            self._release()
+    def finish(self) -> None:
+        """Once all controls are there: their names, the keys, and an end before the process's."""
+        name_controls(self)
+        shortcuts.register()
+        destroy_at_exit(self)
 
     def help_button(self) -> HelpButton:
         """A button that opens the page on this panel."""
@@ -55,9 +45,7 @@ class Panel(QWidget):
 
     def take_keyboard(self) -> None:
         """Come to the front of its stack, with the focus on the first control."""
-        dock: QWidget | None = self
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parentWidget()
+        dock = _dock_around(self)
         if dock is not None:
             dock.show()
             dock.raise_()
@@ -68,6 +56,70 @@ class Panel(QWidget):
                 part.setFocus(Qt.FocusReason.TabFocusReason)
                 return
             part = present(part.nextInFocusChain())
+
+    def event(self, event) -> bool:
+        """Notice being put into a dock, shown there for the first time, and taken out of it."""
+        kind = event.type()
+        if kind == QEvent.Type.ParentChange and self.parent() is None and self._names:
+            forget_names(self._viewer, self._names)
+            self._names, self._placed = (), False
+        elif kind == QEvent.Type.ParentChange and not self._placed and self._has_window():
+            self._height = self._viewer.window.geometry()[3]
+        elif kind == QEvent.Type.Show and not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._find_room)  # napari has docked it by then
+        return super().event(event)
+
+    def _has_window(self) -> bool:
+        return hasattr(self._viewer, "window")  # a model of a viewer has none
+
+    def _find_room(self) -> None:
+        if self.parent() is None or not self._has_window():
+            return
+        self._names = know_by_both_names(self._viewer, self)
+        make_room(self._viewer, self)
+        self._widen()
+        if self._height:
+            QTimer.singleShot(0, self._shrink_window)  # its layout needs less by then
+
+    def _widen(self) -> None:
+        """Give the dock the width that is asked for: it was docked in smaller letters than napari's."""
+        dock, window = _dock_around(self), self.window()
+        lacking = self.sizeHint().width() - self.width()
+        if dock is None or dock.isFloating() or not isinstance(window, QMainWindow) or lacking <= 0:
+            return
+        wanted = min(dock.width() + lacking, window.width() // 3)
+        if wanted > dock.width():
+            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+
+    def _shrink_window(self) -> None:
+        window = present(self.window())
+        if window.height() > self._height:  # it grew while there was no room
+            window.resize(window.width(), self._height)
+
+
+class Panel(Docked):
+    """A panel that lets go of the viewer when it is closed or taken out of its dock.
+
+    napari does not delete a panel then, and may dock it again. Subclasses call :meth:`attach`
+    once they are built, and implement ``_attach`` and ``_release``.
+    """
+
+    _attached: bool | None = None  # None until it is built
+
+    def attach(self) -> None:
+        """Follow the viewer; does nothing if it does so already."""
+        if not self._attached:
+            if self._attached is None:
+                self.finish()
+            self._attached = True
+            self._attach()
+
+    def release(self) -> None:
+        """Leave the viewer without callbacks of this panel; safe to call twice."""
+        if self._attached:
+            self._attached = False
+            self._release()
 
     def files_in_use(self) -> list[str]:
         """Files that the panel has opened beside the layers, for a session."""
@@ -94,14 +146,14 @@ class Panel(QWidget):
                 collect_soon()
         elif kind in (QEvent.Type.Show, QEvent.Type.ParentChange) and self._attached is False:
             self.attach()
-        if kind == QEvent.Type.Show and not self._placed:
-            self._placed = True
-            QTimer.singleShot(0, self._find_room)  # napari has docked it by then
         return super().event(event)
 
-    def _find_room(self) -> None:
-        if self._attached and hasattr(self._viewer, "window"):  # a model of a viewer has none
-            make_room(self._viewer, self)
+
+def _dock_around(panel: QWidget) -> QDockWidget | None:
+    dock: QWidget | None = panel
+    while dock is not None and not isinstance(dock, QDockWidget):
+        dock = dock.parentWidget()
+    return dock
 
 
 def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushButton:

@@ -60,9 +60,11 @@ class VerticalScroll(QScrollArea):
         self._left_at = bar.value()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The height of the content, or ``asked``."""
+        """As wide as the content asks for (Qt remembers what it first did), as high or ``asked``."""
         height = self._needed() if self._asked is None else min(self._asked, self._needed())
-        return QSize(super().sizeHint().width(), height)
+        bar = present(self.verticalScrollBar()).sizeHint().width()
+        wanted = present(self.widget()).sizeHint().width() + bar + 2 * self.frameWidth()
+        return QSize(wanted, height).expandedTo(QSize(self.minimumSizeHint().width(), 0))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """At least as wide as the content and the scroll bar: nothing is clipped."""

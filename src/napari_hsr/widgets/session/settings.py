@@ -34,7 +34,7 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
             settings=settings(panel),
             files=panel.files_in_use() if isinstance(panel, Panel) else [],
         )
-        for panel in viewer.window.dock_widgets.values()
+        for panel in dict.fromkeys(viewer.window.dock_widgets.values())
         if type(panel).__name__ in names
     ]
 

@@ -17,14 +17,13 @@ from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
-from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, breakable
+from napari_hsr.widgets.common.panel import Docked
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 POLL_MS = 500
 
 
-class TrainWidget(QWidget):
+class TrainWidget(Docked):
     """Choose a start model and images, start, and watch; or follow an earlier training.
 
     The training is a process of its own: it goes on when the viewer is closed, unless the user
@@ -79,7 +78,7 @@ class TrainWidget(QWidget):
         self.resume_button.setToolTip("Continue from the last checkpoint")
         self.pages = QStackedWidget()
         self._lay_out()
-        name_controls(self)
+        self.finish()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -298,7 +297,7 @@ class TrainWidget(QWidget):
             self.pages.addWidget(VerticalScroll(page, least=110))
         top = narrow_form()
         top.addRow("Training", self.runs)
-        buttons = row(self.start_button, self.stop_button, self.resume_button, HelpButton(self))
+        buttons = row(self.start_button, self.stop_button, self.resume_button, self.help_button())
         outer = QVBoxLayout(self)
         outer.addLayout(top)
         outer.addWidget(self.pages, 1)
