@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_hsr import Photograph, reconstruct
 from napari_hsr.cube import Cube
 from napari_hsr.io import write
 from napari_hsr.models import DEFAULT
@@ -104,3 +105,14 @@ def test_info_of_an_animation_says_how_many_frames_it_has(hsr, tmp_path):
     assert "0.04 second" in said
     assert "4 x 5 pixels" in said
     assert strict(hsr("info", tmp_path / "a.gif", "--json")[1])["shape"] == [3, 4, 5, 3]
+
+
+def test_what_a_run_found_of_a_cubes_uncertainty_is_printed(hsr, tmp_path):
+    rgb = np.random.default_rng(0).integers(20, 240, (6, 7, 3), dtype=np.uint8)
+    photograph = Photograph(rgb, encoding="srgb")
+    cube = reconstruct(photograph, "rootpoly-srgb", intervals=True, camera="cie-1931")
+    path = write(cube, tmp_path / "x.mat")
+    _, said, _ = hsr("info", path)
+    [line] = [line for line in said.splitlines() if line.startswith("trust ")]
+    for name, value in cube.provenance.extra["trust"].items():
+        assert f"{name.replace('_', ' ')} {value}" in line

@@ -254,12 +254,17 @@ def test_they_go_with_exact_colours(model, photograph, result):
     assert both.trust.colours.exact
 
 
-def test_they_are_the_same_on_disk(model, photograph, result, tmp_path):
+def test_they_are_the_same_on_disk(model, photograph, tmp_path, monkeypatch):
     """The maps are read from the store under its final name, which it does not have during the run."""
+    monkeypatch.setattr("napari_hsr.inference.trust.intervals.SAMPLE_PIXELS", 300)
+    monkeypatch.setattr("napari_hsr.inference.trust.intervals.GRID_STEPS", 4)
+    result = result_of(reconstruct_events(photograph, model, intervals=True))
     options = {"intervals": True, "output": tmp_path / "x.zarr"}
     stored = result_of(reconstruct_events(photograph, model, **options))
     assert not isinstance(stored.cube.data, np.ndarray)
     assert stored.trust.record() == result.trust.record()
+    seen = result.trust.intervals.unlike[1::3, 1::3]  # of the grid, whatever it is read in
+    assert stored.trust.intervals.unlike_share == pytest.approx((seen > 1).mean())
     for name in ("level", "scale", "spread", "unlike"):
         one, other = (getattr(r.trust.intervals, name) for r in (stored, result))
         np.testing.assert_array_equal(one, other)

@@ -137,4 +137,13 @@ def _origin(provenance: dict[str, Any]) -> list[tuple[str, object]]:
         ("napari-hsr", provenance.get("version")),
         ("created", provenance.get("created")),
         *(("step", step) for step in provenance.get("steps", [])),
+        ("trust", _trust((provenance.get("extra") or {}).get("trust"))),
     ]
+
+
+def _trust(found: object) -> str | None:
+    """What a run has found of a cube's uncertainty, in one line."""
+    if not isinstance(found, dict):
+        return None
+    plain = {name: value for name, value in found.items() if isinstance(value, (str, int, float))}
+    return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in plain.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 #: Pixels that are looked at for the sentence after a run that was not asked for intervals.
 SAMPLE_PIXELS = 2**14
-#: Along each side, the blocks that they lie in where the cube is on disk.
+#: Along each side, the blocks that they lie in where the cube is on disk; steps of their grid read together.
 SAMPLE_BLOCKS = 8
+GRID_STEPS = 64
 #: Pixels read together, and looked at together: the spectra of these stay in the processor's cache.
 STRIP_PIXELS = 2**16
 _BLOCK = 2**14
@@ -51,12 +53,6 @@ class Intervals:
     def __init__(self, looker: Looker, data: Any, maps: np.ndarray | None = None):
         self.data = data
         self._looker, self._maps = looker, maps
-        # once, so that all that is said and written of a run agrees
-        some = looker.sampled(data) if maps is None else maps.reshape(4, -1)
-        self._unlike_share = unlike_share(some[UNLIKE])
-        width = self._mean(some[LEVEL]) * some[SCALE]
-        finite = width[np.isfinite(width)]
-        self._mean_width = float(finite.mean()) if finite.size else 0.0
 
     @property
     def table(self) -> IntervalTable:
@@ -104,7 +100,7 @@ class Intervals:
     @property
     def unlike_share(self) -> float:
         """Share of the pixels that are unlike the training; of a large image, of a sample."""
-        return self._unlike_share
+        return self._figures[0]
 
     def half_width(self, bands: Any = slice(None), rows: Any = slice(None)) -> np.ndarray:
         """Half-widths of some bands and rows, (bands, rows, width) float32, in units of the cube."""
@@ -174,7 +170,7 @@ class Intervals:
         """The figures for the provenance of the cube."""
         return {
             "intervals": self.coverage,
-            "interval_half_width_mean": float(f"{self._mean_width:.4g}"),
+            "interval_half_width_mean": float(f"{self._figures[1]:.4g}"),
             "intervals_calibrated_on": self.table.calibrated_on,
             "unlike_training": round(self.unlike_share, 4),
         }
@@ -186,8 +182,20 @@ class Intervals:
             f"Intervals hold the truth in {self.coverage:.0%} of all pixels of photographs like "
             f"those they were calibrated on: {self.table.calibrated_on}.",
         )
-        sampled = self._maps is None and is_sampled(self._looker.size)
-        yield from unlike_notices(self.unlike_share, sampled)
+        yield from unlike_notices(self.unlike_share, self._figures[2])
+
+    @cached_property
+    def _figures(self) -> tuple[float, float, bool]:
+        """Share that is unlike, mean half-width, and whether they are of a sample.
+
+        Found once, so that all that is said and written of a run agrees.
+        """
+        sampled = self._maps is None
+        some = self._looker.sampled(self.data) if self._maps is None else self._maps
+        width = self._mean(some[LEVEL]) * some[SCALE]
+        finite = width[np.isfinite(width)]
+        mean = float(finite.mean()) if finite.size else 0.0
+        return unlike_share(some[UNLIKE]), mean, sampled and is_sampled(self._looker.size)
 
     def _mean(self, level: np.ndarray) -> np.ndarray:
         """Of the half-widths over the bands, at brightness 1."""
@@ -234,10 +242,18 @@ class Looker:
         stored = np.asarray(self.photograph.data[rows])
         maps[:, rows] = self.difficulty(stored, spectra).reshape(4, *stored.shape[:-1])
 
-    def sampled(self, data: Any) -> np.ndarray:
-        """What the maps hold at a grid of the pixels of a cube, (4, pixels)."""
+    def sampled(self, data: Any, quickly: bool = False) -> np.ndarray:
+        """What the maps hold at a grid of the pixels of a cube, (4, pixels).
+
+        Parameters
+        ----------
+        data : array, shape (bands, height, width)
+        quickly : bool
+            Of one that is read in chunks, blocks will do in place of the grid.
+        """
         found = []
-        for at in _sample(self.size, isinstance(data, np.ndarray)):
+        blocks = quickly and not isinstance(data, np.ndarray) and is_sampled(self.size)
+        for at in (_blocks if blocks else _grid)(self.size):
             stored = np.asarray(self.photograph.data[at])
             spectra = np.asarray(data[(slice(None), *at)])
             if stored.size:
@@ -318,7 +334,7 @@ def sampled_unlike(data: Any, photograph: Photograph, model: Model) -> float | N
     found = looker(photograph, model)
     if found is None or tuple(data.shape[1:]) != found.size:
         return None
-    return unlike_share(found.sampled(data)[UNLIKE])
+    return unlike_share(found.sampled(data, quickly=True)[UNLIKE])
 
 
 def is_sampled(shape: tuple[int, int]) -> bool:
@@ -326,12 +342,23 @@ def is_sampled(shape: tuple[int, int]) -> bool:
     return shape[0] * shape[1] > SAMPLE_PIXELS
 
 
-def _sample(shape: tuple[int, int], in_memory: bool) -> Iterator[tuple[slice, slice]]:
-    """Places of the pixels: a grid over the image, or blocks of a cube that is read in chunks."""
-    if in_memory or not is_sampled(shape):
-        step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / SAMPLE_PIXELS))))
-        yield slice(step // 2, None, step), slice(step // 2, None, step)
-        return
+def _grid(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Places of the pixels of a grid over the image, in the order in which chunks are read."""
+    step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / SAMPLE_PIXELS))))
+    down, across = (
+        [
+            (start, min(start + step * GRID_STEPS, n))
+            for start in range(step // 2, n, step * GRID_STEPS)
+        ]
+        for n in shape
+    )
+    for top, bottom in down:
+        for left, right in across:
+            yield slice(top, bottom, step), slice(left, right, step)
+
+
+def _blocks(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Places of as many pixels in blocks, of which chunks hold several."""
     down, across = (np.arange(SAMPLE_BLOCKS) * n // SAMPLE_BLOCKS for n in shape)
     side = math.isqrt(SAMPLE_PIXELS) // SAMPLE_BLOCKS
     for top in np.unique(down).tolist():
