@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_hsr import Photograph, reconstruct
+from napari_hsr.inference.stacks import frame_arrays
 from napari_hsr.inference.stacks.frame_cubes import State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import frames
@@ -61,6 +62,16 @@ def test_a_film_becomes_cubes_that_follow_the_slider(viewer, panel, values, qtbo
     viewer.layers.remove(layer)
     assert cubes.on_ask is None
     assert not frame_worker._AT_WORK
+
+
+def test_a_jump_waits_a_moment_for_work_that_has_begun(viewer, panel, qtbot, monkeypatch):
+    """The viewer waits in the middle of its event loop: nothing that this loop starts would be done by then."""
+    run(panel, qtbot)
+    monkeypatch.setattr(frame_arrays, "PATIENCE", 10.0)
+    layer = viewer.layers[-1]
+    viewer.dims.set_point(0, 2.0)
+    assert layer.data.frames.state(4) in (State.PLACEHOLDER, State.DONE)
+    assert np.isfinite(layer._slice.image.raw).all()
 
 
 def test_the_spectrum_under_the_mouse_follows_the_frame(viewer, panel, values, qtbot):

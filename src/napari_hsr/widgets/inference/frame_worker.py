@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_hsr.inference.stacks.frame_arrays import State
 from napari_hsr.viewer.frames import frame_changed
@@ -42,7 +42,7 @@ class FrameWorker(QObject):
         self._frames: FrameCubes = layer.data.frames
         self._jobs: dict[State, Job] = {}
         self._on_show: tuple[tuple[int, ...], State] | None = None
-        self._asked.connect(self._start, Qt.ConnectionType.QueuedConnection)
+        self._asked.connect(self._start)  # at once where the viewer asks: it waits for a moment
         self._frames.on_ask = self._asked.emit
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.point.connect(self._update, position="last")  # once layers are sliced
