@@ -1,12 +1,15 @@
 """The ground floor: cubes, wavelengths, photographs, provenance."""
 
 import json
+import math
+import os
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from napari_hsr import Cube, Photograph, Wavelengths
-from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, jsonable
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, any_finite, jsonable
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import unit_float
@@ -112,6 +115,28 @@ def test_range_of_a_large_memory_map_is_an_estimate(tmp_path, monkeypatch):
     cube = Cube(data)
     assert cube.value_range == (0, 5)  # every eighth band, and the last
     assert cube.summary()["value_range_is_estimate"]
+
+
+@pytest.mark.parametrize("shape", [(100, 200, 40_000), (1, 2_000, 400_000), (5, 300, 500_000)])
+def test_the_range_of_very_many_bands_is_found_in_few_values(tmp_path, shape):
+    """A sparse file of gigabytes, all bands of a pixel beside one another."""
+    (tmp_path / "a").touch()
+    os.truncate(tmp_path / "a", 4 * math.prod(shape))
+    data = np.memmap(tmp_path / "a", np.float32, "r", shape=shape).transpose(2, 0, 1)
+    tracemalloc.start()
+    seen = [plane.size for plane in Cube(data)._planes()]
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(seen) <= 258 * 256**2
+    assert largest < 300e6
+    assert not any_finite(Cube(np.full((2, 2, 2), np.nan)))
+
+
+def test_of_very_many_bands_few_are_looked_at(monkeypatch):
+    monkeypatch.setattr("napari_hsr.cube.EXACT_RANGE_BYTES", 0)
+    data = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (100_000, 9, 9), (0, 0, 0))
+    monkeypatch.setattr(Cube, "in_memory", False)
+    assert len(list(Cube(data)._planes())) < 300
 
 
 def test_new_data_forget_the_old_range():

@@ -19,6 +19,8 @@ DEFAULT_WAVELENGTHS_NM = tuple(float(nm) for nm in range(400, 701, 10))
 
 #: Up to this size the value range of a cube on disk is found exactly; larger ones are sampled.
 EXACT_RANGE_BYTES = 64 * 2**20
+#: Of a larger one, bands that are looked at, and values that are read where each brings all bands.
+_MOST_SAMPLED, _MOST_VALUES = 256, 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +224,8 @@ class Cube:
         """(minimum, maximum) of the finite values of the good bands, found once and remembered.
 
         A cube that is not in memory and larger than :data:`EXACT_RANGE_BYTES` is sampled —
-        every eighth band, at most about 256 x 256 pixels of each — so the range is then an
-        estimate.
+        every eighth band, at most about 256 x 256 pixels of each, and of more than some thousand
+        bands fewer — so the range is then an estimate.
         """
         if self._value_range is None:
             lows, highs = zip(*map(finite_range, self._planes()), strict=True)
@@ -242,15 +244,19 @@ class Cube:
             return
         stride = max(1, max(self.shape[1:]) // 256)
         good = np.flatnonzero(self.good_bands).tolist()
-        chosen = sorted({*good[::8], good[-1]})
+        chosen = sorted({*good[:: max(8, len(good) // _MOST_SAMPLED)], good[-1]})
         if not _by_rows(self.data):
             for band in chosen:
                 yield np.asarray(self.data[band, ::stride, ::stride])
                 release_pages(getattr(self.data, "source", self.data))
             return
-        places = np.array(chosen) - good[0]  # a file by rows is passed through once
-        for top in range(0, self.shape[1], 16 * stride):
-            rows = slice(top, top + 16 * stride, stride)
+        # a file by rows is passed through once, all bands of a pixel with it
+        places, spectra = np.array(chosen) - good[0], max(1, _MOST_VALUES // self.bands)
+        while -(-self.shape[1] // stride) * -(-self.shape[2] // stride) > spectra:
+            stride += 1 + stride // 8
+        at_once = min(16, max(1, spectra * stride // self.shape[2] // 8))
+        for top in range(0, self.shape[1], at_once * stride):
+            rows = slice(top, top + at_once * stride, stride)
             yield np.asarray(self.data[good[0] : good[-1] + 1, rows, ::stride])[places]
             release_pages(self.data)
 
@@ -309,6 +315,11 @@ def _by_rows(data: Any) -> bool:
     if known is None and strides is not None:
         return bool(abs(strides[0]) < abs(strides[1]))
     return bool(known)
+
+
+def any_finite(cube: Cube) -> bool:
+    """Whether a value is finite; of a large cube on disk as much is seen as for its range."""
+    return any(np.isfinite(plane).any() for plane in cube._planes())
 
 
 def finite_range(values: np.ndarray) -> tuple[float, float]:

@@ -395,3 +395,9 @@ class TestReferences:
         with h5py.File(tmp_path / "a.h5") as file:
             values = structure.References(tmp_path / "a.h5", file).value(file["cells"])
         assert [list(value) for value in values] == [[1, 2], [3], [1, 2]]
+
+
+def test_more_bands_than_any_camera_has_are_another_axis(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((1, 1, 1_000_001), np.uint8))
+    with pytest.raises(FileError, match="1,000,001 bands are more than any camera has"):
+        read(tmp_path / "a.npy", axes="yxb")

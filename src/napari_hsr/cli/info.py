@@ -23,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cube import any_finite
+
     image = _opened(args)
     summary = image.summary()
-    if summary.get("value_range") == [0.0, 0.0] and not _any_finite(image):
+    if summary.get("value_range") == [0.0, 0.0] and not any_finite(image):
         summary["value_range"] = None
     if args.json:
         print_json({"file": args.file, **summary})
@@ -59,15 +61,6 @@ def _opened(args: argparse.Namespace) -> Any:
         if found is None:
             raise
         return found
-
-
-def _any_finite(cube: Any) -> bool:
-    """False if no value is finite; of a cube on disk about 256 x 256 pixels a band are seen."""
-    import numpy as np
-
-    step = 1 if cube.in_memory else max(1, max(cube.shape[1:]) // 256)
-    planes = (np.asarray(cube.data[band, ::step, ::step]) for band in range(cube.bands))
-    return any(np.isfinite(plane).any() for plane in planes)
 
 
 def _cube_facts(path: str, cube: Any, summary: dict[str, Any]) -> list[tuple[str, object]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy, masks_beside, value_notices
+from napari_hsr.io import alternatives, lazy, limits, masks_beside, value_notices
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import Decoding, scaled_already
@@ -169,6 +169,9 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     if not found.record:
         taken = tuple(2 - place for place in order) if found.flipped else order
         alternatives.note_axes(logical, taken, any(n.code is Code.AXIS_GUESSED for n in notices))
+    if (bands := source.shape[order[0]]) > limits.MOST_BANDS:
+        problem = f"{bands:,} bands are more than any camera has: another axis holds them"
+        raise FileError(path, f"{problem}, to be stated such as --axes yxb")
     _check_scales(found, source.shape[order[0]], notices)
     resolved = _resolve(path, found, source.shape[order[0]])
     notices += resolved.notices

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Values of a list beside a cube: wavelengths, widths, flags.
 MOST_VALUES = 1_000_000
+#: Bands of a cube; more are another axis.
+MOST_BANDS = 1_000_000
 #: Bytes of a text or an array beside a cube.
 MOST_BYTES = 2**24
 #: Arrays, groups, pages or entries of one file that are looked through.
