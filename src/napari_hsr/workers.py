@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import sys
 import time
@@ -94,6 +95,8 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     cores = str(max(1, (os.cpu_count() or 1) // (workers or 1)))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
     options = {"threads_per_worker": 1, "dashboard_address": None, "env": threads}
+    # what dask warns of while it ends its workers is nothing that a user can act on
+    options["silence_logs"] = logging.ERROR
     with ExitStack() as until_done:
         with quiet():
             cluster = until_done.enter_context(LocalCluster(n_workers=workers, **options))

@@ -16,6 +16,7 @@ import pytest
 
 from napari_hsr import evaluate, read, samples
 from napari_hsr.cli import demo, main
+from napari_hsr.cli import display as displays
 from napari_hsr.cli.display import can_start_xvfb
 from napari_hsr.io import write
 from napari_hsr.models import DEFAULT
@@ -124,8 +125,8 @@ def test_a_run_of_other_samples_replaces_all_of_it(runs, files):
 
 
 def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):
-    monkeypatch.setattr(demo, "real_display", lambda: False)
-    monkeypatch.setattr(demo, "can_start_xvfb", lambda: False)
+    monkeypatch.setattr(displays, "real_display", lambda: False)
+    monkeypatch.setattr(displays, "can_start_xvfb", lambda: False)
     assert "xvfb" in demo.why_no_viewer()
 
 
@@ -134,10 +135,10 @@ def test_the_viewer_opens_on_the_display_there_is(hsr, files, tmp_path, monkeypa
     """With a display in this process and to stay; else in a process of its own, to close."""
     opened = []
     monkeypatch.setattr(demo, "run_demo", lambda output, say: files)
-    monkeypatch.setattr(demo, "real_display", lambda: display)
-    monkeypatch.setattr(demo, "can_start_xvfb", lambda: True)
+    monkeypatch.setattr(displays, "real_display", lambda: display)
+    monkeypatch.setattr(displays, "can_start_xvfb", lambda: True)
     monkeypatch.setattr(demo, "_show", lambda files, path, stay: opened.append((path, stay)))
-    monkeypatch.setattr(demo, "run_under_xvfb", lambda command: opened.append(command) or 5)
+    monkeypatch.setattr(displays, "run_under_xvfb", lambda command: opened.append(command) or 5)
     status, *_ = hsr("demo", "--output", tmp_path)
     if display:
         assert status == 0

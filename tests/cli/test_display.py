@@ -69,3 +69,11 @@ def test_a_command_runs_under_a_display_and_hands_its_status_back(no_display):
     assert display.run_under_xvfb([sys.executable, "-c", code]) == 7
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert display.run_under_xvfb([sys.executable, "-c", code]) == 128 + 9
+
+
+def test_it_runs_as_a_module_without_a_warning():
+    code = "import runpy; runpy.run_module('napari_hsr.cli.display', run_name='__main__')"
+    made = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert "RuntimeWarning" not in made.stderr

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.display import can_start_xvfb, real_display, run_under_xvfb
 from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError
 
@@ -60,9 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli import display  # here: `python -m` runs it too, and would find it imported
+
     reason = None if args.no_viewer else why_no_viewer()
     viewer = not args.no_viewer and reason is None
-    if viewer and not real_display():
+    if viewer and not display.real_display():
         return _run_under_xvfb(args)
     output = Path(args.output)
     files = run_demo(output, say=lambda text: print(text, flush=True))
@@ -76,10 +77,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_under_xvfb(args: argparse.Namespace) -> int:
+    from napari_hsr.cli import display
+
     # In a process of its own, which ends before its display: Qt cannot outlive one.
     command = [sys.executable, "-m", "napari_hsr", "demo", "--close-viewer"]
     debug = ["--debug"] if getattr(args, "debug", False) else []
-    return run_under_xvfb([*command, "--output", args.output, *debug])
+    return display.run_under_xvfb([*command, "--output", args.output, *debug])
 
 
 def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) -> DemoFiles:
@@ -159,7 +162,9 @@ def why_no_viewer() -> str | None:
     """None if a viewer can be opened here, else the reason and what to do."""
     if find_spec("napari") is None or not any(map(find_spec, ("PyQt6", "PySide6", "PyQt5"))):
         return 'napari or its window system is not installed; pip install "napari-hsr[all]".'
-    if not real_display() and not can_start_xvfb():
+    from napari_hsr.cli import display
+
+    if not display.real_display() and not display.can_start_xvfb():
         return "there is no display, and no Xvfb to stand in for one; install the package xvfb."
     return None
 
