@@ -14,6 +14,7 @@ from napari_hsr import cli
 from napari_hsr.cli import little_memory
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import FileError
+from napari_hsr.inference.estimates import memory_use
 from napari_hsr.inference.estimates.memory_use import PeakMemory
 from napari_hsr.io import helper_process
 from napari_hsr.io.hdf5 import probe as hdf5_probe
@@ -107,3 +108,34 @@ def test_no_room_for_a_library_is_told_before_it_is_loaded(monkeypatch, name):
     assert little_memory._Room().find_spec("json") is None
     with pytest.raises(MemoryError):
         little_memory._Room().find_spec(name)
+
+
+LIMITED = """
+import resource, sys
+from napari_hsr.cli import little_memory
+from napari_hsr.inference.estimates import memory_use
+most = memory_use.psutil.Process().memory_info().vms + 300_000_000
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+assert 0 < memory_use.available() <= 300_000_000, memory_use.available()
+try:
+    with little_memory.looked_after():
+        import torch
+except MemoryError:
+    print("told")
+"""
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="addresses are limited there alone"
+)
+def test_the_limit_of_a_process_counts_and_pytorch_does_not_end_it():
+    made = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert made.stdout == "told\n", made.stderr
+
+
+def test_without_a_limit_there_is_none_of_a_process(monkeypatch):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (resource.RLIM_INFINITY,) * 2)
+    assert memory_use.left_to_process() is None

@@ -277,6 +277,7 @@ def contents(folder):
         (OSError(errno.ENOSPC, "no", "/x/.tmp"), "the disk is full; make room"),
         (RuntimeError("unable to extend file, errno = 28, error"), "the disk is full; make room"),
         (OSError(errno.EFBIG, "no", "/x/.tmp"), "ulimit -f"),
+        (ValueError("I/O error: File too large (os error 27)"), "ulimit -f"),
         (OSError("20 requested and 5 written"), "is the disk full?"),
     ],
 )
@@ -401,3 +402,14 @@ def test_more_bands_than_any_camera_has_are_another_axis(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((1, 1, 1_000_001), np.uint8))
     with pytest.raises(FileError, match="1,000,001 bands are more than any camera has"):
         read(tmp_path / "a.npy", axes="yxb")
+
+
+def test_a_header_is_not_called_damaged_where_there_is_no_room_for_its_copy(tmp_path, monkeypatch):
+    write(Cube(np.ones((2, 2, 2))), tmp_path / "a.hdr")
+
+    def nowhere():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", nowhere)
+    with pytest.raises(FileError, match="TMPDIR names another one"):
+        read(tmp_path / "a.hdr")

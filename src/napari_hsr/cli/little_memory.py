@@ -1,8 +1,9 @@
 """Where memory is limited (``ulimit -v``), what a library must find before it is loaded.
 
 SciPy brings OpenBLAS, which asks for memory as it is loaded, again and again and for ever if it is
-given none, or ends the process by a signal. A part of PyTorch that is imported where a network is made ready
-fails with other errors than a lack of memory, and stays broken.
+given none, or ends the process by a signal. PyTorch too is ended by the
+C++ library, or by the loader of libraries, while it is imported; a part of it that is imported where a network is made
+ready fails with other errors than a lack of memory, and stays broken.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Bytes that they map (SciPy with OpenBLAS), and as much as that for what is imported on the way.
-_NEEDED = {"scipy": 300_000_000, "torch._dynamo": 160_000_000}
+_NEEDED = {"scipy": 300_000_000, "torch": 530_000_000, "torch._dynamo": 160_000_000}
 
 
 class _Room(MetaPathFinder):

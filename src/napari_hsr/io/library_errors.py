@@ -56,7 +56,7 @@ def translated(
 def _number(error: Exception) -> int | None:
     """The number of a fault of the system."""
     number = getattr(error, "errno", None)
-    found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
+    found = re.search(r"(?:errno =|os error) (\d+)", str(error))  # how HDF5 and safetensors say it
     if isinstance(number, int) or not found:
         return number
     return int(found[1])

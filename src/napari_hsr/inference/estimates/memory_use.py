@@ -34,14 +34,28 @@ _SECOND = _Names("memory.max", "memory.current", "inactive_file")
 
 
 def available() -> int:
-    """Bytes that can be allocated now, limited by the computer and by control groups.
+    """Bytes that can be allocated now, limited by the computer, by control groups and by ``ulimit -v``.
 
     The limit of a container counts: the kernel ends a process that exceeds it, however much memory
     the computer has.
     """
-    left = left_in_groups()
+    limits = (left_in_groups(), left_to_process())
     free: int = psutil.virtual_memory().available
-    return free if left is None else min(free, left)
+    return min(free, *(left for left in limits if left is not None))
+
+
+def left_to_process() -> int | None:
+    """Bytes that this process may still map where that is limited (``ulimit -v``), else None."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return (
+        None
+        if most == resource.RLIM_INFINITY
+        else max(0, most - psutil.Process().memory_info().vms)
+    )
 
 
 def left_in_groups(process: Path | None = None, groups: Path | None = None) -> int | None:

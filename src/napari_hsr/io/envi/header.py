@@ -21,6 +21,10 @@ from napari_hsr.io.wavelengths.resolve import from_band_names, key_of
 from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"
+_NO_FOLDER = (
+    "it needs a folder for temporary files, and none can be written to: the disk may be full. TMPDIR "
+    "names another one"
+)
 #: Lists that programs write in square brackets, as Python prints them.
 _SQUARE = re.compile(
     r"^((?:wavelengths?|center wavelengths?|fwhm|bbl|band names|default bands)[ \t]*)=\s*\[([^\[\]{}=]*)\]",
@@ -78,13 +82,21 @@ def parse(path: Path) -> dict[str, Any]:
         text = _SQUARE.sub(r"\1= {\2}", text)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with _temporary_folder(path) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns about capital letters in names
             clean = Path(folder, "clean.hdr")
-            clean.write_text(plain, encoding="ascii", newline="\n")
+            with translated(path, _NO_FOLDER, only=(OSError,)):
+                clean.write_text(plain, encoding="ascii", newline="\n")
             items = envi.read_envi_header(str(clean))
     restore = _decode_item if plain != text else lambda value: value
     return {key.lower(): restore(value) for key, value in items.items()}
+
+
+def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise FileError(path, _NO_FOLDER) from error
 
 
 def _decoded(content: bytes) -> str:
