@@ -13,7 +13,7 @@ from npe2 import PluginManager
 import napari_hsr
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.io import detect
 from napari_hsr.models import torch_checkpoint
 from napari_hsr.photograph import Photograph
@@ -353,3 +353,16 @@ def test_no_panel_loads_torch_before_it_is_built():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["scan", "leaf 2024.05.03", "4-22-22 top.00"])
+def test_a_name_without_a_type_becomes_a_cube_file(tmp_path, name):
+    cube = napari_hsr.Cube(np.ones((3, 4, 5), np.float32), np.array([450.0, 500, 550]))
+    data, keywords, _ = contributions.layer_tuple(cube)
+    (written,) = contributions.write_image(tmp_path / name, data, keywords)
+    assert written == str(tmp_path / f"{name}.mat")
+    assert napari_hsr.read(written).wavelengths == cube.wavelengths
+    with pytest.raises(InputError, match="is there already"):  # the dialog asked about another name
+        contributions.write_image(tmp_path / name, data, keywords)
+    with pytest.raises(FileError, match="foo"):
+        contributions.write_image(tmp_path / "scan.foo", data, keywords)
