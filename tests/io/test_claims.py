@@ -277,7 +277,7 @@ def contents(folder):
         (OSError(errno.ENOSPC, "no", "/x/.tmp"), "the disk is full; make room"),
         (RuntimeError("unable to extend file, errno = 28, error"), "the disk is full; make room"),
         (OSError(errno.EFBIG, "no", "/x/.tmp"), "ulimit -f"),
-        (ValueError("I/O error: File too large (os error 27)"), "ulimit -f"),
+        (RuntimeError("I/O error: File too large (os error 27)"), "ulimit -f"),
         (OSError("20 requested and 5 written"), "is the disk full?"),
     ],
 )

@@ -41,7 +41,7 @@ def available() -> int:
     """
     limits = (left_in_groups(), left_to_process())
     free: int = psutil.virtual_memory().available
-    return min(free, *(left for left in limits if left is not None))
+    return min([free, *(left for left in limits if left is not None)])
 
 
 def left_to_process() -> int | None:
