@@ -170,10 +170,12 @@ def between(rows: np.ndarray, level: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (…) or (bands, …)
     """
-    low = np.asarray(level).astype(np.intp)
-    high = np.minimum(low + 1, len(rows) - 1)
-    share = np.asarray(level - low, rows.dtype)
-    out: np.ndarray = rows.T[..., low] * (1 - share) + rows.T[..., high] * share
+    level = np.asarray(level, rows.dtype)
+    flat = (1,) * level.ndim
+    out = np.empty((*rows.shape[1:], *level.shape), rows.dtype)
+    out[...] = rows[0].reshape((*rows.shape[1:], *flat))
+    for number, step in enumerate(np.diff(rows, axis=0)):  # sums are faster than looking rows up
+        out += step.reshape((*step.shape, *flat)) * np.clip(level - number, 0, 1)
     return out
 
 
