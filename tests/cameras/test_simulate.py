@@ -107,12 +107,19 @@ def test_tables_hold_several_cameras(table):
         "wavelength [µm],R (%),G (%),B (%)\n0.4,0.5,0,0.25\n0.5,0.5,1,0\n",
         "wavelength,R,G,B\nnm,,,\n400,0.5,0,0.25\n500,0.5,1,0\n",
         "wl\tRed\tGreen\tBlue\n400\t0.5\t0\t0.25\n500\t0.5\t1\t0\n",
+        "Wavelength [nm],QE Red [%],QE Green [%],QE Blue [%]\n400,0.5,0,0.25\n500,0.5,1,0\n",
+        "wavelength,red_sensitivity,green_sensitivity,blue_sensitivity\n400,0.5,0,0.25\n500,0.5,1,0\n",
+        "Wellenlänge;Rot;Grün;Blau\n400;0,5;0;0,25\n500;0,5;1;0\n",
     ],
-    ids=["decimal commas", "blanks", "micrometres", "a line of units", "tabs"],
-)
-def test_tables_as_programs_write_them(tmp_path, text):
+    ids=[
+        "decimal commas", "blanks", "micrometres", "a line of units", "tabs", "quantum efficiency",
+        "sensitivity", "german",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_tables_as_programs_write_them(tmp_path, text, encoding):
     table = tmp_path / "acme.txt"
-    table.write_text(text, encoding="utf-8")
+    table.write_text(text, encoding=encoding)
     (camera,) = read_cameras(table).values()
     np.testing.assert_array_equal(camera.wavelengths_nm, [400, 500])
     np.testing.assert_array_equal(camera.sensitivities, [[0.5, 0, 0.25], [0.5, 1, 0]])

@@ -26,6 +26,11 @@ _LARGEST = 1e30
 _MOST_ROWS = 200_000
 
 #: Units behind the name of a column.
+#: Words beside the name of a channel: ``QE Red``, ``relative response of green``.
+_QUANTITY = re.compile(
+    r"\b(qe|quantum efficiency|relative|spectral|sensitivity|response|responsivity|channel|of)\b[\s_]*|"
+    r"(?<=[a-z])_(qe|sensitivity|response)$"
+)
 _UNITS = re.compile(r"\s*(\(.*\)|\[.*\]|%)$")
 _MICROMETRES = re.compile(r"(?<![a-z])([uµμ]m|micron|micromet)", re.IGNORECASE)
 #: ``table.csv``, ``table.csv:Nikon_D700`` or, for all of its cameras, ``table.csv:*``.
@@ -211,7 +216,7 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
 def _rows(path: Path) -> list[list[str]]:
     """The cells of all lines; those of comments and empty lines are empty."""
     try:
-        lines = limits.content(path).decode("utf-8-sig").splitlines()
+        lines = _text(limits.content(path)).splitlines()
     except FileNotFoundError:
         raise FileError(path, "there is no such file") from None
     except UnicodeDecodeError:
@@ -232,6 +237,18 @@ def _rows(path: Path) -> list[list[str]]:
         return list(csv.reader(lines, delimiter=delimiter))
     except csv.Error as error:
         raise FileError(path, f"it cannot be read as a table ({error})") from error
+
+
+def _text(content: bytes) -> str:
+    """The text in UTF-8, in UTF-16 as spreadsheets save it, or in Latin-1 without control characters."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
+            raise
+        return content.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -284,10 +301,23 @@ def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camer
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
     found = {cell.strip().lower(): i for i, cell in enumerate(header)}
     found = {_UNITS.sub("", name).strip(): i for name, i in found.items()} | found
-    for alias in ("wavelength_nm", "wavelength_um", "wavelengths", "wl", "lambda", "nm"):
+    found = {_QUANTITY.sub("", name).strip(" _"): i for name, i in found.items()} | found
+    for alias in (
+        "wavelength_nm",
+        "wavelength_um",
+        "wavelengths",
+        "wellenlänge",
+        "wl",
+        "lambda",
+        "nm",
+    ):
         if alias in found:
             found.setdefault("wavelength", found[alias])
-    for key, aliases in {"r": ("red",), "g": ("green",), "b": ("blue",)}.items():
+    for key, aliases in {
+        "r": ("red", "rot"),
+        "g": ("green", "grün"),
+        "b": ("blue", "blau"),
+    }.items():
         for alias in aliases:
             if alias in found:
                 found.setdefault(key, found[alias])
