@@ -326,3 +326,17 @@ def test_a_log_below_a_table_is_left_out_and_a_broken_line_is_not(tmp_path):
     (tmp_path / "b.csv").write_text(f"{table}\nbroken\n400,100,400,40,\n")
     with pytest.raises(FileError, match="line 7 is damaged"):
         read_library(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize(
+    "names", [("White", "Dark"), ("white_reference", "dark_reference"), ("WhiteRef", "flat_field")]
+)
+def test_references_beside_a_scan_are_not_taken_for_it(tmp_path, names):
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["capture/Raw"] = VALUES
+        for name in names:
+            file[name] = VALUES[:, :1]
+    cube = read(tmp_path / "c.h5")
+    np.testing.assert_array_equal(cube.data[:], VALUES)
+    assert has(cube.notices, Code.OTHER_ARRAYS_LEFT_OUT)
+    assert read(tmp_path / "c.h5", variable=names[0]).shape == (3, 1, 5)

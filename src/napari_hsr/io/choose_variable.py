@@ -30,6 +30,12 @@ _ABOUT = re.compile(
     r"[_-](unc|uncert\w*|err|error|errors|std|stdev|sigma|var|variance|mask|flags?|quality|qa|noise)"
 )
 
+#: Names of white and dark references beside a scan.
+_REFERENCE = re.compile(
+    r"(white|dark|black|flat|background)([_ ]?(ref|reference|frame|panel|field|current|cube|data))?s?|"
+    r"(ref|reference)[_ ]?(white|dark)|wref|dref"
+)
+
 
 def choose_cube(
     path: Path, variables: list[Variable], ours: bool = False, wanted: str | None = None
@@ -73,6 +79,7 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         if len(named) == 1 or alternatives.of_one_list([v.name for v in named]):
             return named[0]
     main = [v for v in candidates if not (_is_about(v, candidates) or hides_pixels(v.short))]
+    main = [v for v in main if not _REFERENCE.fullmatch(v.short)] or main
     if len(main) == 1 or alternatives.of_one_list([v.name for v in main]):
         return main[0]
     if candidates:
