@@ -149,3 +149,21 @@ def test_a_jpeg_of_twelve_bits_is_turned_upright_and_refused_where_it_is_cut(tmp
     path.write_bytes(content[:60])
     with pytest.raises(FileError, match="damaged or cut short"):
         read(path)
+
+
+@pytest.mark.parametrize("by", ["ome", "largest sample"])
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_significant_bits_that_a_tiff_states(tmp_path, by, bits):
+    most = 2**bits - 1
+    values = np.linspace(0, most, 5 * 6 * 3).astype(np.uint16).reshape(5, 6, 3)
+    path = tmp_path / "a.tif"
+    if by == "ome":
+        facts = {"axes": "YXS", "SignificantBits": bits}
+        tifffile.imwrite(path, values, photometric="rgb", ome=True, metadata=facts)
+    else:
+        tags = [(281, "H", 3, (most,) * 3, True)]
+        tifffile.imwrite(path, values, photometric="rgb", metadata=None, extratags=tags)
+    photograph = read(path)
+    assert photograph.data.max() == 65535
+    assert has(photograph.notices, Code.FULL_SCALE_APPLIED)
+    np.testing.assert_allclose(photograph.data / 65535, values / most, atol=1 / 65535)

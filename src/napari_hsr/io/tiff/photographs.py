@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _RGB, _PALETTE, _YCBCR = 2, 3, 6
+#: Bits by the largest value that they hold, of sensors whose numbers are kept in 16.
+_FULL = {2**bits - 1: bits for bits in (10, 12, 14)}
+#: Of a description no more characters are searched.
+_LONGEST = 200_000
 
 
 def read(
@@ -42,7 +47,7 @@ def read(
     metadata: dict[str, Any] = {}
     if 0 in page.shape:
         raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
-    if _stays_on_disk(page, ours, choice):
+    if _stays_on_disk(page, ours, choice) and (ours is not None or not _significant_bits(page)):
         return _on_disk(path, file, page, ours)
     if page.dtype is not None:
         size = f"{page.imagewidth} x {page.imagelength} pixels"
@@ -70,12 +75,23 @@ def read(
         notices += _about_missing(page, file)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
     if bits == 8 * stored.itemsize:
-        bits = None  # of the container: a camera's may be fewer
+        bits = _significant_bits(page)  # those of the container say nothing of a camera's
     fourth = _fourth(page) if values.shape[2:] == (4,) else None
     scale = choice.full_scale
     return finish(
         path, values, encoding, notices, metadata, ours, bits, scale, fourth, profile=profile
     )
+
+
+def _significant_bits(page: Any) -> int | None:
+    """How many bits of 16 count, as OME-XML or TIFF's largest sample value state it; None for all or unsaid."""
+    if page.dtype != np.uint16:
+        return None
+    found = re.search(r'\bSignificantBits="(\d{1,2})"', str(page.description)[:_LONGEST])
+    largest = _tag(page, 281)
+    most = max(largest) if isinstance(largest, tuple) and largest else largest
+    bits = int(found[1]) if found else _FULL.get(most) if isinstance(most, int) else None
+    return bits if bits is not None and 8 < bits < 16 else None
 
 
 def _pixels(path: Path, page: Any) -> np.ndarray:
