@@ -23,19 +23,26 @@ from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.help_window import HelpWindow
 from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
+from napari_hsr.widgets.inference.batch_window import BatchWindow
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.save_cubes import SaveCubesWindow
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.spectra.classify_window import ClassifyWindow
+from napari_hsr.widgets.spectra.curve_table import CurveTable
+from napari_hsr.widgets.spectra.match_window import MatchWindow
+from napari_hsr.widgets.spectra.over_time import OverTimeWindow
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
-from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
+from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget, open_dialog
 
 PANELS = (
     ReconstructWidget,
@@ -66,13 +73,37 @@ def viewer():
     return viewer
 
 
-@pytest.fixture(params=[*PANELS, ImportDialog], ids=lambda kind: kind.__name__)
+#: Windows that a panel opens: how, from the panel and the viewer.
+DIALOGS = {
+    "Import": (ReconstructWidget, lambda panel, viewer: ImportDialog()),
+    "Match": (SpectraWidget, lambda panel, viewer: MatchWindow(panel)),
+    "Classify": (SpectraWidget, ClassifyWindow),
+    "Curves": (SpectraWidget, CurveTable),
+    "Over time": (SpectraWidget, OverTimeWindow),
+    "Many photographs": (
+        ReconstructWidget,
+        lambda panel, viewer: BatchWindow(panel, viewer, lambda *_: None),
+    ),
+    "Save cubes": (ReconstructWidget, SaveCubesWindow),
+    "Set wavelengths": (
+        SpectraWidget,
+        lambda panel, viewer: open_dialog(viewer, viewer.layers[-1], panel),
+    ),
+    "Help": (SpectraWidget, lambda panel, viewer: HelpWindow("spectra", panel)),
+}
+
+
+@pytest.fixture(params=[*PANELS, *DIALOGS], ids=lambda kind: getattr(kind, "__name__", kind))
 def panel(request, viewer, qtbot):
-    kind = request.param
-    widget = kind() if kind is ImportDialog else kind(viewer)
-    qtbot.addWidget(widget)
+    kind, window = DIALOGS.get(request.param, (request.param, None))
+    widget = under = kind(viewer)
+    qtbot.addWidget(under)
+    if window is not None:
+        widget = window(under, viewer)
+        if widget.parent() is None:
+            qtbot.addWidget(widget)
     yield widget
-    getattr(widget, "release", lambda: None)()
+    getattr(under, "release", lambda: None)()
 
 
 def test_every_control_has_a_name_and_a_tool_tip(panel):
@@ -100,7 +131,7 @@ def test_keys_reach_every_control_and_show_where_they_are(panel, qtbot):
     qtbot.waitUntil(panel.isActiveWindow)
     for fold in panel.findChildren(Fold):
         fold.set_open(True)
-    qtbot.waitUntil(lambda: all(c.height() for c in controls(panel) if c.isVisible()))
+    qtbot.waitUntil(lambda: all(c.height() for c in controls(panel) if taken_by_keys(c)))
     Panel.take_keyboard(panel)
     stops = []
     while (here := QApplication.focusWidget()) not in stops:
@@ -128,6 +159,13 @@ def test_keys_reach_every_control_and_show_where_they_are(panel, qtbot):
         if not any(one is stop or one.isAncestorOf(stop) for stop in stops)
     ]
     assert left == []
+
+
+@pytest.mark.parametrize("panel", DIALOGS, indirect=True)
+def test_escape_closes_a_dialog(panel, qtbot):
+    panel.show()
+    qtbot.keyClick(panel, Qt.Key.Key_Escape)
+    assert not panel.isVisible()
 
 
 def clipped(panel) -> list[str]:

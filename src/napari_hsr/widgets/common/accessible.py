@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QScrollBar,
     QTableWidget,
+    QTextBrowser,
     QTextEdit,
     QWidget,
 )
@@ -27,6 +28,8 @@ _CONTROLS = (
     *(QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView),
     *(QLineEdit, QPlainTextEdit, QTableWidget, QTextEdit),
 )
+#: Those that show no focus of their own in napari's style.
+_FRAMED = (QListWidget, QTableWidget, QTextBrowser)
 
 
 def controls(root: QWidget) -> list[QWidget]:
@@ -55,7 +58,7 @@ def name_controls(root: QWidget) -> None:
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
     for part in root.findChildren(QWidget):
-        plain = type(part) is QComboBox or isinstance(part, QListWidget)
+        plain = type(part) is QComboBox or isinstance(part, _FRAMED)
         if plain and part.findChild(FocusFrame) is None:
             FocusFrame(part)
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QTextBrowser, QToolButton, QVBoxLayout, QWidget
 
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.focus import frame_focus
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class HelpWindow(QDialog):
         self.browser = QTextBrowser()
         self.browser.setOpenLinks(False)
         self.browser.anchorClicked.connect(self._follow)
+        self.browser.setToolTip("What each control does; links go to other pages")
         QVBoxLayout(self).addWidget(self.browser)
+        name_controls(self)
         self.resize(560, 600)
         self.browser.ensurePolished()
         colours = self.browser.palette()  # Qt's own links are too dark on dark grounds
