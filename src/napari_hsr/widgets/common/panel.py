@@ -53,6 +53,9 @@ class Docked(QWidget):
         while self.isAncestorOf(part):
             tabbed = part.focusPolicy() & Qt.FocusPolicy.TabFocus
             if tabbed and part.isEnabled() and part.isVisibleTo(self):
+                # as after Tab: else a check box does not show that it has the keyboard
+                window = present(part.window())
+                window.setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
                 part.setFocus(Qt.FocusReason.TabFocusReason)
                 return
             part = present(part.nextInFocusChain())
