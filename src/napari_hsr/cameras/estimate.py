@@ -150,7 +150,10 @@ def estimate_camera(
         )
     used = np.isfinite(seen).all(axis=1) & (seen < 0.99).all(axis=1)
     if used.sum() < 12:
-        raise InputError(f"{int(used.sum())} patches are not clipped; an estimate takes twelve.")
+        raise InputError(
+            f"Only {int(used.sum())} of the {len(seen)} patches are not clipped, and an estimate of the "
+            "camera takes twelve: expose the chart less."
+        )
     seen, matrix = seen[used], matrix[used]
     curves, spreads = np.empty((2, GRID_NM.size, 3))
     for channel in range(3):
