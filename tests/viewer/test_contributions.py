@@ -14,7 +14,7 @@ import napari_hsr
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, HSRError, InputError
-from napari_hsr.io import detect
+from napari_hsr.io import detect, write
 from napari_hsr.models import torch_checkpoint
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -366,3 +366,13 @@ def test_a_name_without_a_type_becomes_a_cube_file(tmp_path, name):
         contributions.write_image(tmp_path / name, data, keywords)
     with pytest.raises(FileError, match="foo"):
         contributions.write_image(tmp_path / "scan.foo", data, keywords)
+
+
+def test_what_nobody_named_is_called_like_its_file(viewer, tmp_path, said):
+    for name in ("leaf", "soil"):
+        write(Cube(np.ones((31, 3, 2), np.float32)), tmp_path / f"{name}.mat")
+    paths = [tmp_path / "leaf.mat", tmp_path / "soil.mat"]
+    assert [layer.name for path in paths for layer in viewer.open(path, plugin=PLUGIN)] == [
+        "leaf",
+        "soil",
+    ]

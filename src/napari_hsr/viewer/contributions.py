@@ -76,13 +76,13 @@ def read_layers(path: str | Sequence[str]) -> list:
     if not _window_is_in_use():
         thing = io.read(file)
         announce(thing)
-        return [layer_tuple(thing)]
+        return [_named_after(file, thing, layer_tuple(thing))]
     if is_library(file):
         _execute("open_library", file)(file)
         return NOTHING
     try:
         thing, asks, choice = file_choices.read_as_before(file)
-        layers = [layer_tuple(thing)]
+        layers = [_named_after(file, thing, layer_tuple(thing))]
         layers[0][1]["metadata"] |= file_choices.stated(choice)
     except SeveralArraysError:
         _execute("ask_what_to_read", file)
@@ -135,6 +135,13 @@ def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
     from napari_hsr.viewer.layers import cube_layer, photograph_layer
 
     return photograph_layer(thing) if isinstance(thing, Photograph) else cube_layer(thing)
+
+
+def _named_after(path: str, thing: Cube | Photograph, layer: LayerTuple) -> LayerTuple:
+    """A layer of what nobody named has the name of its file: several would all be called alike."""
+    if thing.name == type(thing).name:
+        layer[1]["name"] = Path(path).stem
+    return layer
 
 
 def announce(thing: Cube | Photograph | PhotographStack) -> None:
