@@ -91,6 +91,22 @@ def test_frames_that_come_are_awaited(folder, tmp_path, monkeypatch):
     assert np.isfinite(group["0"][4]).all()
 
 
+def test_a_file_of_which_half_was_there_is_tried_again_once_it_is_whole(
+    folder, tmp_path, monkeypatch
+):
+    """A camera, or a copy over the network, may pause in the middle of a file."""
+    monkeypatch.setattr(files, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("napari_hsr.inference.stacks.frames_on_disk.LOOK_SECONDS", 0.0)
+    waited = 0
+    events = store_frames_events(folder, MODEL, output=tmp_path / "a.zarr", watch=0.5, device="cpu")
+    for event in events:
+        waited += getattr(event, "message", "").startswith("Waiting")
+        if waited == 1:
+            write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame2.png")
+    assert (event.frames, event.failures) == (4, {})
+    assert np.isfinite(zarr.open_group(tmp_path / "a.zarr", mode="r")["0"][2]).all()
+
+
 def test_what_cannot_be_stored_so_is_said(tmp_path):
     values = np.zeros((2, 3, 8, 9, 3), np.uint8)
     axes = StackAxis("time", 2), StackAxis("z", 3)

@@ -62,3 +62,24 @@ def test_a_broken_photograph_is_left_out_and_a_missing_folder_is_said(tmp_path, 
     np.testing.assert_array_equal(event.first.data, newest)
     with pytest.raises(FileError, match="folder to watch"):
         list(watched_events(tmp_path / "none", MODEL, cancel=cancel))
+
+
+def test_half_a_photograph_is_tried_again_once_it_is_whole(tmp_path, monkeypatch):
+    looks, look = [], FileFrames.look
+    save(tmp_path, 0)
+    save(tmp_path, 1)
+    whole = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(whole[:60])
+
+    def looking(frames):
+        looks.append(frames)
+        if len(looks) == 3:  # two for the first files to settle
+            (tmp_path / "1.png").write_bytes(whole)
+        return look(frames)
+
+    monkeypatch.setattr(FileFrames, "look", looking)
+    event = grown(watched_events(tmp_path, MODEL, cancel=threading.Event(), seconds=0.001))
+    assert not event.stack.failures
+    np.testing.assert_array_equal(
+        event.frames[1].data, reconstruct(Photograph(VALUES[1]), MODEL).data
+    )

@@ -123,9 +123,10 @@ def store_frames_events(
     with closing(_Closing(FrameStore(path, like, axis, made_by, overwrite=overwrite))) as held:
         store, computed = held.store, 0
         earlier, cube, seen = len(store.finished), like, 0
+        again: list[int] = []
         quiet = time.monotonic()
         while True:
-            for number in range(seen, len(opened)):
+            for number in (*again, *range(seen, len(opened))):
                 total = len(opened)
                 told = f"Frame {number + 1} of {total}"
                 yield Progress(number * _WITHIN, total * _WITHIN, told)
@@ -148,7 +149,9 @@ def store_frames_events(
                 break
             stop_if(cancel)
             assert isinstance(opened.frames, FileFrames)  # as was seen to
-            if opened.frames.look():
+            came, changed = opened.frames.look(), opened.frames.changed
+            again = [number for number in changed if number in opened.failures]
+            if came or again:
                 opened, quiet = grown(opened), time.monotonic()
                 store.grow(opened.axes[0])
             else:

@@ -38,6 +38,12 @@ class FileFrames:
         Where further ones may come.
     full_scale : float, optional
         As for :func:`napari_hsr.read`.
+
+    Attributes
+    ----------
+    changed : list of int
+        Frames whose files :meth:`look` found to be others than were read: half of one may have been
+        there then.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class FileFrames:
         self._full_scale = full_scale
         self._encoding: list[str | None] = []
         self._unsettled: dict[Path, tuple[int, int]] = {}
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self.changed: list[int] = []
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,6 +64,8 @@ class FileFrames:
         from napari_hsr.io import read
 
         path = self.paths[number]
+        if self.folder and (state := _state(path)):
+            self._seen[path] = state
         found = read(path, full_scale=self._full_scale)
         if not isinstance(found, Photograph):
             raise FileError(path, "a photograph was expected as a frame, but this is a cube")
@@ -75,21 +85,32 @@ class FileFrames:
         A file is taken once it has the same size and time in two looks: it is being written
         until then.
         """
-        known = set(self.paths)
-        new, settled = {}, []
+        known = {path: number for number, path in enumerate(self.paths)}
+        new, settled, self.changed = {}, [], []
         for path in listed(self.folder) if self.folder else []:
+            state = _state(path)
+            if state is None or (path in known and self._seen.get(path, state) == state):
+                continue
+            new[path] = state
+            if not state[0] or self._unsettled.get(path) != state:
+                continue
             if path in known:
-                continue
-            try:
-                state = path.stat()
-            except OSError:  # gone again
-                continue
-            new[path] = (state.st_size, state.st_mtime_ns)
-            if state.st_size and self._unsettled.get(path) == new[path]:
+                self._seen[path] = state
+                self.changed.append(known[path])
+            else:
                 settled.append(path)
         self._unsettled = new
         self.paths += settled
         return len(settled)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None if it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def read(
@@ -192,9 +213,15 @@ def _first(frames: FileFrames, failures: dict[int, str]) -> Photograph:
 
 
 def grown(stack: PhotographStack) -> PhotographStack:
-    """The stack with all frames that :meth:`FileFrames.look` has added; failures are shared."""
+    """The stack with all frames that :meth:`FileFrames.look` has added; failures are shared.
+
+    Those whose files have changed since are no failures any more, but to be tried again.
+    """
     from dataclasses import replace
 
+    assert isinstance(stack.frames, FileFrames)
+    for number in stack.frames.changed:
+        stack.failures.pop(number, None)
     (axis,) = stack.axes
     return replace(stack, axes=(replace(axis, size=len(stack.frames)),))
 
@@ -207,10 +234,10 @@ def watch_events(
     Yields
     ------
     Progress
-        Each time that frames were added; ``done`` is how many there are.
+        Each time that frames were added, or files changed; ``done`` is how many there are.
     """
     while not cancel.wait(seconds):
-        if frames.look():
+        if frames.look() or frames.changed:
             yield Progress(len(frames), 0, f"{len(frames)} frames in {frames.folder}")
     stop_if(cancel)
 
