@@ -1,6 +1,16 @@
-"""``python -m napari_hsr`` is the command ``napari-hsr``."""
+"""``python -m napari_hsr``, and the command ``napari-hsr``."""
 
-from napari_hsr.cli import command
+import signal
+
+
+def command() -> None:
+    """Run the command; Ctrl-C while it is still being imported ends it without a traceback."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from napari_hsr.cli import command as run
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
 
 if __name__ == "__main__":
     command()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import subprocess
 import sys
 import time
@@ -8,10 +10,12 @@ import time
 import pytest
 import torch
 
-from napari_hsr import __version__
+from napari_hsr import __version__, cli
 from napari_hsr.cli import COMMANDS, main
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.errors import Cancelled, FileError, explain
+
+from ..patience import PATIENCE
 
 
 def failing(error: BaseException):
@@ -180,3 +184,39 @@ def test_a_home_of_nobody_is_a_folder_of_that_name(monkeypatch, tmp_path, capsys
     assert main(["models", "list"]) == 0
     assert main(["convert", "~nosuchuser/a.h5", "-o", "~nosuchuser/b.h5"]) == 1
     assert "~nosuchuser/a.h5: there is no such file" in capsys.readouterr().err
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "napari_hsr.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from napari_hsr.__main__ import command
+command()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
+def test_ctrl_c_before_a_command_is_there_ends_it_without_a_traceback():
+    made = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, timeout=PATIENCE
+    )
+    assert (made.returncode, made.stderr) == (-signal.SIGINT, b"")
+
+
+def test_tasks_that_still_wait_as_a_command_is_cancelled_are_not_told(capfd, monkeypatch):
+    logger = logging.getLogger("asyncio")
+    before = logger.level
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_parser", interrupted)
+    assert cli.main([]) == 130
+    logger.error("Task was destroyed but it is pending!")
+    logger.setLevel(before)
+    assert capfd.readouterr().err == "napari-hsr: cancelled\n"

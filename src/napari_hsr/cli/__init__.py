@@ -43,7 +43,7 @@ from napari_hsr.cli import (
     unmix,
 )
 from napari_hsr.cli.files import files_of
-from napari_hsr.cli.interrupt import ending_cleanly
+from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
@@ -148,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except (KeyboardInterrupt, Cancelled):
+        leave_tasks_alone()
         print("napari-hsr: cancelled", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

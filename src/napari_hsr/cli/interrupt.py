@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -62,6 +63,11 @@ def cancel_on_interrupt(
         restore()
 
 
+def leave_tasks_alone() -> None:
+    """Say nothing of tasks that are still waiting as the process ends: zarr has some in a thread."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
 @contextmanager
 def ending_cleanly() -> Iterator[None]:
     """Within this context SIGTERM ends the work as a fault would: what is half-written goes.
@@ -75,6 +81,7 @@ def ending_cleanly() -> Iterator[None]:
 
     def end(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        leave_tasks_alone()
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
