@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 import napari_hsr
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import estimate, reduced_resolution
 from napari_hsr.models import load_model
 from napari_hsr.models.architectures import residual_over_base
@@ -90,6 +92,25 @@ def test_tiles_of_a_correction_fit_together():
         at = slice(None), tile.rows.read, tile.columns.read
         got = correction.at(tile, colours[at]).numpy()
         np.testing.assert_allclose(got, want[at], rtol=1e-4, atol=1e-5)
+
+
+def test_a_correction_that_is_no_longer_wanted_ends_before_its_next_band(monkeypatch):
+    """On a large photograph all bands take many seconds."""
+    rng, cancel, done = np.random.default_rng(1), threading.Event(), []
+    smooth = reduced_resolution._smooth
+
+    def noting(maps):
+        if maps.shape[0] == 4:  # the last step of a band
+            done.append(maps)
+            cancel.set()
+        return smooth(maps)
+
+    monkeypatch.setattr(reduced_resolution, "_smooth", noting)
+    with pytest.raises(Cancelled):
+        reduced_resolution.Correction(
+            rng.random((10, 14, 3)), rng.normal(size=(5, 10, 14)), 4, cancel
+        )
+    assert len(done) == 1
 
 
 def test_fast_is_near_full_and_says_so(model):

@@ -343,7 +343,7 @@ def _fast(
     yield from _share(run_tiles(few, PhotographJob(small, base), InMemory(below), cancel), 60, 62)
     stop_if(cancel)
     yield Progress(62, 100, "Fitting the correction to the colours")
-    correction = Correction(np.asarray(small.data), made - below, factor)
+    correction = Correction(np.asarray(small.data), made - below, factor, cancel)
     job = CorrectedJob(photograph, base, correction)
     fine = place.aligned(planned(photograph.height, photograph.width))
     whole = run_tiles(fine, job, place.output(fine), cancel)

@@ -163,9 +163,21 @@ class Correction:
         The network's spectra there without those of the base.
     factor : int
         Pixels of the photograph along the side of a reduced one.
+    cancel : threading.Event, optional
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set: it is looked at before each band.
     """
 
-    def __init__(self, colours: np.ndarray, added: np.ndarray, factor: int):
+    def __init__(
+        self,
+        colours: np.ndarray,
+        added: np.ndarray,
+        factor: int,
+        cancel: threading.Event | None = None,
+    ):
         import torch
 
         self._factor = factor
@@ -177,6 +189,7 @@ class Correction:
         square = torch.stack([a * b for a in guide for b in guide])
         covariance = _smooth(square) - (mean[:, None] * mean[None]).flatten(0, 1)
         covariance = covariance.view(3, 3, -1).movedim(-1, 0).double()
+        stop_if(cancel)
         level = SMOOTH * (mean.square().sum(0).flatten().double() + 1e-8)
         inverse = torch.linalg.inv(covariance + level[:, None, None] * torch.eye(3))
         inverse = inverse.movedim(0, -1).view(3, 3, *guide.shape[1:]).float()
@@ -184,6 +197,7 @@ class Correction:
         #: (4, bands, h, w): of red, green and blue, and the constant.
         self._maps = torch.empty(4, bands, *guide.shape[1:])
         for band in range(bands):  # one at a time: the maps are the largest thing here
+            stop_if(cancel)
             values = torch.from_numpy(np.ascontiguousarray(added[band], dtype=np.float32))
             with_colours = _smooth(guide * values) - mean * _smooth(values[None])
             slopes = torch.einsum("abhw,bhw->ahw", inverse, with_colours)
