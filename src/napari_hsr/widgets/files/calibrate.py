@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -104,7 +103,7 @@ class CalibrateWidget(Panel):
         outer.addWidget(VerticalScroll(content, 110))
         outer.addWidget(self.message)
         outer.addLayout(row(self.run_button, self.help_button(), stretch=self.run_button))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        outer.addStretch(1)  # a dock that shrank with a message would not grow again for the next
 
     def run(self) -> Image | None:
         """Add the reflectance above the scan; None if the references do not fit."""
