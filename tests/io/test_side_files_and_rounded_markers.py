@@ -340,3 +340,18 @@ def test_references_beside_a_scan_are_not_taken_for_it(tmp_path, names):
     np.testing.assert_array_equal(cube.data[:], VALUES)
     assert has(cube.notices, Code.OTHER_ARRAYS_LEFT_OUT)
     assert read(tmp_path / "c.h5", variable=names[0]).shape == (3, 1, 5)
+
+
+@pytest.mark.parametrize("changed", ["data type = 12 ; unsigned", "data type = {12}"])
+def test_numbers_of_a_header_in_braces_or_before_a_remark(tmp_path, changed):
+    path = envi(tmp_path, VALUES, 12)
+    path.write_text(path.read_text().replace("data type = 12", changed))
+    np.testing.assert_array_equal(read(path).data[:], VALUES)
+
+
+def test_one_scale_factor_for_every_band(tmp_path):
+    path = envi(tmp_path, VALUES, 12, "reflectance scale factor = {100, 100, 100}")
+    np.testing.assert_allclose(read(path).data[:], VALUES / 100)
+    path = envi(tmp_path, VALUES, 12, "reflectance scale factor = {100, 200, 100}")
+    with pytest.raises(FileError, match="a positive number was expected"):
+        read(path)

@@ -167,7 +167,8 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
 
 
 def _whole(path: Path, name: str, value: Any) -> int:
-    found = whole(value)
+    one = value[0] if isinstance(value, list) and len(value) == 1 else value
+    found = whole(one.partition(";")[0].strip() if isinstance(one, str) else one)  # a remark behind
     if found is None:
         shown = repr(value)[:60]
         raise FileError(path, f"the ENVI header says {name} = {shown}, a whole number was expected")

@@ -304,7 +304,7 @@ def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, 
             told = f"The header's reflectance scale factor, {stated!r}, is no number: not applied."
             found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         return
-    if len(factor) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
+    if len(set(factor)) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
         raise FileError(
             header,
             "a positive number was expected as reflectance scale factor, not "
