@@ -8,6 +8,8 @@ are full, memory is noted; from there on it may grow by 20 MB. Live objects and 
 counted too: of these none may stay. What a turn takes and the memory so far are printed every 20 turns.
 The windows are shown, since vispy keeps what it has not yet drawn, and an event loop runs, since Qt
 destroys nothing that was to be deleted later without one. Without a screen, run it under Xvfb.
+
+``--alone`` adds and clears the layers of the runs without a panel: what napari itself keeps.
 """
 
 from __future__ import annotations
@@ -130,6 +132,26 @@ class Session:
             viewer.close()
 
 
+class Alone(Session):
+    """The layers that runs add, and nothing else of ours."""
+
+    def __init__(self, count: int, size: int = 24):
+        super().__init__(count, size)
+        for viewer in self.viewers:
+            viewer.window.remove_dock_widget("all")
+
+    def run(self, number: int) -> None:
+        viewer = self.viewers[number % len(self.viewers)]
+        viewer.add_image(self._rng.random((self._size, self._size, 3)), rgb=True)
+        settle(0.05)
+        cube = self._rng.random((31, self._size, self._size), dtype=np.float32)
+        viewer.add_image(cube, scale=(10, 1, 1), translate=(400, 0, 0))
+        settle(0.05)
+        viewer.layers.clear()
+        if number % 10 == 0:
+            viewer.theme = next(self._themes)
+
+
 def grown(name: str, work, count: int) -> tuple[float, int]:
     """Bytes and objects that the process grows by, from the first tenth to the end."""
     first = max(WARM, count // 10)
@@ -159,6 +181,7 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=2)
     parser.add_argument("--size", type=int, default=24, help="of the photographs, in pixels")
     parser.add_argument("--panels", nargs="*", help="these alone")
+    parser.add_argument("--alone", action="store_true", help="what napari itself keeps")
     args = parser.parse_args()
     from qtpy.QtCore import qInstallMessageHandler
 
@@ -166,7 +189,7 @@ def main() -> int:
     qInstallMessageHandler(lambda kind, context, text: said.update([text]))
     faults = 0
     with warnings.catch_warnings(record=True) as caught:
-        session = Session(args.viewers, args.size)
+        session = (Alone if args.alone else Session)(args.viewers, args.size)
         session.run(0)
         threads = threading.active_count()
         rows = [("runs", grown("runs", session.run, args.runs))]
@@ -175,7 +198,7 @@ def main() -> int:
                 f"opening {name}",
                 grown(name, lambda n, name=name: session.open(name, n), args.openings),
             )
-            for name in args.panels or names_of_panels()
+            for name in args.panels or ([] if args.alone else names_of_panels())
         ]
         for name, (growth, kept) in rows:
             fault = growth > MOST_GROWTH or kept > MOST_OBJECTS
