@@ -84,7 +84,7 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         try:
             asyncio.run(asyncio.wait_for(_answers(scheduler), PATIENCE))
             client = Client(scheduler, timeout=PATIENCE)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, ImportError) as error:  # also tls:// without keys
             raise InputError(
                 f"No scheduler answers at {scheduler}: start one with “dask scheduler”, and name "
                 "the address that it prints, such as tcp://10.0.0.5:8786."

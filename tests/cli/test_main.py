@@ -13,7 +13,8 @@ import torch
 from napari_hsr import __version__, cli
 from napari_hsr.cli import COMMANDS, main
 from napari_hsr.cli.output import note, print_json
-from napari_hsr.errors import Cancelled, FileError, explain
+from napari_hsr.errors import Cancelled, FileError, InputError, explain
+from napari_hsr.workers import connected
 
 from ..patience import PATIENCE
 
@@ -220,3 +221,18 @@ def test_tasks_that_still_wait_as_a_command_is_cancelled_are_not_told(capfd, mon
     logger.error("Task was destroyed but it is pending!")
     logger.setLevel(before)
     assert capfd.readouterr().err == "napari-hsr: cancelled\n"
+
+
+@pytest.mark.parametrize("option", ["--number", "--method", "--axes"])
+def test_two_hyphens_are_no_value(capsys, option):
+    with pytest.raises(SystemExit) as left:
+        main(["components", "a.npz", "-o", "b.npz", f"{option}=--"])
+    assert left.value.code == 2
+    assert f"argument {option}: expected one argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "ucx://127.0.0.1:1"])
+def test_an_address_that_no_scheduler_has_is_told(address):
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="No scheduler answers"), connected(address):
+        pass

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import os
+import re
 import sys
 import textwrap
 import threading
@@ -141,7 +142,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = None
     try:
-        args = build_parser().parse_args(argv)
+        parser = build_parser()
+        for word in sys.argv[1:] if argv is None else argv:
+            if re.fullmatch(r"--[^=]+=--", str(word)):  # argparse makes an empty list of it
+                parser.error(f"argument {word.partition('=')[0]}: expected one argument")
+        args = parser.parse_args(argv)
         large = getattr(args, "allow_large", False)
         with looked_after(), ending_cleanly(), allowing_large(large), files_of(args):
             status: int = args.run(args)
