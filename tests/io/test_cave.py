@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import imagecodecs
@@ -161,3 +162,13 @@ def test_a_real_scene_survives_its_original_layout(tmp_path):
     np.testing.assert_array_equal(
         read(tmp_path / "feathers_ms").data, data.astype(np.float32) / np.float32(65535)
     )
+
+
+def test_of_thousands_of_folders_few_are_looked_into(tmp_path, monkeypatch):
+    for number in range(150):
+        (tmp_path / f"{number:03}").mkdir()
+    seen = []
+    scan = os.scandir
+    monkeypatch.setattr(cave.os, "scandir", lambda path: seen.append(path) or scan(path))
+    assert not cave.looks_like_scene(tmp_path)
+    assert len(seen) == 101

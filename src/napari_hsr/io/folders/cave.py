@@ -23,6 +23,8 @@ _BAND = re.compile(r"^(?P<scene>[^.].*)_(?P<band>\d{2})\.png$", re.IGNORECASE)
 _IMAGES = (".hdr", ".grd", ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".npy", ".npz")
 #: A folder may hold the scene's folder, which the published archive nests once more.
 _DEPTH = 2
+#: Folders in a folder that are looked into: of thousands none is the scene's own.
+_MOST_FOLDERS = 100
 
 
 def looks_like_scene(folder: Path) -> bool:
@@ -128,7 +130,7 @@ def _scenes(folder: Path, depth: int = _DEPTH) -> dict[tuple[Path, str], dict[in
     scenes = {key: bands for key, bands in scenes.items() if len(bands) > 1}
     if scenes or not depth:
         return scenes
-    for nested in below:
+    for nested in below[:_MOST_FOLDERS]:
         scenes.update(_scenes(nested, depth - 1))
         if len(scenes) > 6:  # a whole data set: enough to say so
             break
