@@ -139,8 +139,9 @@ class TrustRow(QWidget):
         if photograph is not None:
             self._opened.append((source, photograph))
             return f"{source.name} was saved without its intervals."
-        wanted = source.cube.provenance.input or "its photograph"
-        return f"{source.name}: for intervals and feasible bands, open {wanted} too."
+        named = source.cube.provenance.input
+        wanted = f"its photograph too, “{named}”" if named else "its photograph too"
+        return f"{source.name}: for intervals and feasible bands, open {wanted}."
 
     def _find_again(self) -> None:
         pairs = [(s.layer, s.cube, layer_photograph(photo)) for s, photo in self._opened]
