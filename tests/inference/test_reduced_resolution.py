@@ -11,6 +11,7 @@ import torch
 import napari_hsr
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import estimate, reduced_resolution
+from napari_hsr.inference.estimates import run_estimate
 from napari_hsr.models import load_model
 from napari_hsr.models.architectures import residual_over_base
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
@@ -200,3 +201,16 @@ def test_intervals_of_a_fast_run_are_called_approximate():
         for d in ("fast", "full")
     ]
     assert [Code.INTERVALS_APPROXIMATE in found for found in codes] == [True, False]
+
+
+def test_what_is_done_around_the_network_is_in_the_time_told(model, monkeypatch):
+    reduced_resolution.measure_around(model, 2)
+    small = reduced_resolution.around_seconds(100, 100, 31, 2)
+    assert small > 0
+    assert reduced_resolution.around_seconds(200, 200, 31, 2) == pytest.approx(4 * small)
+    monkeypatch.setattr(run_estimate, "tile_seconds", lambda *_: 1.0)
+    told = []
+    for seconds in (0.0, 1000.0):
+        monkeypatch.setattr(run_estimate, "around_seconds", lambda *_, s=seconds: s)
+        told.append(estimate((200, 200, 3), model, detail="fast", device="cpu").seconds)
+    assert told == [2.0, 1002.0]

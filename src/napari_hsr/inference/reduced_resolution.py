@@ -12,13 +12,16 @@ A per-pixel network, alone or as a base, is looked up in a table of chromaticiti
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.estimates.speed import expected_seconds, remember
 from napari_hsr.inference.inputs import PhotographReader
+from napari_hsr.inference.tiles.tiling import Span, Tile
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import stop_if
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.inference.tiles.tiling import Tile
     from napari_hsr.models.model import Model
 
 #: On a CPU, larger photographs would take minutes.
@@ -38,6 +40,11 @@ SEEN_PIXELS = 600_000
 #: Of the guided filter: its radius in reduced pixels, and what is added to the variance of
 #: colours as a share of their mean square.
 RADIUS, SMOOTH = 6, 5e-2
+#: What the times of what is done around the network are remembered by: for each pixel of the
+#: photograph, value of the reduced cube, and value of the cube.
+REDUCING, FITTING, CARRYING = ("fast", "reducing"), ("fast", "fitting"), ("fast", "carrying")
+#: Side of the photograph by which they are measured, in pixels.
+_SMALL = 192
 
 
 def reduction(
@@ -136,6 +143,7 @@ def reduced(
 
     Blocks at the right and lower edge hold fewer pixels; those that are not finite are left out.
     """
+    start = time.perf_counter()
     reader = PhotographReader(photograph, model)
     height, width = photograph.height, photograph.width
     rows = []
@@ -149,7 +157,32 @@ def reduced(
         with np.errstate(invalid="ignore"):
             rows.append(np.where(counts > 0, sums / counts, np.nan))
     small = np.stack(rows).astype(np.float32)
+    remember(REDUCING, height * width, time.perf_counter() - start)
     return Photograph(small, model.input_encoding, name=photograph.name)
+
+
+def around_seconds(height: int, width: int, bands: int, factor: int) -> float | None:
+    """Time for what is done around the network: reducing, fitting, carrying; None if never measured.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the photograph.
+    """
+    values = height * width * bands
+    parts = ((REDUCING, height * width), (FITTING, values / factor**2), (CARRYING, values))
+    found = [expected_seconds(work, amount) for work, amount in parts]
+    return None if None in found else sum(part for part in found if part is not None)
+
+
+def measure_around(model: Model, factor: int) -> None:
+    """Do it once to a small photograph; the times are remembered."""
+    noise = np.random.default_rng(0).random((_SMALL, _SMALL, 3), np.float32)
+    small = reduced(Photograph(noise, model.input_encoding), model, factor)
+    added = np.zeros((model.bands or 31, small.height, small.width), np.float32)
+    whole = Span(slice(0, _SMALL), slice(0, _SMALL))
+    correction = Correction(np.asarray(small.data), added, factor)
+    correction.at(Tile(whole, whole), np.moveaxis(noise, -1, 0))
 
 
 class Correction:
@@ -180,6 +213,7 @@ class Correction:
     ):
         import torch
 
+        start = time.perf_counter()
         self._factor = factor
         known = np.isfinite(colours).all(axis=-1) & np.isfinite(added).all(axis=0)
         guide = torch.from_numpy(np.where(known[..., None], colours, 0).astype(np.float32))
@@ -203,6 +237,7 @@ class Correction:
             slopes = torch.einsum("abhw,bhw->ahw", inverse, with_colours)
             constant = _smooth(values[None])[0] - (slopes * mean).sum(0)
             self._maps[:, band] = _smooth(torch.cat([slopes, constant[None]]))
+        remember(FITTING, added.size, time.perf_counter() - start)
 
     def at(self, tile: Tile, colours: np.ndarray) -> torch.Tensor:
         """What is added in a tile.
@@ -220,6 +255,7 @@ class Correction:
         """
         import torch
 
+        start = time.perf_counter()
         maps = self._maps.flatten(0, 1)
         s = self._factor
         parts, offsets = [], []
@@ -234,6 +270,7 @@ class Correction:
         found = slopes[3].clone()
         for channel, values in enumerate(torch.from_numpy(np.ascontiguousarray(colours))):
             found.addcmul_(slopes[channel], values)
+        remember(CARRYING, found.numel(), time.perf_counter() - start)
         return found
 
 

@@ -11,7 +11,14 @@ import numpy as np
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.estimates.speed import expected_seconds, tile_seconds
-from napari_hsr.inference.reduced_resolution import is_quick, quick, reduction, tabulated
+from napari_hsr.inference.reduced_resolution import (
+    around_seconds,
+    is_quick,
+    measure_around,
+    quick,
+    reduction,
+    tabulated,
+)
 from napari_hsr.inference.refinement_choice import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
@@ -160,9 +167,13 @@ def estimate(
     above = _of_network(whole, probe)
     # the correction as affine functions of three colours, and both cubes of the network's size
     held = 6 * found.bytes_output
+    around = around_seconds(height, width, run.bands, factor)
+    if around is None and probe:
+        measure_around(model, factor)
+        around = around_seconds(height, width, run.bands, factor)
     seconds = None
-    if found.seconds is not None and above.seconds is not None:
-        seconds = found.seconds + above.seconds
+    if found.seconds is not None and above.seconds is not None and around is not None:
+        seconds = found.seconds + above.seconds + around
     return replace(
         above,
         on_disk=on_disk,
