@@ -40,7 +40,7 @@ def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
     assert refined.bytes_working - plain.bytes_working == 3 * 4 * 31 * 256**2
     assert refined.words().startswith(
         "The cube of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it about "
-        "158 MB more. About "
+        "158 MB more. "
     )
     assert refined.seconds > plain.seconds > 0  # both measured on a small cube
 
