@@ -87,8 +87,7 @@ class ClassifyWindow(QDialog):
         self.run_button = button("Classify", self.run, "Add the classes as a Labels layer")
         self.cancel_button = button("Cancel", lambda: self._jobs.cancel(), "Stop the run")
         self.cancel_button.setEnabled(False)
-        self.progress = QProgressBar()
-        self.progress.setValue(0)
+        self.progress = QProgressBar()  # without a figure until there is a run
         self.progress.setAccessibleName("Progress")
         self.progress.setToolTip("Rows of the cube that are done")
         self.table = QTableWidget(0, len(HEADS))
@@ -103,6 +102,7 @@ class ClassifyWindow(QDialog):
         last.insertStretch(0, 1)
         layout = column(
             row(QLabel("Cube"), self.cube, stretch=self.cube),
+            QLabel("Classes: tick pins, regions and library entries"),
             self.classes,
             row(self.open_button, self.limit, self.threshold, stretch=self.threshold),
             row(self.run_button, self.progress, self.cancel_button, stretch=self.progress),
