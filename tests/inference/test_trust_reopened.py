@@ -50,6 +50,8 @@ def test_another_photograph_and_another_model_are_refused(photograph):
         evidence_again(cube, other)
     with pytest.raises(InputError, match="9 x 14"):
         evidence_again(cube, replace(photograph, data=photograph.data[:5]))
+    with pytest.raises(InputError, match="encoding"):
+        evidence_again(cube, replace(photograph, encoding=None))
     made = cube.provenance
     for changed, words in (
         (replace(made, model="gone"), "not here"),

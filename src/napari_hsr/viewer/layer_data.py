@@ -107,7 +107,7 @@ def layer_cube(layer: Layer) -> Cube:
         name = f"{layer.name} · frame {frames.stack.number(frames.shown) + 1}"
         cube = frames.cube_at_hand(frames.shown)
         return cube.replace(name=name, place=place_in(keywords)[0])
-    return cube_from_parts(_full_resolution(layer), keywords)
+    return cube_from_parts(full_resolution(layer), keywords)
 
 
 def layer_photograph(layer: Layer) -> Photograph:
@@ -126,14 +126,14 @@ def layer_photograph(layer: Layer) -> Photograph:
             f"{getattr(layer, 'name', layer)!r} is not a photograph: an RGB image layer is needed."
         )
     return photograph_from_parts(
-        _full_resolution(layer),
+        full_resolution(layer),
         {"name": layer.name, "metadata": layer.metadata},
     )
 
 
 def layer_shape(layer: Layer) -> tuple[int, ...]:
     """The shape of a layer's array, of the full resolution of a pyramid, of one frame of a stack."""
-    shape = tuple(_full_resolution(layer).shape)
+    shape = tuple(full_resolution(layer).shape)
     return shape[-3:] if is_frames(layer) else shape
 
 
@@ -324,7 +324,8 @@ def is_image(layer: Any) -> bool:
     return isinstance(layer, Image)
 
 
-def _full_resolution(layer: Layer) -> Any:
+def full_resolution(layer: Layer) -> Any:
+    """The array of a layer, of a pyramid the largest."""
     return layer.data[0] if layer.multiscale else layer.data
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.viewer.display_limits import beyond, spread
 from napari_hsr.viewer.layer_data import (
     KEY,
+    full_resolution,
     layer_shape,
     layer_state,
     spatial_transform,
@@ -79,13 +80,13 @@ def remember(layer: Image, evidence: Evidence | None) -> None:
 def evidence_of(layer: Image) -> Evidence | None:
     """What was remembered, unless the layer has other values by now."""
     found = _EVIDENCE.get(_unwrapped(layer))
-    return found if found is not None and found.cube.data is layer.data else None
+    return found if found is not None and found.cube.data is full_resolution(layer) else None
 
 
 def has_changed(layer: Image) -> bool:
     """Whether the layer has other values than those that were to be remembered."""
     found = _EVIDENCE.get(_unwrapped(layer))
-    return found is not None and found.cube.data is not layer.data
+    return found is not None and found.cube.data is not full_resolution(layer)
 
 
 def source_photograph(cube: Cube, layers: Iterable[Image]) -> Image | None:

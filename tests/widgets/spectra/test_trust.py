@@ -182,6 +182,30 @@ def test_a_saved_cube_finds_its_intervals_again_beside_its_photograph(
     assert styles(panel)[-1] == "interval"
 
 
+def test_one_cube_that_cannot_be_found_again_says_why_and_keeps_no_other_from_it(
+    viewer, panel, settled, evidence
+):
+    made = evidence.cube.provenance
+    good = add_cube(viewer, evidence.cube.replace(name="good"))
+    bad = evidence.cube.replace(name="bad", provenance=replace(made, weights_sha256="0" * 64))
+    add_cube(viewer, bad)
+    add_photograph(viewer, evidence.photograph)
+    settled()
+    panel.trust.again.click()
+    settled()
+    assert evidence_of(good) is not None
+    assert "bad was made by" in panel.trust.why.text()
+    assert panel.trust.again.isEnabled()  # to be tried again with another photograph
+
+
+def test_a_cube_with_smaller_sizes_for_the_eye_keeps_its_evidence(viewer, evidence):
+    data = evidence.cube.data
+    layer = add_cube(viewer, evidence.cube, smaller=[data[:, ::2, ::2]])
+    remember(layer, evidence)
+    assert layer.multiscale
+    assert evidence_of(layer) is evidence
+
+
 def test_under_the_mouse_nothing_moves_and_the_band_follows_at_rest(
     viewer, panel, settled, evidence
 ):

@@ -29,7 +29,8 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
     Raises
     ------
     InputError
-        If it is another photograph, or the model is not at hand with the same weights.
+        If it is another photograph or has no encoding, or the model is not at hand with the same
+        weights.
     """
     made = cube.provenance
     same_size = cube.shape[1:] == (photograph.height, photograph.width)
@@ -39,6 +40,8 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
             f"{made.input or 'an unknown photograph'}; this is {photograph.name}, "
             f"{photograph.height} x {photograph.width}."
         )
+    if photograph.encoding is None:
+        raise InputError(f"{photograph.name} does not say its encoding: state the one it had.")
     try:
         model = load_model(made.model or "")
     except HSRError as error:

@@ -6,13 +6,15 @@ from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
+from napari_hsr.errors import HSRError
 from napari_hsr.trust.linear_camera import CIE
-from napari_hsr.viewer.layer_data import layer_photograph, photograph_layers
+from napari_hsr.viewer.layer_data import is_frames, layer_photograph, photograph_layers
 from napari_hsr.viewer.trust_maps import evidence_of, has_changed, remember, source_photograph
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.trust.evidence import Evidence
-    from napari_hsr.photograph import Photograph
     from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.widgets.plotting.legend import Entry
     from napari_hsr.widgets.spectra.sources import Shown, Source
@@ -71,6 +72,7 @@ class TrustRow(QWidget):
         self._opened: list[
             tuple[Source, Any]
         ] = []  # cubes with the photographs they were made from
+        self._refused: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # layers, and why
         self._again = JobSlot(panel)
         self._bands: OrderedDict[Any, FeasibleBand] = OrderedDict()
         self._slots = {live: JobSlot(panel) for live in (False, True)}
@@ -133,18 +135,22 @@ class TrustRow(QWidget):
 
     def _missing(self, source: Source) -> str:
         """Why nothing is known of a cube; if its photograph is there, it can be found again."""
+        if is_frames(source.layer):
+            return f"{source.name}: intervals and feasible bands are those of single photographs."
         if has_changed(source.layer):
             return f"{source.name} was changed since it was reconstructed."
         photograph = source_photograph(source.cube, photograph_layers(self._viewer))
         if photograph is not None:
             self._opened.append((source, photograph))
-            return f"{source.name} was saved without its intervals."
+            saved = f"{source.name} was saved without its intervals."
+            return self._refused.get(source.layer, saved)
         named = source.cube.provenance.input
-        wanted = f"its photograph too, “{named}”" if named else "its photograph too"
+        size = " × ".join(map(str, source.cube.shape[1:]))
+        wanted = f"its photograph too{f', “{named}”,' if named else ''} of {size} pixels"
         return f"{source.name}: for intervals and feasible bands, open {wanted}."
 
     def _find_again(self) -> None:
-        pairs = [(s.layer, s.cube, layer_photograph(photo)) for s, photo in self._opened]
+        pairs = [(source.layer, source.cube, photo) for source, photo in self._opened]
         self.again.setEnabled(False)
         self._again.start(
             partial(_evidence_again, pairs),
@@ -153,9 +159,12 @@ class TrustRow(QWidget):
             ended=lambda: self.again.setEnabled(True),
         )
 
-    def _on_found_again(self, found: list[tuple[Any, Evidence]]) -> None:
+    def _on_found_again(self, found: list[tuple[Any, Evidence | HSRError]]) -> None:
         for layer, evidence in found:
-            remember(layer, evidence)
+            if isinstance(evidence, HSRError):
+                self._refused[layer] = str(evidence)
+            else:
+                remember(layer, evidence)
         self.changed.emit()
 
     def _use_cie(self) -> None:
@@ -275,12 +284,20 @@ def _find(wishes: list, cancel: threading.Event) -> Iterator[dict[Any, FeasibleB
 
 
 def _evidence_again(
-    pairs: list[tuple[Any, Cube, Photograph]], cancel: threading.Event
-) -> Iterator[list[tuple[Any, Evidence]]]:
+    pairs: list[tuple[Any, Cube, Any]], cancel: threading.Event
+) -> Iterator[list[tuple[Any, Evidence | HSRError]]]:
+    """For each layer, cube and layer of its photograph what was found, or why nothing was."""
     from napari_hsr.inference.trust.reopened import evidence_again
 
-    if not cancel.is_set():
-        yield [(layer, evidence_again(cube, photo)) for layer, cube, photo in pairs]
+    found: list[tuple[Any, Evidence | HSRError]] = []
+    for layer, cube, photograph in pairs:
+        if cancel.is_set():
+            return
+        try:
+            found.append((layer, evidence_again(cube, layer_photograph(photograph))))
+        except HSRError as error:  # of this one; the others are found
+            found.append((layer, error))
+    yield found
 
 
 def behind(curve: Any, drawn: PlotCurve) -> tuple[PlotCurve, ...]:
