@@ -211,7 +211,11 @@ def test_the_chosen_model_begins_once_the_slider_rests(frames, monkeypatch):
     """A frame that a hand has left within that time is never begun; one of many that go by is at once."""
     monkeypatch.setattr(first_look, "REST", 0.2)
     read, photograph = [], frames.stack.photograph
-    noting = lambda index: read.append(index) or photograph(index)  # noqa: E731
+
+    def noting(index):
+        read.append(index)
+        return photograph(index)
+
     monkeypatch.setattr(frames.stack, "photograph", noting)
     frames.look(0)
     work = threading.Thread(target=drive, args=(frames, DONE))

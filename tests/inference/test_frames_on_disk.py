@@ -76,33 +76,33 @@ def test_a_cancelled_run_goes_on_and_tries_empty_frames_again(folder, tmp_path):
     assert np.isfinite(zarr.open_group(out, mode="r")["0"][:]).all()
 
 
-def test_frames_that_come_are_awaited(folder, tmp_path, monkeypatch):
+@pytest.fixture
+def watched(folder, tmp_path, monkeypatch):
+    """Stores the frames of a folder into which a file comes while it is watched."""
     monkeypatch.setattr(files, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr("napari_hsr.inference.stacks.frames_on_disk.LOOK_SECONDS", 0.0)
-    waited = 0
-    events = store_frames_events(folder, MODEL, output=tmp_path / "a.zarr", watch=0.5, device="cpu")
-    for event in events:
-        waited += getattr(event, "message", "").startswith("Waiting")
-        if waited == 1:
-            write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame9.png")
-    assert event.frames == 5
+
+    def stored(name):
+        out, waited = tmp_path / "a.zarr", 0
+        for event in store_frames_events(folder, MODEL, output=out, watch=0.5, device="cpu"):
+            waited += getattr(event, "message", "").startswith("Waiting")
+            if waited == 1:
+                write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / name)
+        return event
+
+    return stored
+
+
+def test_frames_that_come_are_awaited(watched, tmp_path):
+    assert watched("frame9.png").frames == 5
     group = zarr.open_group(tmp_path / "a.zarr", mode="r")
     assert group["0"].shape[0] == len(group["t"][:]) == 5
     assert np.isfinite(group["0"][4]).all()
 
 
-def test_a_file_of_which_half_was_there_is_tried_again_once_it_is_whole(
-    folder, tmp_path, monkeypatch
-):
+def test_a_file_of_which_half_was_there_is_tried_again_once_it_is_whole(watched, tmp_path):
     """A camera, or a copy over the network, may pause in the middle of a file."""
-    monkeypatch.setattr(files, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("napari_hsr.inference.stacks.frames_on_disk.LOOK_SECONDS", 0.0)
-    waited = 0
-    events = store_frames_events(folder, MODEL, output=tmp_path / "a.zarr", watch=0.5, device="cpu")
-    for event in events:
-        waited += getattr(event, "message", "").startswith("Waiting")
-        if waited == 1:
-            write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame2.png")
+    event = watched("frame2.png")
     assert (event.frames, event.failures) == (4, {})
     assert np.isfinite(zarr.open_group(tmp_path / "a.zarr", mode="r")["0"][2]).all()
 
