@@ -23,6 +23,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
@@ -37,26 +38,32 @@ MOST_OBJECTS = 20
 
 
 def memory() -> int:
-    """Bytes of this process that are its own, without what has been freed but not given back."""
+    """Bytes that this process has written, without what has been freed but not given back.
+
+    Pages of libraries are left out: they count as its own only until another process loads the same.
+    """
     import ctypes
 
     import psutil
 
     gc.collect()
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # a C library without it
-            ctypes.CDLL(None).malloc_trim(0)
-    return psutil.Process().memory_full_info().uss
+    if sys.platform != "linux":
+        return psutil.Process().memory_full_info().uss
+    with contextlib.suppress(AttributeError):  # a C library without it
+        ctypes.CDLL(None).malloc_trim(0)
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) * 1024
 
 
-def objects() -> int:
-    """Live objects of our classes, and Qt's widgets."""
+def objects() -> Counter[str]:
+    """Live objects of our classes, and Qt's widgets, by their class."""
     from qtpy.QtWidgets import QWidget
 
     gc.collect()
-    return sum(
-        isinstance(one, QWidget) or str(type(one).__module__).startswith("napari_hsr")
+    return Counter(
+        f"{type(one).__module__}.{type(one).__qualname__}"
         for one in gc.get_objects()
+        if isinstance(one, QWidget) or str(type(one).__module__).startswith("napari_hsr")
     )
 
 
@@ -152,8 +159,8 @@ class Alone(Session):
             viewer.theme = next(self._themes)
 
 
-def grown(name: str, work, count: int) -> tuple[float, int]:
-    """Bytes and objects that the process grows by, from the first tenth to the end."""
+def grown(name: str, work, count: int) -> bool:
+    """Whether the process keeps more than it may, from the first tenth to the end; says what it keeps."""
     first = max(WARM, count // 10)
     for number in range(first):
         work(number)
@@ -168,8 +175,17 @@ def grown(name: str, work, count: int) -> tuple[float, int]:
                 f"  {name}: {number + 1} of {count}, {took:.2f} s each, {growth:+.1f} MB",
                 flush=True,
             )
-    kept = objects() - alive
-    return memory() - before, kept
+    growth, kept = memory() - before, objects()
+    more = kept.total() - alive.total()
+    fault = growth > MOST_GROWTH or more > MOST_OBJECTS
+    threads = threading.active_count()
+    print(
+        f"{name}: {growth / 1e6:+.1f} MB, {more:+d} objects, {threads} threads{'  TOO MUCH' * fault}",
+        flush=True,
+    )
+    for kind, number in (kept - alive).most_common(8):
+        print(f"    {number:+d} {kind}", flush=True)
+    return fault
 
 
 def main() -> int:
@@ -192,20 +208,10 @@ def main() -> int:
         session = (Alone if args.alone else Session)(args.viewers, args.size)
         session.run(0)
         threads = threading.active_count()
-        rows = [("runs", grown("runs", session.run, args.runs))]
-        rows += [
-            (
-                f"opening {name}",
-                grown(name, lambda n, name=name: session.open(name, n), args.openings),
-            )
-            for name in args.panels or ([] if args.alone else names_of_panels())
-        ]
-        for name, (growth, kept) in rows:
-            fault = growth > MOST_GROWTH or kept > MOST_OBJECTS
-            faults += fault
-            print(
-                f"{name}: {growth / 1e6:+.1f} MB, {kept:+d} objects{'  TOO MUCH' * fault}",
-                flush=True,
+        faults += grown("runs", session.run, args.runs)
+        for name in args.panels or ([] if args.alone else names_of_panels()):
+            faults += grown(
+                f"opening {name}", lambda n, name=name: session.open(name, n), args.openings
             )
         left = threading.active_count() - threads
         session.close()

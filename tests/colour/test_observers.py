@@ -5,6 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+
+from napari_hsr.colour.observers import (
+    ILLUMINANTS,
+    OBSERVERS,
+    colour_science,
+    illuminant_table,
+    observer_table,
+)
+
 
 def test_colour_science_is_loaded_late_and_leaves_no_mocks():
     code = """
@@ -15,9 +26,22 @@ heavy = {"colour", "scipy", "skimage", "torch"} & set(sys.modules)
 assert not heavy, heavy
 c.illuminant_name("D65"), c.normalise_encoding("srgb"), napari_hsr.cameras.list_cameras()
 assert "colour" not in sys.modules
-c.rendering_matrix(range(400, 701, 10))
+c.rendering_matrix(range(400, 701, 10)), c.rendering_matrix(range(400, 701, 10), illuminant="FL11")
+assert "colour" not in sys.modules, "a cube is painted by the tables on board"
+c.rendering_matrix(range(400, 701, 10), illuminant="FL1")
 assert "colour" in sys.modules
 mocks = [n for n, m in sys.modules.items() if type(m).__module__.startswith("unittest.mock")]
 assert not mocks, mocks
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", [*OBSERVERS.values(), *ILLUMINANTS])
+def test_the_tables_on_board_are_those_of_colour_science_to_the_last_bit(name):
+    colour = colour_science()
+    observer = name in OBSERVERS.values()
+    nm, values = observer_table(name) if observer else illuminant_table(name)
+    theirs = colour.MSDS_CMFS[name] if observer else colour.SDS_ILLUMINANTS[name]
+    assert nm.tobytes() == np.array(theirs.wavelengths).tobytes()
+    assert values.shape == theirs.values.shape
+    assert values.tobytes() == np.array(theirs.values).tobytes()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_hsr.colour.observers import OBSERVERS, colour_science
+from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
 from napari_hsr.photograph import CAMERA, slug
@@ -152,8 +152,8 @@ def _measured(name: str) -> Camera:
 
 @lru_cache(maxsize=4)
 def _observer(short: str, full: str) -> Camera:
-    curves = colour_science().MSDS_CMFS[full]
-    return Camera(short, curves.wavelengths, curves.values, f"colour-science, {full}", full)
+    nm, values = observer_table(full)
+    return Camera(short, nm, values, f"colour-science, {full}", full)
 
 
 def _pick(path: str, name: str | None) -> Camera:

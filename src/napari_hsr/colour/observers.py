@@ -1,11 +1,17 @@
-"""Standard observers and illuminants from colour-science, loaded on first use."""
+"""Standard observers and illuminants, as colour-science tabulates them.
+
+The usual ones lie in ``cie_tables.json`` (made by ``training/cie_tables.py``): colour-science takes a
+second to load, which nobody should wait for before a cube is painted. It is loaded for any other.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import warnings
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +34,8 @@ ILLUMINANTS: tuple[str, ...] = (
     *("D65", "D50", "D55", "D75", "A", "E"),
     *("FL2", "FL7", "FL11", "LED-B1", "LED-B3", "LED-B5", "LED-RGB1"),
 )
+
+_FILE = Path(__file__).with_name("cie_tables.json")
 
 
 @lru_cache(maxsize=1)
@@ -90,14 +98,28 @@ def _key(text: str) -> str:
     return re.sub(r"[^a-z0-9.]", "", str(text).lower())
 
 
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    found = {}
+    for name, table in json.loads(_FILE.read_text(encoding="utf-8")).items():
+        values = np.array(table["values"])
+        found[name] = table["first_nm"] + table["step_nm"] * np.arange(len(values)), values
+    return found
+
+
 @lru_cache(maxsize=8)
-def _observer_table(full_name: str) -> tuple[np.ndarray, np.ndarray]:
-    cmfs = colour_science().MSDS_CMFS[full_name]
-    return np.array(cmfs.wavelengths), np.array(cmfs.values)
+def observer_table(full_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths (n,) and x̄, ȳ, z̄ (n, 3) of an observer, by its full name."""
+    nm, values = _tables()[full_name]
+    return nm.copy(), values.copy()
 
 
 @lru_cache(maxsize=32)
-def _illuminant_table(name: str) -> tuple[np.ndarray, np.ndarray]:
+def illuminant_table(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths (n,) and relative power (n,) of an illuminant, by its name in colour-science."""
+    if name in _tables():
+        nm, values = _tables()[name]
+        return nm.copy(), values.copy()
     spectrum = colour_science().SDS_ILLUMINANTS[name]
     return np.array(spectrum.wavelengths), np.array(spectrum.values)
 
@@ -116,7 +138,7 @@ def observer_values(observer: str, wavelengths_nm: np.ndarray) -> np.ndarray:
     ndarray, shape (n, 3), float64
         x̄, ȳ, z̄; linear between the tabulated wavelengths (1 nm apart), zero outside them.
     """
-    nm, values = _observer_table(observer_name(observer))
+    nm, values = observer_table(observer_name(observer))
     return sample(wavelengths_nm, nm, values)
 
 
@@ -135,7 +157,7 @@ def illuminant_values(illuminant: str, wavelengths_nm: np.ndarray) -> np.ndarray
         Relative power (100 at 560 nm for the daylights); linear between the tabulated
         wavelengths, as CIE 15 recommends, zero outside them.
     """
-    nm, values = _illuminant_table(illuminant_name(illuminant))
+    nm, values = illuminant_table(illuminant_name(illuminant))
     return sample(wavelengths_nm, nm, values[:, None])[:, 0]
 
 
