@@ -54,3 +54,10 @@ def test_a_script_of_0_1(tmp_path):
     )
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     assert done.stderr.count("DeprecationWarning") == 3
+
+
+def test_the_package_itself_imports_next_to_nothing():
+    # until a command knows what Ctrl-C means, that ends in a traceback
+    code = "import sys; import napari_hsr.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"typing", "pathlib", "importlib.abc", "napari_hsr.cli"} & set(done.stdout.split())

@@ -1,16 +1,17 @@
 """From an RGB photograph to a spectral cube you can explore.
 
 ``import napari_hsr`` costs nothing: each name below is imported on first use, so that
-neither torch nor napari nor Qt is loaded before it is needed.
+neither torch nor napari nor Qt is loaded before it is needed, nor is ``typing``.
 """
 
 # ruff: noqa: F401 - the last lines tell type checkers what __getattr__ hands out
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from napari_hsr import moved_modules
+
+TYPE_CHECKING = False
 
 __version__ = "0.2.0.dev0"
 

@@ -1,6 +1,9 @@
 """Modules of 0.1 under their old names: imports go on working, with a deprecation sentence.
 
 Only modules that scripts had a reason to import are here; they will be gone in 0.3.
+
+Whatever is done with the package imports this first, so that it needs little: ``importlib.abc`` and
+``typing`` alone would take longer than all else that Python does before a command can tell what Ctrl-C means.
 """
 
 from __future__ import annotations
@@ -8,13 +11,16 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
     from types import ModuleType
+    from typing import Any
+else:
+    Loader = object
 
 _PACKAGE = __package__
 
@@ -69,7 +75,7 @@ class _Redirect(Loader):
         """Nothing: it was executed under its new name."""
 
 
-class _OldNames(MetaPathFinder):
+class _OldNames:
     def find_spec(
         self,
         fullname: str,

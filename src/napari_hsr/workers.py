@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
 from napari_hsr.progress import stop_if
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import threading
@@ -84,10 +85,19 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         try:
             asyncio.run(asyncio.wait_for(_answers(scheduler), PATIENCE))
             client = Client(scheduler, timeout=PATIENCE)
-        except (OSError, ValueError, TypeError, ImportError) as error:  # also tls:// without keys
+        except OSError as error:
             raise InputError(
                 f"No scheduler answers at {scheduler}: start one with “dask scheduler”, and name "
                 "the address that it prints, such as tcp://10.0.0.5:8786."
+            ) from error
+        except ValueError as error:
+            raise InputError(
+                f"{one_line(scheduler)} is no address of a scheduler ({one_line(error)}): name the one "
+                "that “dask scheduler” prints, such as tcp://10.0.0.5:8786."
+            ) from error
+        except (TypeError, ImportError) as error:  # tls:// without keys, ucx:// without its library
+            raise InputError(
+                f"dask.distributed, as it is set up here, cannot connect to {scheduler}: {one_line(error)}"
             ) from error
         with client:
             yield client

@@ -196,6 +196,19 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
             pass
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1", "is no address of a scheduler .missing port"),
+        ("foo://x", "is no address of a scheduler .unknown address scheme"),
+        ("tls://127.0.0.1:9", "cannot connect to tls://127.0.0.1:9: TLS expects"),
+    ],
+)
+def test_what_the_library_says_of_an_address_is_told_as_what_it_is(address, told):
+    with pytest.raises(InputError, match=told), workers.connected(address):
+        pass
+
+
 def test_between_two_workers_work_goes_on(monkeypatch):
     """A scheduler whose workers have died, and whose others are not there yet, has none."""
 

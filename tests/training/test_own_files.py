@@ -16,10 +16,10 @@ from napari_hsr.inference.estimates import speed
 from napari_hsr.io import atomic
 from napari_hsr.models import user_models
 from napari_hsr.models.model_file import card_in, read_tensors
-from napari_hsr.training.events import LONGEST_LINE, Step, to_json
+from napari_hsr.training.events import LONGEST_LINE, Began, Measured, Step, to_json
 from napari_hsr.training.recipe.errors import RecipeError
 from napari_hsr.training.recipe.yaml_io import read_recipe
-from napari_hsr.training.runs import processes
+from napari_hsr.training.runs import history, processes, run_folder
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.run_folder import (
     CHECKPOINTS,
@@ -120,13 +120,34 @@ def test_a_log_that_is_no_file_is_empty(tmp_path):
     assert log_tail(tmp_path) == ""
 
 
-def test_a_record_is_read_up_to_a_line_that_no_event_has(tmp_path):
+def test_of_a_record_a_line_that_no_event_has_is_left_out(tmp_path):
     first = to_json(Step(1, 2, 0.5)) + "\n"
-    (tmp_path / EVENTS).write_text(first)
-    os.truncate(tmp_path / EVENTS, 2**33)  # gigabytes without an end of line
-    assert [step.step for step in History.read(tmp_path / EVENTS).steps] == [1]
     (tmp_path / EVENTS).write_text(first + "x" * LONGEST_LINE + "\n" + first)
-    assert len(History.read(tmp_path / EVENTS).steps) == 1
+    assert len(History.read(tmp_path / EVENTS).steps) == 2
+    os.truncate(tmp_path / EVENTS, 2**33)  # gigabytes without an end of line
+    assert History.read(tmp_path / EVENTS).steps == []
+
+
+@pytest.mark.parametrize("line", ["", "{}"])
+def test_a_record_of_short_lines_takes_no_more_of_them_than_of_events(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(run_folder, "MOST_READ", 10)
+    steps = "".join(to_json(Step(n, 9, 0.5)) + "\n" for n in range(1, 10))
+    (tmp_path / EVENTS).write_text(f"{line}\n" * 1000 + steps)
+    lines, end = run_folder.last_lines(tmp_path / EVENTS)
+    assert 1 <= len(lines) <= 10
+    assert lines[-1] == steps.splitlines()[-1].encode()
+    assert end == (tmp_path / EVENTS).stat().st_size
+
+
+def test_a_long_record_becomes_rows_evenly_spread(tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "MOST_STEPS", 50)
+    events = [Began(0, 1000, "cpu", "float32"), *(Step(n, 1000, 0.5) for n in range(1, 1001))]
+    events.insert(500, Measured(499, {"psnr_db": 30.0}, {}))
+    (tmp_path / EVENTS).write_text("".join(to_json(event) + "\n" for event in events))
+    read = History.read(tmp_path / EVENTS)
+    assert len(read.steps) <= 51
+    assert read.steps[-1].step == 1000
+    assert [event.step for event in read.measured] == [499]
 
 
 @pytest.mark.parametrize("name", [EVENTS, LOG, RECIPE, f"{CHECKPOINTS}/last.pt"])

@@ -6,23 +6,17 @@ import csv
 import io
 import math
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.training.events import (
-    LONGEST_LINE,
-    Baseline,
-    Began,
-    Event,
-    Measured,
-    Step,
-    from_json,
-)
+from napari_hsr.training.events import Baseline, Began, Event, Measured, Step, from_json
+from napari_hsr.training.runs.run_folder import last_lines, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+#: Steps of a record that become rows and points: 14 hours of training, with one every half second.
+MOST_STEPS = 100_000
 #: Columns of ``log.csv`` that are always there; the loss's terms come behind them.
 COLUMNS = (
     "step",
@@ -72,14 +66,17 @@ class History:
 
     @classmethod
     def read(cls, path: str | Path) -> History:
-        """From a run's ``events.jsonl``, up to a line longer than any event; empty if there is none."""
+        """From a run's ``events.jsonl``; empty if there is none.
+
+        Of more than :data:`MOST_STEPS` steps so many are taken, evenly spread.
+        """
         path = Path(path)
         if not path.is_file():
             return cls()
-        with path.open("rb") as file:
-            lines = iter(lambda: file.readline(LONGEST_LINE), b"")
-            whole = takewhile(lambda line: len(line) < LONGEST_LINE, lines)
-            return cls.of(from_json(line.decode("utf-8", "replace")) for line in whole)
+        lines, _ = last_lines(path)
+        return cls.of(
+            from_json(line.decode("utf-8", "replace")) for line in thinned(lines, MOST_STEPS)
+        )
 
     def curve(self, key: str) -> tuple[list[int], list[float]]:
         """Steps and finite values of ``loss`` or of a figure of the held-out images."""

@@ -51,8 +51,8 @@ _LARGEST_STATE = 2**20
 _LATEST = 2**36
 #: Of a longer record fewer steps are read.
 MOST_LINES = 3_000
-#: Bytes of a record that are read at once, the last ones.
-MOST_BYTES = 2**28
+#: Bytes of a record that are read at once, and lines in them, the last ones.
+MOST_BYTES, MOST_READ = 2**27, 1_000_000
 _STEP = b'{"kind": "step"'
 #: :attr:`State.status` of a training that has ended.
 ENDS = {Finished: "finished", Stopped: "stopped", Failed: "failed"}
@@ -243,18 +243,10 @@ class Follower:
                 self._offset = 0
             if size == self._offset:
                 return []
-            skipped = max(0, size - self._offset - MOST_BYTES)
-            with self._path.open("rb") as file:
-                file.seek(self._offset + skipped)
-                content = file.read(MOST_BYTES)
+            lines, self._offset = last_lines(self._path, self._offset)
         except OSError:  # missing, or locked for a moment by the process that writes it
             return []
-        whole = content[: content.rfind(b"\n") + 1]
-        self._offset += skipped + len(whole)
-        lines = [line if len(line) < LONGEST_LINE else b"-" for line in whole.splitlines() if line]
-        events = [
-            from_json(line.decode("utf-8", "replace")) for line in thinned(lines[skipped > 0 :])
-        ]
+        events = [from_json(line.decode("utf-8", "replace")) for line in thinned(lines)]
         found = [event for event in events if event is not None]
         # a line that a killed process left unfinished is no news
         torn = sum(line.startswith(b"{") and not line.endswith(b"}") for line in lines)
@@ -267,17 +259,36 @@ class Follower:
         return found
 
 
-def thinned(lines: list[bytes]) -> list[bytes]:
+def last_lines(path: Path, offset: int = 0) -> tuple[list[bytes], int]:
+    """Whole lines of a record from an offset on, the last of them where it is long, and where they end.
+
+    What is longer than any event becomes a line that is none.
+    """
+    size = path.stat().st_size
+    start = max(offset, size - MOST_BYTES)
+    with path.open("rb") as file:
+        file.seek(start)
+        content = file.read(MOST_BYTES)
+    end = content.rfind(b"\n") + 1
+    whole, ends = content[:end], start + end
+    cut = start > offset
+    while whole.count(b"\n") > MOST_READ:  # many short ones
+        whole, cut = whole[len(whole) // 2 :], True
+    lines = whole.splitlines()[cut:]
+    return [line if len(line) < LONGEST_LINE else b"-" for line in lines if line], ends
+
+
+def thinned(lines: list[bytes], most: int = MOST_LINES) -> list[bytes]:
     """Lines of a record in their order: steps evenly spread where they are many, the last of all.
 
     Of lines of other kinds the last are kept.
     """
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= most:
         return lines
     steps = [i for i, line in enumerate(lines) if line.startswith(_STEP)]
     others = [i for i, line in enumerate(lines) if not line.startswith(_STEP)]
-    every = -(-len(steps) // MOST_LINES) if steps else 1
-    kept = {*steps[::-1][::every], *others[-MOST_LINES:], len(lines) - 1}
+    every = -(-len(steps) // most) if steps else 1
+    kept = {*steps[::-1][::every], *others[-most:], len(lines) - 1}
     return [lines[i] for i in sorted(kept)]
 
 
