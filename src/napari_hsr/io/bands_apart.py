@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.decoding import NO_DATA_NAMES, NO_DATA_OF_EACH, plain_name
 from napari_hsr.io.hdf5.axes import is_column, is_row
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.variable import Variable
@@ -216,11 +217,12 @@ def shared_attributes(
     for key in divisors:  # to divide by, as a scale of each
         if key not in shared and any(key in e for e in each) and "scale_factor" not in shared:
             shared["scale_factor"] = [1 / (float(np.ravel(e.get(key, 1))[0]) or 1.0) for e in each]
-    for key in {k for e in each for k in e if "fill" in k.lower() or "miss" in k.lower()} - set(
-        shared
-    ):
-        markers = [np.ravel(e[key]) for e in each if key in e]
-        shared[key] = np.unique(np.concatenate(markers))
+    markers = [[v for k in e if plain_name(k) in NO_DATA_NAMES for v in np.ravel(e[k])] for e in each]
+    alike = any(plain_name(k) in NO_DATA_NAMES for k in shared)
+    if all(len(set(own)) <= 1 for own in markers) and not alike and any(markers):
+        shared[NO_DATA_OF_EACH] = [float(own[0]) if own else np.nan for own in markers]
+    elif any(markers):
+        shared["_FillValue"] = np.unique(np.concatenate([np.ravel(own) for own in markers]))
     return shared
 
 

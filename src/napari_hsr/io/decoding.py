@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Names, as :func:`plain_name` has them, of what numbers are to be multiplied or divided by, or moved.
 _FACTOR = re.compile(
@@ -27,6 +30,8 @@ NO_DATA_NAMES = (
     "nodata",
     "nodatavalue",
 )
+#: The same of each band by itself, where arrays of one band are put together.
+NO_DATA_OF_EACH = "no data of each band"
 #: What programs write for missing values, also without saying so, and what only they reach.
 _USUAL = {-999.0, -9999.0, -32767.0, -32768.0, -99999.0}
 _HUGE = 1e19
@@ -50,7 +55,9 @@ class Decoding:
     scale, offset : float or ndarray (bands,)
         As NetCDF and GDAL state them, for all bands or for each in the order of the file.
     no_data : tuple of float
-        Stored numbers that stand for missing values.
+        Stored numbers that stand for missing values in all bands.
+    no_data_of_each : ndarray (bands,) or None
+        The number that does so in each band alone, in the order of the file; NaN for none.
     valid : (float, float) or None
         Least and largest stored number that is valid; others are missing values (CF's ``valid_range``).
     unsigned : bool
@@ -61,34 +68,52 @@ class Decoding:
     scale: Any = 1.0
     offset: Any = 0.0
     no_data: tuple[float, ...] = ()
+    no_data_of_each: np.ndarray | None = None
     valid: tuple[float, float] | None = None
     unsigned: bool = False
 
     @property
     def does_nothing(self) -> bool:
         """Whether values are what is stored."""
-        plain = self.divisor == 1.0 and np.all(np.asarray(self.scale) == 1.0)
-        marked = self.no_data or self.valid is not None
-        return bool(plain and not np.any(self.offset) and not (marked or self.unsigned))
+        return self.scales_nothing and not (self._marks or self.unsigned)
 
-    def missing(self, stored: np.ndarray) -> np.ndarray | None:
-        """Where no data is stored; None if that is nowhere."""
-        if not self.no_data and self.valid is None:
+    @property
+    def scales_nothing(self) -> bool:
+        """Whether there is neither scale nor offset."""
+        plain = self.divisor == 1.0 and np.all(np.asarray(self.scale) == 1.0)
+        return bool(plain and not np.any(self.offset))
+
+    @property
+    def _marks(self) -> bool:
+        each = self.no_data_of_each is not None
+        return bool(self.no_data or each or self.valid is not None)
+
+    @property
+    def markers(self) -> tuple[float, ...]:
+        """All numbers that stand for missing values, in whichever band."""
+        each = () if self.no_data_of_each is None else self.no_data_of_each.tolist()
+        return tuple(dict.fromkeys((*self.no_data, *(m for m in each if not np.isnan(m)))))
+
+    def missing(self, stored: np.ndarray, bands: Any = slice(None)) -> np.ndarray | None:
+        """Where no data is stored; None if that is nowhere.
+
+        ``stored`` and ``bands`` are those of :meth:`values`.
+        """
+        if not self._marks:
             return None
         stored = self._taken(stored)
         hits: list[np.ndarray] = []  # of large blocks no array more than is needed
         if self.valid is not None:
             with np.errstate(over="ignore"):  # limits beyond the type are infinite in it
                 hits.append((stored < self.valid[0]) | (stored > self.valid[1]))
-        for marker in self.no_data:
-            if self.unsigned and marker < 0:
-                marker += 2.0 ** (8 * stored.dtype.itemsize)
-            if np.isnan(marker):
-                continue  # NaN as it is
-            if stored.dtype.kind == "f":
-                hits.append(_are(stored, marker))
-            elif float(marker).is_integer():
-                hits.append(stored == int(marker))
+        hits += [self._equal(stored, marker) for marker in self.no_data if not np.isnan(marker)]
+        if self.no_data_of_each is not None:
+            own = self.no_data_of_each[bands]
+            hits.append(
+                np.stack([self._equal(s, m) for s, m in zip(stored, own, strict=True)])
+                if np.ndim(own)
+                else self._equal(stored, float(own))
+            )
         hits = [hit for hit in hits if np.any(hit)]
         if not hits:
             return None
@@ -97,9 +122,24 @@ class Decoding:
             found |= hit
         return found
 
+    def _equal(self, stored: np.ndarray, marker: float) -> np.ndarray:
+        """Where one number is stored; nowhere for NaN, which is missing as it is."""
+        if self.unsigned and marker < 0:
+            marker += 2.0 ** (8 * stored.dtype.itemsize)
+        if stored.dtype.kind == "f":
+            return _are(stored, marker)
+        if not float(marker).is_integer():
+            return np.zeros(stored.shape, dtype=bool)
+        equal: np.ndarray = stored == int(marker)
+        return equal
+
     def is_also_a_value(self, marker: float, dtype: np.dtype) -> bool:
         """Whether a value, scaled, may be the number that is stored for missing ones."""
-        if replace(self, no_data=(), valid=None, unsigned=False).does_nothing or np.isnan(marker):
+        if np.isnan(marker):
+            return False
+        if self.no_data_of_each is not None and len(self.markers) > 1:
+            return True  # what marks one band is a value of another
+        if self.scales_nothing:
             return False
         if marker == 0 and not np.any(self.offset):
             return False
@@ -118,7 +158,7 @@ class Decoding:
             return []
         limits = np.iinfo(dtype.str.replace("i", "u") if self.unsigned else dtype)
         shift = 2.0 ** (8 * dtype.itemsize) if self.unsigned else 0.0
-        markers = {m: m + shift * (m < 0) for m in self.no_data if not np.isnan(m)}
+        markers = {m: m + shift * (m < 0) for m in self.markers if not np.isnan(m)}
         return [m for m, v in markers.items() if v % 1 or not limits.min <= v <= limits.max]
 
     def _taken(self, stored: np.ndarray) -> np.ndarray:
@@ -140,7 +180,7 @@ class Decoding:
             Which bands of the file these are, for a scale of each.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            missing = self.missing(stored)
+            missing = self.missing(stored, bands)
             values = np.array(self._taken(stored), dtype=np.float32, order=order)
             if self.divisor != 1.0:
                 values /= np.float32(self.divisor)
@@ -194,6 +234,17 @@ def plain_name(name: str) -> str:
 def is_factor(name: str) -> bool:
     """Whether a name is that of a factor or an offset of the numbers, whatever the convention."""
     return _FACTOR.fullmatch(plain_name(name)) is not None
+
+
+def with_markers(decoding: Decoding, of_bands: Sequence[float | None]) -> Decoding:
+    """With a number for missing values, or None, of each band; one that all bands share is that of all."""
+    stated = {marker for marker in of_bands if marker is not None}
+    if not stated:
+        return decoding
+    if len(stated) == 1 and None not in of_bands:
+        return replace(decoding, no_data=(stated.pop(),))
+    each = np.array([np.nan if marker is None else marker for marker in of_bands], dtype=np.float64)
+    return replace(decoding, no_data_of_each=each)
 
 
 def undeclared(stored: np.ndarray) -> tuple[float, int] | None:

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.io import build_cube
-from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, Decoding, plain_name
+from napari_hsr.io.decoding import (
+    APPLIED,
+    NO_DATA_NAMES,
+    NO_DATA_OF_EACH,
+    Decoding,
+    plain_name,
+    with_markers,
+)
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
@@ -58,9 +65,12 @@ def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) 
         no_data=tuple(sorted(markers)),
         unsigned=text(attributes.get("_Unsigned")).lower() == "true",
     )
-    if found.decoding.no_data:
-        found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
-    if not replace(found.decoding, no_data=(), valid=None, unsigned=False).does_nothing:
+    if NO_DATA_OF_EACH in attributes:
+        of_each = [None if np.isnan(m) else m for m in attributes[NO_DATA_OF_EACH]]
+        found.decoding = with_markers(found.decoding, of_each)
+    if found.decoding.markers:
+        found.metadata[build_cube.NO_DATA] = found.decoding.markers[0]
+    if not found.decoding.scales_nothing:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)

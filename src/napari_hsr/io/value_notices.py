@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ _LARGEST_EXACT = 2**24
 
 def no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
     """The notice of values that the file marks as missing; None for a number not known."""
-    markers = " or ".join(f"{marker:.10g}" for marker in decoding.no_data)
-    listed = [f"stored as {markers}"] * bool(markers)
+    markers = " or ".join(f"{marker:.10g}" for marker in decoding.markers)
+    of_each = ", each in bands of its own," * (decoding.no_data_of_each is not None)
+    listed = [f"stored as {markers}{of_each}"] * bool(markers)
     if decoding.valid is not None:
         least, most = decoding.valid
         listed.append(f"outside of the valid range, {least:.10g} to {most:.10g},")
@@ -44,7 +46,9 @@ def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
 def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
     """A notice of a usual marker of missing values that the file does not call one."""
     suspect = undeclared(stored) if decoding.valid is None else None
-    if suspect is None or decoding.missing(np.array([suspect[0]], stored.dtype)) is not None:
+    if suspect is None or replace(decoding, no_data=decoding.markers, no_data_of_each=None).missing(
+        np.array([suspect[0]], stored.dtype)
+    ) is not None:
         return []
     are = "value is" if suspect[1] == 1 else "values are"
     told = (

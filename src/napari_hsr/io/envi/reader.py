@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, ground_beside, limits
+from napari_hsr.io.decoding import with_markers
 from napari_hsr.io.envi import byte_order
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.library_errors import translated
@@ -216,14 +217,23 @@ def _facts(
     stated = items.get(build_cube.NO_DATA)
     if isinstance(stated, str):  # "-9999", or with a remark behind it
         items = {**items, build_cube.NO_DATA: stated.partition(";")[0].strip("\"' \t")}
-    marker = envi_header.numbers(items, build_cube.NO_DATA) or [*facts.decoding.no_data] or None
-    if marker is None and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
+    marker = envi_header.numbers(items, build_cube.NO_DATA)
+    unused = marker is None and not facts.decoding.markers
+    if unused and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
         told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
         found.notices += (Notice.warning(Code.NO_DATA, told),)
-    if marker:
+    if marker and len(marker) == layout.bands:
+        found.decoding = with_markers(found.decoding, marker)
+    elif marker:
         found.decoding = replace(found.decoding, no_data=tuple(dict.fromkeys(marker)))
+    else:
+        of_gdal = facts.decoding
+        found.decoding = replace(
+            found.decoding, no_data=of_gdal.no_data, no_data_of_each=of_gdal.no_data_of_each
+        )
+    if found.decoding.markers:
         found.per_band.pop(build_cube.NO_DATA, None)
-        found.metadata[build_cube.NO_DATA] = marker[0]
+        found.metadata[build_cube.NO_DATA] = found.decoding.markers[0]
     _apply_gains(header, found, items, layout.bands)
     _add_of_gdal(found, facts, binary)
     if str(items.get("file type", "")).strip().lower() == "envi classification":
@@ -254,11 +264,11 @@ def _add_of_gdal(
     of_bands = {k: v for k, v in facts.per_band.items() if theirs or k == "bbl"}
     found.per_band = of_bands | found.per_band
     found.notices += facts.notices
-    if replace(found.decoding, no_data=()).does_nothing:
+    if found.decoding.scales_nothing:
         found.decoding = replace(
             found.decoding, scale=facts.decoding.scale, offset=facts.decoding.offset
         )
-        if not replace(found.decoding, no_data=()).does_nothing:
+        if not found.decoding.scales_nothing:
             told = "Values were scaled as GDAL's SCALE and OFFSET beside the file say."
             found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
             found.steps += (told,)
@@ -362,7 +372,7 @@ def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], b
         )
     if set(gains) == {1.0} and set(offsets) == {0.0}:
         return
-    if not replace(found.decoding, no_data=()).does_nothing:
+    if not found.decoding.scales_nothing:
         told = (
             "The header names gains beside a reflectance scale factor: only this one was applied."
         )

@@ -291,7 +291,7 @@ def _found(
         found.metadata[geotiff.KEY] = place
     state_numbers(found, stated, attributes)
     found.ignore(beside.no_data)
-    floats = source.dtype.kind == "f" and not found.decoding.no_data
+    floats = source.dtype.kind == "f" and not found.decoding.markers
     if floats and "_NCProperties" in structure.attributes(file):
         found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return found

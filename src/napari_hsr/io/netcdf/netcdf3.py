@@ -91,7 +91,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     state_numbers(found, attributes)
     found.ignore(beside.no_data)
-    if source.dtype.kind == "f" and not found.decoding.no_data:
+    if source.dtype.kind == "f" and not found.decoding.markers:
         found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return build_cube.build(path, found, choice)
 

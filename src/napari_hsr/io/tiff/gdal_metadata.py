@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.decoding import Decoding, with_markers
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.number_parsing import whole as whole_number
 from napari_hsr.io.wavelengths import resolve as wl
@@ -56,7 +56,6 @@ class BandFacts:
     unit: str | None = None
     per_band: dict[str, list[Any]] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
-    no_data: float | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -73,12 +72,10 @@ def read(page: Any, bands: int, path: Path | None = None, without: int | None = 
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
     tag = page.tags.get(NO_DATA_TAG)
-    marker = _listed(stated, "nodatavalue", 1)  # of the file beside it, which is the later one
-    facts.no_data = number(marker[0]) if marker else None
-    if facts.no_data is None and tag is not None:
-        facts.no_data = number(tag.value)
-    if facts.no_data is not None:
-        facts.decoding = replace(facts.decoding, no_data=(facts.no_data,))
+    facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
+    marker = None if tag is None else number(tag.value)
+    if marker is not None and not facts.decoding.markers:
+        facts.decoding = replace(facts.decoding, no_data=(marker,))
     return facts
 
 
@@ -88,11 +85,14 @@ def beside(path: Path, bands: int) -> BandFacts:
     whole: dict[str, str] = {}
     _add_beside(path, stated, whole)
     facts = _facts(stated, whole, bands)
-    markers = [number(text) for text in stated.get("nodatavalue", {}).values()]
-    known = tuple(dict.fromkeys(m for m in markers if m is not None))
-    facts.decoding = replace(facts.decoding, no_data=known)
-    facts.no_data = known[0] if known else None
+    facts.decoding = _marked(facts.decoding, stated, bands)
     return facts
+
+
+def _marked(decoding: Decoding, stated: dict[str, dict[int, str]], bands: int) -> Decoding:
+    """With the missing values that a file beside it states, of each band its own."""
+    markers = {band: number(text) for band, text in stated.get("nodatavalue", {}).items()}
+    return with_markers(decoding, [markers.get(band) for band in range(bands)])
 
 
 def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int) -> BandFacts:

@@ -74,7 +74,7 @@ def is_a_band(page: Any, described: dict[str, Any]) -> bool:
     if page.photometric not in (0, 1):
         return False
     facts = gdal_metadata.read(page, 1)
-    stated = facts.wavelengths is not None or not replace(facts.decoding, no_data=()).does_nothing
+    stated = facts.wavelengths is not None or not facts.decoding.scales_nothing
     listed, _ = tiff_wavelengths.in_json(described)
     ground = {"tiepoints", "transformation"} & set(geotiff.read(page) or {})
     return bool(stated or ground or listed is not None)

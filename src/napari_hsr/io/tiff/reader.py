@@ -175,9 +175,9 @@ def _found(
     on_the_ground = _on_the_ground(path, page) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
-    if facts.no_data is not None:
-        found.metadata[NO_DATA] = facts.no_data
-    if not replace(facts.decoding, no_data=()).does_nothing:
+    if facts.decoding.markers:
+        found.metadata[NO_DATA] = facts.decoding.markers[0]
+    if not facts.decoding.scales_nothing:
         told = "Values were scaled as GDAL's SCALE and OFFSET in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
@@ -261,10 +261,10 @@ def _from_product(found: build_cube.Found, product: product_metadata.Product | N
     found.wavelengths, found.unit = product.wavelengths, "nm"
     if product.fwhm is not None:
         found.per_band["fwhm"] = product.fwhm
-    if product.no_data is not None and not found.decoding.no_data:
+    if product.no_data is not None and not found.decoding.markers:
         found.decoding = replace(found.decoding, no_data=(product.no_data,))
         found.metadata[NO_DATA] = product.no_data
-    stated = replace(found.decoding, no_data=()).does_nothing and product.gains is not None
+    stated = found.decoding.scales_nothing and product.gains is not None
     if stated:
         offsets = product.offsets or [0.0] * len(product.wavelengths)
         found.decoding = replace(
