@@ -64,13 +64,13 @@ def test_a_factor_that_may_go_either_way_is_told(tmp_path, name, value):
     ]
 
 
-def test_a_factor_of_the_whole_file_is_told(tmp_path):
+def test_a_factor_of_the_whole_file(tmp_path):
     path = container(tmp_path, wl=NM)
     with h5py.File(path, "a") as file:
         file.attrs["scale_factor"] = 0.1
     cube = read(path)
-    np.testing.assert_array_equal(cube.data, VALUES)
-    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    np.testing.assert_allclose(cube.data, VALUES / 10, rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED)
 
 
 @pytest.mark.parametrize("name", ["Wavelength (nm)", "band_centers_nm", "Center-Wavelengths [nm]"])
@@ -179,12 +179,16 @@ def test_columns_that_are_named_before_rows(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "a.nc").data, VALUES)
 
 
-def test_a_variable_with_a_factor_is_said(tmp_path):
-    savemat(tmp_path / "a.mat", {"cube": VALUES.transpose(1, 2, 0), "scale_factor": 0.1, "wl": NM})
+@pytest.mark.parametrize(
+    ("factor", "code"), [(0.1, Code.SCALE_APPLIED), (10, Code.GAIN_NOT_APPLIED)]
+)
+def test_a_variable_with_a_factor(tmp_path, factor, code):
+    beside = {"scale_factor": factor, "wl": NM}
+    savemat(tmp_path / "a.mat", {"cube": VALUES.transpose(1, 2, 0)} | beside)
     cube = read(tmp_path / "a.mat")
-    np.testing.assert_array_equal(cube.data, VALUES)
-    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
-    assert cube.metadata["scale_factor"] == 0.1
+    scale = factor if code is Code.SCALE_APPLIED else 1
+    np.testing.assert_allclose(cube.data, VALUES * scale, rtol=1e-6)
+    assert has(cube.notices, code)
 
 
 BY_PIXEL = np.ascontiguousarray(VALUES.transpose(1, 2, 0))

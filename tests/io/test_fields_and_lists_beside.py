@@ -48,7 +48,7 @@ def test_fields_without_a_cube_and_names_without_fields(tmp_path):
     [
         ("band,wavelength (nm)", NM, True),
         ("band,Center_Wavelength_um", [nm / 1000 for nm in NM], True),
-        ("band,wavelength", [*NM, 700], False),
+        ("band,wavelength", [*NM, 700, 710, 720, 730, 740], False),
         ("band,wavelength", [450, 500, "", 600, 650], False),
         ("band,exposure", NM, False),
     ],

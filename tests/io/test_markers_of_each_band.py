@@ -16,8 +16,12 @@ MARKERS = {500: 0, 600: 255, 700: -9}
 STORED = np.array(
     [[[0, 5, 255], [1, 2, 3]], [[0, 255, 7], [0, 4, 4]], [[-9, 1, 1], [0, 255, 9]]], dtype="<i2"
 )
-VALUES = np.stack([np.where(s == m, np.nan, s) for s, m in zip(STORED, MARKERS.values(), strict=True)])
-HEADER = "ENVI\nsamples = 3\nlines = 2\nbands = 3\ndata type = 2\ninterleave = bsq\nbyte order = 0\n"
+VALUES = np.stack(
+    [np.where(s == m, np.nan, s) for s, m in zip(STORED, MARKERS.values(), strict=True)]
+)
+HEADER = (
+    "ENVI\nsamples = 3\nlines = 2\nbands = 3\ndata type = 2\ninterleave = bsq\nbyte order = 0\n"
+)
 
 
 def _aux(path):

@@ -217,7 +217,9 @@ def shared_attributes(
     for key in divisors:  # to divide by, as a scale of each
         if key not in shared and any(key in e for e in each) and "scale_factor" not in shared:
             shared["scale_factor"] = [1 / (float(np.ravel(e.get(key, 1))[0]) or 1.0) for e in each]
-    markers = [[v for k in e if plain_name(k) in NO_DATA_NAMES for v in np.ravel(e[k])] for e in each]
+    markers = [
+        [v for k in e if plain_name(k) in NO_DATA_NAMES for v in np.ravel(e[k])] for e in each
+    ]
     alike = any(plain_name(k) in NO_DATA_NAMES for k in shared)
     if all(len(set(own)) <= 1 for own in markers) and not alike and any(markers):
         shared[NO_DATA_OF_EACH] = [float(own[0]) if own else np.nan for own in markers]

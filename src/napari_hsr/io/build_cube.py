@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy, limits, masks_beside, value_notices
+from napari_hsr.io import alternatives, facts_beside, lazy, limits, masks_beside, value_notices
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
-from napari_hsr.io.decoding import Decoding, scaled_already
+from napari_hsr.io.decoding import NO_DATA as NO_DATA
+from napari_hsr.io.decoding import scaled_already
+from napari_hsr.io.found import Found as Found
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
-from napari_hsr.io.wavelengths import band_widths, text_beside
+from napari_hsr.io.wavelengths import band_widths
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
@@ -25,80 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_hsr.io.embedded_record import Record
-
-#: The key of the metadata with the number that stands for missing values; ENVI's word for it.
-NO_DATA = "data ignore value"
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20
-
-
-@dataclass
-class Found:
-    """What a format found in a file.
-
-    Attributes
-    ----------
-    source : array-like
-        With ``shape``, ``dtype`` and basic indexing; may be on disk.
-    convention : int
-        The axis on which the format keeps bands by custom, in the format's order.
-    flipped : bool
-        The axes of ``source`` are the format's in reverse (MATLAB arrays in HDF5).
-    stated : bool
-        The format says which axis holds the bands, so ``convention`` is a fact.
-    wavelengths, unit
-        As the file gives them; None where it does not.
-    turned : bool
-        The file names its axes, and columns come before rows.
-    unit_has_a_place : bool
-        The format has an item for the unit, so that its absence is worth a notice.
-    per_band : dict
-        Metadata with one value a band, turned round together with the bands.
-    width_unit : str or None
-        The unit of ``fwhm`` among them, where it has one of its own.
-    decoding : Decoding
-        What the file states about its numbers.
-    keep_on_disk : bool
-        ``source`` may stay what it is if the cube is large; False loads it always.
-    record : Record or None
-        Set if the file is one of ours.
-    looked_in : str
-        Where wavelengths were looked for.
-    value_range : (float, float) or None
-        Extremes of the finite values, where the file knows them.
-    masks : tuple of (name, array or None)
-        Arrays beside it that may say which pixels count, in the format's order of rows and columns.
-    """
-
-    source: Any
-    convention: int = 0
-    flipped: bool = False
-    stated: bool = False
-    turned: bool = False
-    wavelengths: Any = None
-    unit: str | None = None
-    unit_has_a_place: bool = False
-    units: str | None = None
-    name: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    per_band: dict[str, Any] = field(default_factory=dict)
-    width_unit: str | None = None
-    notices: tuple[Notice, ...] = ()
-    steps: tuple[str, ...] = ()
-    decoding: Decoding = field(default_factory=Decoding)
-    keep_on_disk: bool = True
-    record: Record | None = None
-    looked_in: str = "the file"
-    value_range: tuple[float, float] | None = None
-    masks: masks_beside.Masks = ()
-
-    def ignore(self, markers: tuple[float, ...]) -> None:
-        """Take these stored numbers for missing values too."""
-        if markers:
-            every = tuple(dict.fromkeys((*self.decoding.no_data, *markers)))
-            self.decoding = replace(self.decoding, no_data=every)
-            self.metadata.setdefault(NO_DATA, every[0])
 
 
 def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
@@ -149,6 +79,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     check_shape(path, found.source.shape)
     found = one_of_several(path, found, choice)
     found.ignore(() if choice.no_data is None else (choice.no_data,))
+    facts_beside.add(path, found, choice)
     source, notices = found.source, list(found.notices)
     notices += found.record.notices if found.record else ()
     source, found = _three_axes(path, source, found, notices)
@@ -173,7 +104,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         problem = f"{bands:,} bands are more than any camera has: another axis holds them"
         raise FileError(path, f"{problem}, to be stated such as --axes yxb")
     _check_scales(found, source.shape[order[0]], notices)
-    resolved = _resolve(path, found, source.shape[order[0]])
+    resolved = _resolve(found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
     data, of_masks = masks_beside.apply(path, data, found.masks, order, resolved.order)
@@ -243,17 +174,9 @@ def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) ->
     return plane, one
 
 
-def _resolve(path: Path, found: Found, bands: int) -> wl.Resolved:
+def _resolve(found: Found, bands: int) -> wl.Resolved:
     """Our own files say how sure their wavelengths were; others are examined."""
     record = found.record
-    if record is None and found.wavelengths is None:
-        listed = text_beside.find(path, bands)
-        if listed is not None:
-            told = Notice.warning(
-                Code.OTHER_FILES_READ, f"The wavelengths are those of {listed[2]} beside the file."
-            )
-            resolved = wl.resolve(listed[0], bands, listed[1])
-            return replace(resolved, notices=(told, *resolved.notices))
     if record is None or record.wavelengths is None:
         return wl.resolve(
             found.wavelengths, bands, found.unit, not found.unit_has_a_place, found.looked_in

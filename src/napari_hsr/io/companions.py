@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import per_band_facts
+from napari_hsr.io import embedded_record, json_facts, per_band_facts
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -26,6 +26,8 @@ _BAND_NAMES = (
 )  # fmt: skip
 #: Single values worth keeping.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
+#: Attributes with the unit of a list of wavelengths.
+_WAVELENGTH_UNITS = ("wavelength_units", "wavelength units", "wavelength_unit", "wavelengths_unit")
 #: Parts of names that lists of wavelengths have; NumPy's own for arrays without one among them.
 _ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent|^arr_\d+$")
 
@@ -46,6 +48,8 @@ class Companions:
         That of ``fwhm``, where it has one of its own.
     no_data
         The numbers that stand for missing values.
+    around
+        What variables of one number, attributes and texts in JSON state of the array's numbers, by name.
     """
 
     wavelengths: np.ndarray | None = None
@@ -55,6 +59,7 @@ class Companions:
     notices: tuple[Notice, ...] = ()
     no_data: tuple[float, ...] = ()
     width_unit: str | None = None
+    around: dict[str, Any] = field(default_factory=dict)
 
 
 def companions(
@@ -77,9 +82,12 @@ def companions(
     attributes_of : callable, optional
         Gives the attributes of a variable by name.
     """
-    beside = _Beside(variables, cube, load, attributes or {})
+    beside = _Beside(
+        variables, cube, load, _in_json(variables, cube, load) | dict(attributes or {})
+    )
     result = Companions()
     _take_wavelengths(beside, result)
+    _take_unit(beside, result)
     _take_single_facts(beside, result)
     _take_factors(beside, result)
     if result.wavelengths is not None:
@@ -89,6 +97,20 @@ def companions(
         result.per_band, result.width_unit = facts.values, facts.width_unit
         result.notices += facts.notices
     return result
+
+
+def _in_json(
+    variables: list[Variable], cube: Variable, load: Callable[[str], Any]
+) -> dict[str, Any]:
+    """What texts in JSON beside the cube state, except our own record."""
+    found: dict[str, Any] = {}
+    for variable in variables:
+        alone = variable.is_text and math.prod(variable.shape) == 1
+        if not alone or variable is cube or variable.short == embedded_record.KEY:
+            continue
+        for text in _flat(load(variable.name)):
+            found |= json_facts.facts(json_facts.parsed(text))
+    return found
 
 
 class _Beside:
@@ -103,6 +125,7 @@ class _Beside:
     ) -> None:
         self.cube = cube
         self.variables = variables
+        self.stated = attributes
         self.attributes = {str(key).lower(): value for key, value in attributes.items()}
         self._load = load
         self.near = sorted(
@@ -163,6 +186,15 @@ def _take_wavelengths(beside: _Beside, result: Companions) -> None:
         _take_alike(beside, result)
 
 
+def _take_unit(beside: _Beside, result: Companions) -> None:
+    """The unit of the wavelengths in an attribute of its own, where nothing nearer states it."""
+    for name in _WAVELENGTH_UNITS:
+        stated = beside.attributes.get(name)
+        stated = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else stated
+        if result.unit is None and isinstance(stated, str) and wl.is_unit(stated):
+            result.unit = stated
+
+
 def _take_single_facts(beside: _Beside, result: Companions) -> None:
     """Exposure, illuminant… and the numbers that stand for missing values."""
     for key in _SCALARS:
@@ -171,13 +203,17 @@ def _take_single_facts(beside: _Beside, result: Companions) -> None:
     for key, variable in beside.numbers.items():
         if plain_name(key) in NO_DATA_NAMES:
             result.no_data += (float(beside.flat(variable)[0]),)
+    result.around = dict(beside.stated)
+    for key, variable in (beside.lists | beside.numbers).items():
+        if plain_name(key) in APPLIED:
+            result.around[key] = beside.flat(variable)
 
 
 def _take_factors(beside: _Beside, result: Companions) -> None:
     """Factors that nothing applies are kept, and said."""
     for key in dict.fromkeys([*beside.numbers, *beside.attributes]):
         variable = beside.numbers.get(key)
-        if not is_factor(key) or (variable is None and plain_name(key) in APPLIED):
+        if not is_factor(key) or plain_name(key) in APPLIED:
             continue
         stated = beside.attributes[key] if variable is None else beside.value(variable)
         values = np.ravel(np.asarray(stated))

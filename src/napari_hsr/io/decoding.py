@@ -30,6 +30,8 @@ NO_DATA_NAMES = (
     "nodata",
     "nodatavalue",
 )
+#: The key of the metadata with the number that stands for missing values; ENVI's word for it.
+NO_DATA = "data ignore value"
 #: The same of each band by itself, where arrays of one band are put together.
 NO_DATA_OF_EACH = "no data of each band"
 #: What programs write for missing values, also without saying so, and what only they reach.

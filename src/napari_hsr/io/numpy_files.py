@@ -26,6 +26,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs.reader import unknown_encoding
 from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -203,6 +204,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             looked_in="its arrays",
             masks=masks_beside.find(named, chosen, lambda name: archive[name]),
         )
+        state_numbers(found, {}, beside.around)
         found.ignore(beside.no_data)
         bands_apart.state(found, chosen)
         if pickled:

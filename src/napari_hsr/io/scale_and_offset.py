@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube
 from napari_hsr.io.decoding import (
     APPLIED,
+    NO_DATA,
     NO_DATA_NAMES,
     NO_DATA_OF_EACH,
     Decoding,
@@ -20,12 +19,15 @@ from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
+if TYPE_CHECKING:
+    from napari_hsr.io.found import Found
+
 _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
 
 
-def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) -> None:
+def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
     """No data, scale and offset as CF conventions (NetCDF) and NEON state them.
 
     Parameters
@@ -34,17 +36,25 @@ def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) 
     attributes : mapping
         Those of the array itself.
     around : mapping, optional
-        Those of the groups and the file it lies in too: factors among them are told, not applied.
+        What stands around it too: attributes of the groups and the file it lies in, variables beside it, texts
+        in JSON. It counts where the array itself states nothing, and factors where they can be meant in one
+        way only; others are told, not applied.
     """
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
     markers = {
         m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
     }
+    beyond = {str(k): _numbers(v) for k, v in (around or {}).items() if k not in attributes}
+    if not markers and NO_DATA_OF_EACH not in attributes:
+        named = [k for k in beyond if plain_name(k) in NO_DATA_NAMES]
+        markers = {m for key in named for m in beyond[key][:_MOST_MARKERS]}
     unclear = _spelled_otherwise(stated)
-    unclear |= {k: _numbers(v) for k, v in (around or {}).items() if k not in attributes}
+    unclear |= _from_around(found, stated, beyond)
     for key, numbers in unclear.items():
-        if plain_name(str(key)) in APPLIED and numbers and set(numbers) - {0.0, 1.0}:
-            told = f"The attribute '{key}' ({numbers[0]:g}) was not applied: the numbers are as stored."
+        if plain_name(key) in APPLIED and numbers and set(numbers) - {0.0, 1.0}:
+            told = (
+                f"The file's '{key}' ({numbers[0]:g}) was not applied: the numbers are as stored."
+            )
             found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     divisor = next((stated[key][0] for key in DIVISORS if stated.get(key)), 0.0) or 1.0
     scale, offset = (
@@ -69,7 +79,7 @@ def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) 
         of_each = [None if np.isnan(m) else m for m in attributes[NO_DATA_OF_EACH]]
         found.decoding = with_markers(found.decoding, of_each)
     if found.decoding.markers:
-        found.metadata[build_cube.NO_DATA] = found.decoding.markers[0]
+        found.metadata[NO_DATA] = found.decoding.markers[0]
     if not found.decoding.scales_nothing:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
@@ -96,6 +106,36 @@ def _spelled_otherwise(stated: dict[str, list[float]]) -> dict[str, list[float]]
     return unclear
 
 
+def _from_around(
+    found: Found, stated: dict[str, list[float]], beyond: dict[str, list[float]]
+) -> dict[str, list[float]]:
+    """Put what can only be meant in one way under its own name; the other factors are returned.
+
+    Integers that are multiplied by less than one, or divided by more, become reflectance; an offset goes with a
+    factor beside it.
+    """
+    factors = {k: n for k, n in beyond.items() if plain_name(k) in APPLIED and n}
+    own = any(stated.get(key) for key in ("scale_factor", "add_offset", *DIVISORS))
+    if own or found.source.dtype.kind not in "iu":
+        return factors
+    taken: dict[str, list[float]] = {}
+    for key, numbers in factors.items():
+        plain = plain_name(key)
+        if (plain == "scalefactor" and all(0 < n < 1 for n in numbers)) or (
+            plain == "reflectancescalefactor" and all(0 < n < 1 for n in numbers)
+        ):
+            taken.setdefault("scale_factor", numbers)
+        elif plain == "reflectancescalefactor" and all(n > 1 for n in numbers):
+            taken.setdefault(DIVISORS[1], numbers)
+        elif plain == "addoffset" and key != plain:
+            taken.setdefault("add_offset", numbers)
+    if set(taken) == {"add_offset"}:
+        taken = {}
+    stated |= taken
+    used = list(taken.values())
+    return {k: n for k, n in factors.items() if n not in used}
+
+
 def _valid(
     stated: dict[str, list[float]], dtype: np.dtype, scale: Any, offset: Any
 ) -> tuple[float, float] | None:
@@ -119,7 +159,7 @@ def _numbers(value: Any) -> list[float]:
     return [float(v) for v in array] if array.dtype.kind in "iuf" else []
 
 
-def _of_all_or_each(found: build_cube.Found, numbers: list[float] | None) -> Any:
+def _of_all_or_each(found: Found, numbers: list[float] | None) -> Any:
     """A number for all bands, or as many as an axis is long; None for anything else."""
     if not numbers or (len(numbers) > 1 and len(numbers) not in found.source.shape):
         return None

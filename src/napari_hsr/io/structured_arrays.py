@@ -119,7 +119,7 @@ def read(
         found.looked_in = "its fields, variables and attributes"
     if apart:
         bands_apart.state(found, chosen)
-    state_numbers(found, stated)
+    state_numbers(found, stated, about.around if load is not None else None)
     if load is not None:
         found.ignore(about.no_data)
     found.masks = masks_beside.find(named, chosen, lambda name: values[name])

@@ -46,9 +46,13 @@ def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
 def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
     """A notice of a usual marker of missing values that the file does not call one."""
     suspect = undeclared(stored) if decoding.valid is None else None
-    if suspect is None or replace(decoding, no_data=decoding.markers, no_data_of_each=None).missing(
-        np.array([suspect[0]], stored.dtype)
-    ) is not None:
+    if (
+        suspect is None
+        or replace(decoding, no_data=decoding.markers, no_data_of_each=None).missing(
+            np.array([suspect[0]], stored.dtype)
+        )
+        is not None
+    ):
         return []
     are = "value is" if suspect[1] == 1 else "values are"
     told = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from napari_hsr.io import (
     bands_apart,
     build_cube,
     embedded_record,
+    json_facts,
     lazy,
     limits,
     masks_beside,
@@ -51,8 +51,6 @@ _UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengt
 _DIMENSION, _NO_VARIABLE = "dimension", "This is a netCDF dimension but not a netCDF variable"
 #: What NetCDF's library leaves in floats that were never written.
 NETCDF_FILL = 9.969209968386869e36
-#: A text in JSON that is longer is not looked into.
-_LONGEST_JSON = 2**20
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube:
@@ -212,12 +210,8 @@ def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
         around.append(None if around[-1] is None else structure.own(around[-1], part))
     found: dict[str, Any] = {}
     for given in (*(structure.attributes(item) for item in around if item is not None), stated):
-        for value in (text(v) for v in given.values()):
-            if value.startswith("{") and len(value) < _LONGEST_JSON:
-                try:
-                    found |= json.loads(value)
-                except (ValueError, RecursionError):
-                    continue  # a text of another kind
+        for value in given.values():
+            found |= json_facts.facts(json_facts.parsed(text(value)))
         found |= given
     return found
 
@@ -289,7 +283,7 @@ def _found(
     place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
     if place is not None:
         found.metadata[geotiff.KEY] = place
-    state_numbers(found, stated, attributes)
+    state_numbers(found, stated, attributes | beside.around)
     found.ignore(beside.no_data)
     floats = source.dtype.kind == "f" and not found.decoding.markers
     if floats and "_NCProperties" in structure.attributes(file):

@@ -21,6 +21,7 @@ from napari_hsr.io.hdf5 import files as hdf5
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.matlab import validation as mat_validation
 from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
 from napari_hsr.io.wavelengths import resolve as wl
 
@@ -95,6 +96,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         looked_in="its variables and structures",
         masks=masks_beside.find(variables, chosen, load),
     )
+    state_numbers(found, {}, beside.around)
     found.ignore(beside.no_data)
     bands_apart.state(found, chosen)
     return build_cube.build(path, found, choice)

@@ -76,8 +76,10 @@ class _Header:
         return found
 
 
-def variables(path: Path) -> Variables:
-    """Values, names of dimensions and attributes of all variables; the values are views of one copy of the file.
+def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
+    """Values, names of dimensions and attributes of all variables, and the attributes of the file.
+
+    The values are views of one copy of the file.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def variables(path: Path) -> Variables:
     head = _Header(content)
     records = head.count()
     dimensions = [(head.name(), head.count()) for _ in head.listed(_DIMENSIONS)]
-    head.attributes()
+    of_file = head.attributes()
     described = []
     for _ in head.listed(_VARIABLES):
         name = head.name()
@@ -114,4 +116,4 @@ def variables(path: Path) -> Variables:
         strides = (step, *lengths[1:]) if of_records else tuple(lengths)
         values: np.ndarray = np.ndarray(tuple(shape), dtype, content, begin, strides)
         found[name] = values, tuple(n for n, _ in along), attributes
-    return found
+    return found, of_file

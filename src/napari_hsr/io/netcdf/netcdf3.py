@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import bands_apart, build_cube, detect, limits, masks_beside
+from napari_hsr.io import bands_apart, build_cube, detect, json_facts, limits, masks_beside
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, text
@@ -42,13 +42,14 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     with translated(path, _DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if detect.head_of(path, 4) == cdf5.MAGIC:
-            stored = cdf5.variables(path)
+            stored, of_file = cdf5.variables(path)
         else:
             with netcdf_file(str(path), "r", mmap=False) as file:
                 stored = {
                     name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
                     for name, v in file.variables.items()
                 }
+                of_file = dict(file._attributes)
     variables = [
         Variable(name, values.shape, values.dtype, str(values.dtype))
         for name, (values, _, _) in stored.items()
@@ -63,8 +64,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     if chosen.parts:
         source = np.stack([np.squeeze(stored[name][0]) for name in chosen.parts])
         attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
+    around = _facts_of(of_file) | _facts_of(attributes)
     beside = companions(
-        variables, chosen, lambda name: stored[name][0], attributes, lambda name: stored[name][2]
+        variables, chosen, lambda name: stored[name][0], around, lambda name: stored[name][2]
     )
     found = build_cube.Found(
         source,
@@ -89,11 +91,19 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         along = {name: stored[name][0] for name in dimensions if name in stored}
         place = cf_grid.of_array(mapping, along)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
-    state_numbers(found, attributes)
+    state_numbers(found, attributes, beside.around)
     found.ignore(beside.no_data)
     if source.dtype.kind == "f" and not found.decoding.markers:
         found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return build_cube.build(path, found, choice)
+
+
+def _facts_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes, and what those of them state that are texts in JSON."""
+    found: dict[str, Any] = {}
+    for value in attributes.values():
+        found |= json_facts.facts(json_facts.parsed(text(value)))
+    return found | attributes
 
 
 def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: Any) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import json_facts
 from napari_hsr.io.tiff import gdal_metadata, geotiff
-from napari_hsr.io.tiff import wavelengths as tiff_wavelengths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +74,7 @@ def is_a_band(page: Any, described: dict[str, Any]) -> bool:
         return False
     facts = gdal_metadata.read(page, 1)
     stated = facts.wavelengths is not None or not facts.decoding.scales_nothing
-    listed, _ = tiff_wavelengths.in_json(described)
+    listed, _ = json_facts.wavelengths(described)
     ground = {"tiepoints", "transformation"} & set(geotiff.read(page) or {})
     return bool(stated or ground or listed is not None)
 

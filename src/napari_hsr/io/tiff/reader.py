@@ -16,8 +16,10 @@ from napari_hsr.io import (
     build_cube,
     embedded_record,
     ground_beside,
+    json_facts,
     lazy,
     limits,
+    per_band_facts,
     several_cubes,
 )
 from napari_hsr.io.band_axis import band_axis_of_pages
@@ -26,6 +28,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.masked import WithoutAlpha
 from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import gdal_metadata, geotiff, images
 from napari_hsr.io.tiff import masks as tiff_masks
@@ -152,7 +155,7 @@ def _found(
                 path, f"the array has 4 axes ({size}): its pages are pictures in colours"
             )
     found = build_cube.Found(None, record=ours, looked_in=_LOOKED_IN)
-    found.wavelengths, found.unit = tiff_wavelengths.in_json(described)
+    found.wavelengths, found.unit = json_facts.wavelengths(described)
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
     elif several_cubes.are_several(shape) and "C" in axes:
@@ -188,8 +191,17 @@ def _found(
         tiff_masks.apply(path, found, file)
         if ours is None:
             _calibrate(found, file)
+            _add_json(found, json_facts.facts(described), bands)
             _tell(found, page, axes[-3:])
     return found
+
+
+def _add_json(found: build_cube.Found, stated: dict[str, Any], bands: int) -> None:
+    """What a description in JSON states of the bands, and of the numbers where nothing else does."""
+    lower = {key.lower(): value for key, value in stated.items()}
+    found.per_band |= per_band_facts.find({}, lower, lower.get, bands).values
+    if found.decoding.does_nothing:
+        state_numbers(found, {}, stated)
 
 
 def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 from xml.etree import ElementTree
 
+from napari_hsr.io import json_facts
 from napari_hsr.io.wavelengths import resolve as wl
 
 _PAGE_NAME, _XMP, _MICRO_MANAGER = 285, 700, 51123
 #: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
 _WIDTHS = re.compile(r"WavelengthFWHM\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 _CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
-#: Items of JSON with the unit, and how deep its objects are looked into.
-_JSON_UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_unit", "units", "unit")
-_DEEPEST = 8
 #: Elements of XML with one wavelength each, whatever the program.
 _ELEMENTS = re.compile(
     r"<(?:\w+:)?(?:\w*wave_?length\w*)[^>]*>\s*(\d+(?:\.\d+)?)\s*</", re.IGNORECASE
@@ -115,7 +112,7 @@ def _list(file: Any) -> Stated:
     """``wavelengths (nm): 450, 500`` in the description, in ImageJ's notes, or in a text in JSON."""
     notes = str((file.imagej_metadata or {}).get("Info", ""))
     for text in (str(file.pages.first.description)[:_LONGEST], notes[:_LONGEST]):
-        listed, unit = in_json(_json(text) if text.lstrip().startswith("{") else {})
+        listed, unit = json_facts.wavelengths(json_facts.parsed(text))
         if listed is not None:
             return listed, unit
         found = _LIST.search(text)
@@ -125,60 +122,6 @@ def _list(file: Any) -> Stated:
     return None, None
 
 
-def in_json(described: dict[str, Any], depth: int = 0) -> Stated:
-    """The list and its unit in a description in JSON, however deep."""
-    names = {str(key).lower(): key for key in described}
-    for key in ("wavelengths_nm", *wl.KEYS):
-        listed = described[names[key]] if key in names else None
-        if isinstance(listed, list) and listed:
-            if all(isinstance(one, dict) for one in listed):
-                centres, unit = _of_each(listed)
-                if centres is not None:
-                    return centres, unit
-            unit = next((described[names[k]] for k in _JSON_UNITS if k in names), None)
-            unit = unit if isinstance(unit, str) and wl.is_unit(unit) else None
-            return listed, "nm" if key == "wavelengths_nm" else unit
-    for name, listed in described.items():
-        known, unit = wl.key_of(str(name))
-        if known and isinstance(listed, list) and len(listed) > 1 and _all_numbers(listed):
-            return listed, unit
-        if (
-            isinstance(listed, list)
-            and len(listed) > 1
-            and all(isinstance(o, dict) for o in listed)
-        ):
-            centres, unit = _of_each(listed)
-            if centres is not None:
-                return centres, unit
-    for inner in described.values() if depth < _DEEPEST else ():
-        found = in_json(inner, depth + 1) if isinstance(inner, dict) else (None, None)
-        if found[0] is not None:
-            return found
-    return None, None
-
-
-def _all_numbers(values: list[Any]) -> bool:
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-
-
-def _of_each(bands: list[dict[str, Any]]) -> Stated:
-    """The wavelength that each of a list of bands states, under one name."""
-    for name in bands[0]:
-        known, unit = wl.key_of(str(name))
-        values = [band.get(name) for band in bands] if known else []
-        if values and _all_numbers(values):
-            return values, unit
-    return None, None
-
-
 def described(page: Any) -> dict[str, Any]:
     """The JSON of a page's description; empty where it is none."""
-    return _json(page.description)
-
-
-def _json(text: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(text or "")
-    except (ValueError, RecursionError):
-        return {}  # another program's description, or none
-    return found if isinstance(found, dict) else {}
+    return json_facts.parsed(page.description)

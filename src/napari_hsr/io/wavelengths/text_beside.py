@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_hsr.errors import HSRError
-from napari_hsr.io import detect
+from napari_hsr.io import detect, json_facts
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import wavelength_list
 from napari_hsr.io.wavelengths.resolve import are_band_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
-    from typing import Any
 
 #: How a column of wavelengths is headed.
 _HEADING = re.compile(r"(cent(er|re|ral)[ _]?)?wave.?length|wvl\b|cwl\b")
 _NAMES = ("wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm")
 
 
-def find(path: Path, bands: int) -> tuple[Any, str | None, str] | None:
-    """The list beside it with its unit, if one is stated, and that file's name.
+class Beside(NamedTuple):
+    """A list of wavelengths with its unit, where one is stated, the file's name, and what else it states."""
 
-    That is ``scene.hdr``, as ENVI writes it beside TIFFs too, ``scene_wavelengths.txt``,
-    ``wavelengths.csv``, ``scene.csv`` with a column headed so and a row for each band, or ``scene.txt`` that is nothing but an ascending list. None unless it holds one positive number for each band.
+    listed: Any
+    unit: str | None
+    name: str
+    facts: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+
+def find(path: Path, counts: Collection[int]) -> Beside | None:
+    """The wavelengths beside a file; None unless there is a positive number for each band.
+
+    They are looked for in ``scene.hdr``, as ENVI writes it beside TIFFs too, ``scene.json`` (with what else
+    it states), ``scene_wavelengths.txt``, ``wavelengths.csv``, ``scene.csv`` with a column headed so and a
+    row for each band, and ``scene.txt`` that is nothing but an ascending list.
+
+    Parameters
+    ----------
+    path : Path
+    counts : collection of int
+        How many bands there may be.
     """
     header = detect.header_beside(path)
     if header is not None and header != path:
@@ -36,9 +52,13 @@ def find(path: Path, bands: int) -> tuple[Any, str | None, str] | None:
             listed, unit = envi_header.wavelengths(envi_header.parse(header))
         except HSRError:
             listed = None
-        if isinstance(listed, list) and len(listed) == bands:
-            return listed, unit, header.name
+        if isinstance(listed, list) and len(listed) in counts:
+            return Beside(listed, unit, header.name)
     stem = path.name.split(".")[0]
+    for name in (f"{stem}.json", f"{path.name}.json", f"{stem}_metadata.json", f"{stem}_meta.json"):
+        found = _in_json(path.with_name(name), counts)
+        if found is not None:
+            return found
     for name in (*(f"{stem}_{name}" for name in _NAMES), *_NAMES):
         for file in (path.with_name(name + suffix) for suffix in (".txt", ".csv")):
             if not file.is_file():
@@ -47,22 +67,37 @@ def find(path: Path, bands: int) -> tuple[Any, str | None, str] | None:
                 listed = wavelength_list.parse(wavelength_list.read_text(file))
             except HSRError:
                 continue  # it is not what its name says: the cube can be read without it
-            if len(listed) == bands and np.isfinite(listed).all() and min(listed) > 0:
-                return listed, None, file.name
+            if len(listed) in counts and np.isfinite(listed).all() and min(listed) > 0:
+                return Beside(listed, None, file.name)
     table = path.with_suffix(".csv")
-    listed = _column(table) if table != path and table.is_file() else None
-    if listed is not None and len(listed[0]) == bands:
-        return (*listed, table.name)
+    column = _column(table) if table != path and table.is_file() else None
+    if column is not None and len(column[0]) in counts:
+        return Beside(*column, table.name)
     own = path.with_suffix(".txt")  # of the same name: if it holds nothing else
-    if own != path and own.is_file() and bands > 2:
+    if own != path and own.is_file():
         try:
             listed = wavelength_list.parse(wavelength_list.read_text(own))
         except HSRError:
             return None
-        ascends = len(listed) == bands and bool((np.diff(listed) > 0).all()) and min(listed) > 0
+        fits = len(listed) in counts and len(listed) > 2
+        ascends = fits and bool((np.diff(listed) > 0).all()) and min(listed) > 0
         if ascends and not are_band_numbers(np.array(listed)):
-            return listed, None, own.name
+            return Beside(listed, None, own.name)
     return None
+
+
+def _in_json(file: Path, counts: Collection[int]) -> Beside | None:
+    try:
+        text = wavelength_list.read_text(file) if file.is_file() else ""
+    except HSRError:
+        return None
+    described = json_facts.parsed(text)
+    listed, unit = json_facts.wavelengths(described)
+    if listed is None or len(listed) not in counts:
+        return None
+    facts = json_facts.facts(described)
+    stated = facts.get("wavelength_units")
+    return Beside(listed, unit or (stated if isinstance(stated, str) else None), file.name, facts)
 
 
 def _column(table: Path) -> tuple[list[float], str | None] | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record
+from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record, json_facts
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
 from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, axis_name, text, with_signal
@@ -184,7 +184,7 @@ def _plain(
     found = build_cube.Found(
         source or ArrayOfThree(array), units=text(attributes.get("units")) or None
     )
-    every = {**around, **attributes}
+    every = {**json_facts.facts(around), **around, **json_facts.facts(attributes), **attributes}
     known = companions(
         variables,
         chosen,
@@ -236,7 +236,7 @@ def _plain(
             attributes = {"_FillValue": fill, **attributes}
     if chosen.parts:
         bands_apart.state(found, chosen, lambda name: dict(arrays[name].attrs), names)
-    state_numbers(found, attributes, every)
+    state_numbers(found, attributes, every | known.around)
     found.ignore(known.no_data)
     for name in chosen.parts or (chosen.name,):
         found.notices += _missing_chunks(arrays[name])[: not found.notices]
