@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import Photograph, read, write
+from napari_hsr.cameras.profiles import CameraProfile, save
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.trust.evidence import Evidence
@@ -50,12 +51,50 @@ def test_another_photograph_and_another_model_are_refused(photograph):
         evidence_again(cube, other)
     with pytest.raises(InputError, match="9 x 14"):
         evidence_again(cube, replace(photograph, data=photograph.data[:5]))
-    with pytest.raises(InputError, match="encoding"):
-        evidence_again(cube, replace(photograph, encoding=None))
     made = cube.provenance
+    old = cube.replace(provenance=replace(made, extra={}))  # which does not say it
+    with pytest.raises(InputError, match="encoding"):
+        evidence_again(old, replace(photograph, encoding=None))
     for changed, words in (
         (replace(made, model="gone"), "not here"),
         (replace(made, weights_sha256="0" * 64), "other weights"),
     ):
         with pytest.raises(InputError, match=words):
             evidence_again(cube.replace(provenance=changed), photograph)
+
+
+def test_the_photograph_is_read_as_it_was_then(photograph, tmp_path):
+    linear = replace(photograph, encoding="linear-srgb")
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", encoding="linear-srgb"))
+    assert result.cube.provenance.extra["encoding"] == "linear-srgb"
+    opened = read(write(result.cube, tmp_path / "cube.mat"))
+    expected = Evidence.of(result).pixel(5, 6).curve.ranges["90%"]
+    for stated in ("srgb", "linear-srgb", None):
+        again = evidence_again(opened, replace(photograph, encoding=stated))
+        assert again.photograph.encoding == "linear-srgb"
+        np.testing.assert_allclose(again.pixel(5, 6).curve.ranges["90%"], expected, rtol=1e-5)
+    made = {k: v for k, v in opened.provenance.extra.items() if k != "encoding"}
+    old = opened.replace(provenance=replace(opened.provenance, extra=made))
+    assert evidence_again(old, photograph).photograph.encoding == "srgb"  # as it is stated now
+    assert evidence_again(old, linear).photograph.encoding == "linear-srgb"
+
+
+def test_it_is_seen_through_the_camera_profile_of_then(photograph, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path))
+    eye = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    gains = (0.5, 0.4, 0.3)
+    kept = save(CameraProfile("mine", "srgb", gains, eye, "SpyderCHECKR", "D65", 1.0))
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", camera="profile:mine"))
+    extra = result.cube.provenance.extra
+    assert (extra["encoding"], extra["camera_profile"]) == ("srgb", "mine")
+    opened = read(write(result.cube, tmp_path / "cube.mat"))
+    again = evidence_again(opened, photograph)
+    np.testing.assert_allclose(
+        again.pixel(5, 6).curve.ranges["90%"],
+        Evidence.of(result).pixel(5, 6).curve.ranges["90%"],
+        rtol=1e-5,
+        atol=1e-7,
+    )
+    kept.unlink()
+    with pytest.raises(InputError, match="no camera profile 'mine'"):
+        evidence_again(opened, photograph)

@@ -35,7 +35,7 @@ from napari_hsr.inference.tiles.finished_part import finished_part, handing_over
 from napari_hsr.inference.tiles.loop import run_tiles
 from napari_hsr.inference.tiles.outputs import InMemory
 from napari_hsr.inference.tiles.result_place import Disk, Memory, fingerprint, zarr_path
-from napari_hsr.inference.trust.apply_camera_profile import profiled
+from napari_hsr.inference.trust.apply_camera_profile import as_taken, profiled
 from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_notices
 from napari_hsr.inference.trust.run import Trust, linear_camera_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
@@ -389,7 +389,7 @@ def _provenance(
     extra = {"trust": trust.record()} if trust else {}
     return replace(
         photograph.provenance,
-        extra={**photograph.provenance.extra, **extra},
+        extra={**as_taken(photograph), **extra},
         input=photograph.provenance.input or photograph.name,
         model=model.name,
         weights_sha256=model.weights_sha256,

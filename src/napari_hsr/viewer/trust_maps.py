@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ _EVIDENCE: weakref.WeakKeyDictionary[Image, Evidence] = weakref.WeakKeyDictionar
 class LazyMap:
     """A map that is computed when it is first looked at, and then kept.
 
+    What draws it takes parts of it. While somebody computes it elsewhere (:attr:`on_ask`), these
+    are NaN; the whole of it, as an array, is always the map.
+
     Parameters
     ----------
     shape : (int, int)
@@ -50,22 +54,33 @@ class LazyMap:
     def __init__(self, shape: tuple[int, int], compute: Callable[[], np.ndarray]):
         self.shape = shape
         self.size = shape[0] * shape[1]
+        #: Called when a part is asked for that is not there; :meth:`find` is then called elsewhere.
+        self.on_ask: Callable[[], None] | None = None
         self._compute: Callable[[], np.ndarray] | None = compute
         self._values = np.empty((0, 0), np.float32)
+        self._computing = threading.Lock()
 
     @property
     def computed(self) -> bool:
         """Whether it has been looked at."""
         return self._compute is None
 
+    def find(self) -> np.ndarray:
+        """The map, computed if it is not there."""
+        with self._computing:
+            if self._compute is not None:
+                self._values = np.asarray(self._compute(), np.float32)
+                self._compute = None  # and what it was computed from
+        return self._values
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self._compute is not None:
-            self._values = np.asarray(self._compute(), np.float32)
-            self._compute = None  # and what it was computed from
-        return np.array(self._values, dtype, copy=copy)
+        return np.array(self.find(), dtype, copy=copy)
 
     def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self)[key]
+        if self.on_ask is None or self.computed:
+            return self.find()[key]
+        self.on_ask()
+        return np.broadcast_to(np.float32(np.nan), self.shape)[key]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -142,25 +157,35 @@ def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Ima
             above=cube,
             **spatial_transform(cube),
         )
-        layer.events.visible.connect(_fit_limits)
+        layer.events.visible.connect(_on_visible)
         layers.append(layer)
     viewer.layers.selection.active = active
     return layers
 
 
-def _fit_limits(event: Any) -> None:
-    """Set the limits of a map when it is first shown; the user's own stay."""
+def _on_visible(event: Any) -> None:
+    """Set the limits of a map when it is first shown, unless somebody computes it elsewhere."""
     layer = event.source
-    if not layer.visible:
-        return
-    layer.events.visible.disconnect(_fit_limits)
-    values = np.asarray(layer.data)
+    elsewhere = isinstance(layer.data, LazyMap) and layer.data.on_ask and not layer.data.computed
+    if layer.visible and not elsewhere:
+        layer.events.visible.disconnect(_on_visible)
+        show_limits(layer, limits_of(layer.data))
+
+
+def limits_of(found: Any) -> tuple[tuple[float, float], float | None]:
+    """Limits of the colours of a map, and its maximum where that is to be told."""
+    values = np.asarray(found)
     finite = values[np.isfinite(values)]
     limits = spread(0.0, float(np.quantile(finite, _SHOWN)) if finite.size else 1.0)
-    state = {**state_of(layer.metadata), "beyond": beyond(values, limits[1])}
+    return limits, beyond(values, limits[1])
+
+
+def show_limits(layer: Image, limits: tuple[tuple[float, float], float | None]) -> None:
+    """Give a map the limits that were found of it; the user's own stay from then on."""
+    state = {**state_of(layer.metadata), "beyond": limits[1]}
     layer.metadata = {**layer.metadata, KEY: state}
-    layer.contrast_limits_range = limits
-    layer.contrast_limits = limits
+    layer.contrast_limits_range = limits[0]
+    layer.contrast_limits = limits[0]
 
 
 def _unwrapped(layer: Any) -> Any:

@@ -1,11 +1,15 @@
 """Intervals asked for in the Reconstruct panel become hidden maps over the cube."""
 
+import threading
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.notifications import notification_manager
 
 from napari_hsr import Photograph
+from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.progress import result_of
@@ -13,6 +17,7 @@ from napari_hsr.viewer.layer_data import layer_state
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.trust_maps import add_trust_maps, evidence_of, remember
 from napari_hsr.widgets.inference import trust_options
+from napari_hsr.widgets.inference.map_worker import _AT_WORK, MapWorker
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
 from .panel_runs import run, settle
@@ -89,6 +94,57 @@ def test_a_map_is_computed_when_it_is_looked_at_and_its_limits_with_it(viewer, p
     widths.visible = False
     widths.visible = True
     assert widths.contrast_limits == [0, 0.01]
+
+
+def test_a_thread_computes_the_maps_of_the_panel_and_the_canvas_shows_them_then(
+    viewer, photograph, qtbot
+):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", intervals=True))
+    expected = result.trust.intervals.mean_half_width()
+    cube = add_cube(viewer, result.cube)
+    in_thread, free = [], threading.Event()
+
+    def slowly():
+        in_thread.append(threading.current_thread() is not threading.main_thread())
+        assert free.wait(5)
+        return expected
+
+    maps = add_trust_maps(viewer, result, cube)
+    maps[0].data._compute = slowly
+    worker = MapWorker(viewer, maps)
+    assert not worker.busy
+    maps[0].visible = maps[1].visible = True  # nothing waits here
+    qtbot.waitUntil(lambda: worker.busy)
+    assert np.isnan(maps[0]._slice.image.raw).all()
+    free.set()
+    qtbot.waitUntil(lambda: maps[1].data.computed and not worker.busy)
+    assert in_thread == [True]
+    np.testing.assert_array_equal(maps[0]._slice.image.raw, expected)
+    assert maps[0].contrast_limits == pytest.approx([0, np.quantile(expected, 0.99)])
+    assert maps[1].data.computed
+    assert not maps[2].data.computed
+    viewer.layers.clear()
+    assert worker not in _AT_WORK
+
+
+def test_a_map_that_cannot_be_computed_is_hidden_and_says_why(viewer, photograph, qtbot):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", intervals=True))
+    layer = add_trust_maps(viewer, result, add_cube(viewer, result.cube))[0]
+    working = layer.data._compute
+
+    def gone():
+        raise InputError("The file is gone.")
+
+    layer.data._compute = gone
+    worker = MapWorker(viewer, [layer])
+    with notification_manager:
+        layer.visible = True
+        qtbot.waitUntil(lambda: not layer.visible)
+        assert "The file is gone." in notification_manager.records[-1].message
+    layer.data._compute = working
+    qtbot.waitUntil(lambda: not worker.busy)
+    layer.visible = True
+    qtbot.waitUntil(lambda: layer.data.computed)
 
 
 def test_evidence_stays_with_its_layer_as_long_as_the_values_do(viewer, photograph):

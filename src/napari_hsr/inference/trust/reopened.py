@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.trust.apply_camera_profile import taken_again
 from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.inference.trust.intervals import Intervals, looker
 from napari_hsr.models import load_model
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
 def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
     """Hold a cube against the photograph that it was reconstructed from, as when it was made.
 
-    Its camera is the one that the photograph's encoding names, if any.
+    The photograph is read as it was then: in the encoding and under the camera profile that the
+    provenance names. Its camera is the one that the encoding names, if any.
 
     Parameters
     ----------
     cube : Cube
         With the provenance that every written file carries.
     photograph : Photograph
-        The whole of it, with the encoding that it had then.
+        The whole of it; of a cube whose provenance does not name it, with the encoding of then.
 
     Raises
     ------
     InputError
-        If it is another photograph or has no encoding, or the model is not at hand with the same
-        weights.
+        If it is another photograph or has no encoding, or the model with the same weights or the
+        camera profile is not at hand.
     """
     made = cube.provenance
     same_size = cube.shape[1:] == (photograph.height, photograph.width)
@@ -40,6 +42,7 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
             f"{made.input or 'an unknown photograph'}; this is {photograph.name}, "
             f"{photograph.height} x {photograph.width}."
         )
+    photograph = taken_again(photograph, made)
     if photograph.encoding is None:
         raise InputError(f"{photograph.name} does not say its encoding: state the one it had.")
     try:

@@ -27,6 +27,7 @@ from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.frame_worker import FrameWorker
 from napari_hsr.widgets.inference.many import ManyPhotographs
+from napari_hsr.widgets.inference.map_worker import MapWorker
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest, StackRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
 from napari_hsr.widgets.inference.result_place import ResultPlace
@@ -179,7 +180,7 @@ class ReconstructWidget(RunPanel):
         layer = add_cube(self._viewer, result.cube, smaller=smaller_sizes(result.cube), **how)
         remember(layer, Evidence.of(result))
         if result.trust is not None:
-            add_trust_maps(self._viewer, result, layer)
+            MapWorker(self._viewer, add_trust_maps(self._viewer, result, layer))
 
 
 def _is_input(layer: Any) -> bool:
