@@ -165,6 +165,11 @@ def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) ->
         if named:
             found = replace(found, convention=kept.index(found.convention))
         return three, found
+    if found.line:
+        told = "The array has two axes, of which one holds the bands: it is a line of pixels, one row high."
+        notices.append(Notice.info(Code.AXES_CHANGED, told))
+        line = np.moveaxis(source, found.convention, 0)[:, np.newaxis]
+        return line, replace(found, convention=0, flipped=False, stated=True)
     # one band: bands first, whatever the custom; a flipped plane is turned by `order` below
     plane = source.T[np.newaxis] if found.flipped else source[np.newaxis]
     one = Found(**{**found.__dict__, "flipped": False, "stated": True, "convention": 0})

@@ -30,6 +30,8 @@ _ABOUT = re.compile(
     r"[_-](unc|uncert\w*|err|error|errors|std|stdev|sigma|var|variance|mask|flags?|quality|qa|noise)"
 )
 
+#: Names of arrays that say where each pixel lies.
+_OF_PLACES = ("lat", "lon", "latitude", "longitude", "x", "y", "easting", "northing", "elevation")
 #: Names of white and dark references beside a scan.
 _REFERENCE = re.compile(
     r"(white|dark|black|flat|background)([_ ]?(ref|reference|frame|panel|field|current|cube|data))?s?|"
@@ -88,11 +90,9 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
             f"{len(candidates)} arrays could be the cube, none alone under a usual name such as "
             f"'cube': {_listing(candidates)}; name one, as in {path.name}:{candidates[0].name}",
         )
-    for key in ONE_BAND_KEYS:
-        planes = [v for v in numeric if v.short == key and len(v.shape) == 2]
-        planes = [v for v in planes if ours or (v.wavelengths or (*counts, 0)[0]) == 1]
-        if len(planes) == 1:
-            return planes[0]
+    plane = _of_two_axes(numeric, counts, ours)
+    if plane is not None:
+        return plane
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
     for named_cube in (True, False):
         odd = [
@@ -113,6 +113,30 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
             "Wavelength of a hypercube"
         )
     raise FileError(path, told)
+
+
+def _of_two_axes(numeric: list[Variable], counts: list[int], ours: bool) -> Variable | None:
+    """A line of pixels, or the only band: an array with two axes of which the file says so."""
+    planes = [v for v in numeric if len(v.shape) == 2 and v.long_axes > 1]
+    lines = [v for v in planes if v.line and not hides_pixels(v.short)]
+    lines = [v for v in lines if not _is_about(v, lines)]
+    for key in CUBE_KEYS:
+        named = [v for v in lines if v.short == key]
+        if len(named) == 1:
+            return named[0]
+    if lines:
+        return lines[0] if len(lines) == 1 else None
+    planes = [v for v in numeric if len(v.shape) == 2]
+    alone = [v for v in numeric if v.short in wl.KEYS and v.short != "bands" and not v.long_axes]
+    count = 1 if alone else (*counts, 0)[0]
+    for key in ONE_BAND_KEYS:
+        named = [v for v in planes if v.short == key]
+        named = [v for v in named if ours or (v.wavelengths or count) == 1]
+        if len(named) == 1:
+            return named[0]
+    images = [v for v in planes if v.long_axes == 2 and not hides_pixels(v.short)]
+    images = [v for v in images if not (v.short in _OF_PLACES or _is_about(v, images))]
+    return images[0] if len(images) == 1 and (images[0].wavelengths or count) == 1 else None
 
 
 def _is_about(variable: Variable, others: list[Variable]) -> bool:

@@ -152,8 +152,12 @@ class _Beside:
             return self.flat(self.lists[key]), self.units.get(key)
         if key in self.texts and not self.texts[key].kind.startswith("empty"):
             return _from_text(self.texts[key], self._load)
+        one_band = self.cube.long_axes == 2 and key != "bands"
+        if one_band and key in self.numbers:
+            return self.flat(self.numbers[key]), None
         stated: Any = self.attributes.get(key)
-        if np.ndim(stated) >= 1 or isinstance(stated, (str, bytes)):
+        number = one_band and isinstance(stated, (int, float, np.number))
+        if np.ndim(stated) >= 1 or number or isinstance(stated, (str, bytes)):
             return _parsed(_flat(stated))
         return None
 

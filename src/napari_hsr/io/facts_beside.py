@@ -41,7 +41,7 @@ def _counts(found: Found, choice: Choice) -> set[int]:
     """How many bands there may be; axes of length one do not count beside others."""
     shape = [int(n) for n in found.source.shape]
     if len(shape) == 2:
-        return {1}
+        return {shape[found.convention] if found.line else 1}
     if len(shape) == 3 and choice.order is not None:
         return {shape[2 - choice.order[0] if found.flipped else choice.order[0]]}
     if len(shape) == 3 and found.stated:

@@ -29,6 +29,8 @@ class Found:
         The format says which axis holds the bands, so ``convention`` is a fact.
     wavelengths, unit
         As the file gives them; None where it does not.
+    line : bool
+        The array has two axes, of which ``convention`` holds the bands: it is a line of pixels.
     turned : bool
         The file names its axes, and columns come before rows.
     unit_has_a_place : bool
@@ -55,6 +57,7 @@ class Found:
     convention: int = 0
     flipped: bool = False
     stated: bool = False
+    line: bool = False
     turned: bool = False
     wavelengths: Any = None
     unit: str | None = None

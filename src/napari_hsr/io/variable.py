@@ -15,7 +15,8 @@ class Variable:
 
     ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list;
     ``stored_bytes`` what it takes in memory, where the format tells it beforehand; ``parts`` the names of
-    the arrays of one band each that it is put together from.
+    the arrays of one band each that it is put together from; ``line``: of its two axes one is named as that of
+    the bands, so that it is a line of pixels.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Variable:
     wavelengths: int | None = None
     stored_bytes: int = 0
     parts: tuple[str, ...] = ()
+    line: bool = False
 
     @property
     def short(self) -> str:

@@ -7,7 +7,7 @@ HyperSpy are known.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from napari_hsr.io.limits import MOST_VALUES
 from napari_hsr.io.wavelengths import resolve as wl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_hsr.io.hdf5.structure import References
+    from napari_hsr.io.variable import Variable
 
 #: What writers call the axis of the bands, in lower case.
 SPECTRAL = re.compile(
@@ -63,7 +66,7 @@ def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
         _hyperspy(file, dataset, values),
         _nexus(file, dataset, values),
     ):
-        spectral = [i for i, name in enumerate(names) if SPECTRAL.fullmatch(name.strip().lower())]
+        spectral = [i for i, name in enumerate(names) if is_spectral(name)]
         if len(spectral) == 1:
             listed, unit = listed_by_axis.get(spectral[0], (None, None))
             if listed is not None and (
@@ -75,10 +78,24 @@ def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
     return NamedAxes()
 
 
+def as_line(
+    file: Any, items: Mapping[str, Any], variable: Variable, values: References
+) -> Variable:
+    """A variable, marked as a line of pixels where one of its two axes is named as that of the bands."""
+    if not (variable.real and len(variable.shape) == variable.long_axes == 2):
+        return variable
+    return replace(variable, line=named_axes(file, items[variable.name], values).bands is not None)
+
+
 def are_turned(names: list[str], bands: int) -> bool:
     """Whether the two axes beside that of the bands are named for columns and then for rows."""
     picture = [name.strip().lower() for i, name in enumerate(names) if i != bands]
     return len(picture) == 2 and picture[0] in _COLUMNS and picture[1] in _ROWS
+
+
+def is_spectral(name: str) -> bool:
+    """Whether an axis is named for bands."""
+    return SPECTRAL.fullmatch(name.strip().lower()) is not None
 
 
 def is_row(name: str) -> bool:

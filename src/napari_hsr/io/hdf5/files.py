@@ -27,7 +27,14 @@ from napari_hsr.io.hdf5 import cells as hdf5_cells
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
 from napari_hsr.io.hdf5 import structure
-from napari_hsr.io.hdf5.axes import NamedAxes, named_axes, names_of_axes, scales_of, text
+from napari_hsr.io.hdf5.axes import (
+    NamedAxes,
+    as_line,
+    named_axes,
+    names_of_axes,
+    scales_of,
+    text,
+)
 from napari_hsr.io.hdf5.writing import created
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cf_grid
@@ -108,6 +115,8 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
         if compound is not None:
             return _of_fields(path, file, items, compound, variables, choice)
         others = bands_apart.offered(others, lambda name: structure.attributes(items[name]))
+        with translated(path, _DAMAGED):
+            others = [as_line(file, items, v, beside) for v in others]
         chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
             found = _found(path, file, items, variables, chosen, beside, matlab)
@@ -194,7 +203,12 @@ def _describe(name: str, item: Any) -> Variable:
         return Variable(name, (0, 0), None, f"empty {kind}")
     if item.dtype.kind == "O" and "MATLAB_class" not in attributes:
         kind = "text" if item.dtype.metadata and "vlen" in item.dtype.metadata else "references"
-    listed = [np.size(v) for k, v in attributes.items() if k.lower() in wl.KEYS and np.ndim(v)]
+    plane = len(item.shape) == 2  # of a cube, one number may be how many there are
+    listed = [
+        np.size(v)
+        for k, v in attributes.items()
+        if k.lower() in wl.KEYS and (np.ndim(v) or (plane and isinstance(v, np.floating)))
+    ]
     dtype = item.dtype if numbers else None
     return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
 
@@ -275,12 +289,16 @@ def _found(
     if axes.bands is not None:
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
         found.turned = axes.turned and not matlab
+        if len(source.shape) == 2 and not matlab:
+            found.line, found.convention = True, axes.bands
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
     if others:
         names = () if matlab else names_of_axes(stored, values)
         bands_apart.state(found, chosen, stated_of, names)
-    place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
+    place = cf_grid.of_data_set(
+        file, (chosen.parts or (chosen.name,))[0], stated, lambda: scales_of(stored, values)
+    )
     if place is not None:
         found.metadata[geotiff.KEY] = place
     state_numbers(found, stated, attributes | beside.around)
@@ -289,19 +307,6 @@ def _found(
     if floats and "_NCProperties" in structure.attributes(file):
         found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return found
-
-
-def _on_the_ground(
-    file: Any, name: str, stored: Any, stated: Any, values: structure.References
-) -> dict[str, Any] | None:
-    """Grid and coordinate system by the CF conventions; None where none is stated."""
-    wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
-    folder = name.strip("/").rpartition("/")[0]
-    places = (f"{folder}/{wanted}".strip("/"), wanted)
-    mapping = next((structure.own_path(file, p) for p in places if wanted and p), None)
-    if mapping is None:
-        return None
-    return cf_grid.of_array(structure.attributes(mapping), scales_of(stored, values))
 
 
 def _record(file: Any, values: structure.References) -> embedded_record.Record | None:

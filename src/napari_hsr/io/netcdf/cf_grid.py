@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.hdf5.axes import is_column, is_row, text
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.tiff import geotiff
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _TEXTS = ("crs_wkt", "spatial_ref", "esri_pe_string")
 #: Coordinates are even if no step differs by more than this part of it.
@@ -84,3 +85,25 @@ def _by_parameters(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     first = {0.0: _UTM_NORTH, 1e7: _UTM_SOUTH}.get(north if north is not None else -1.0)
     return None if first is None else geotiff.of_code(first + int(zone), projected=True)
+
+
+def of_data_set(
+    file: Any, name: str, stated: Mapping[str, Any], along: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, Any] | None:
+    """Grid and coordinate system of a data set in HDF5; None where none is stated.
+
+    Parameters
+    ----------
+    file : h5py.File
+    name : str
+        Of the data set, with its folder.
+    stated : mapping
+        Its attributes.
+    along : callable
+        Gives the scales of its axes by their names.
+    """
+    wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
+    folder = name.strip("/").rpartition("/")[0]
+    places = (f"{folder}/{wanted}".strip("/"), wanted)
+    mapping = next((structure.own_path(file, p) for p in places if wanted and p), None)
+    return None if mapping is None else of_array(structure.attributes(mapping), along())

@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr.io import bands_apart, build_cube, detect, json_facts, limits, masks_beside
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
-from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, text
+from napari_hsr.io.hdf5.axes import are_turned, is_spectral, text
 from napari_hsr.io.hdf5.files import NETCDF_FILL
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cdf5, cf_grid
@@ -19,6 +19,7 @@ from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.variable import Variable
+from napari_hsr.io.wavelengths import resolve as wl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +51,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
                     for name, v in file.variables.items()
                 }
                 of_file = dict(file._attributes)
-    variables = [
-        Variable(name, values.shape, values.dtype, str(values.dtype))
-        for name, (values, _, _) in stored.items()
-    ]
+    variables = [_variable(name, *of) for name, of in stored.items()]
 
     def stated(name: str) -> dict[str, Any]:
         return stored[name][2]
@@ -98,6 +96,18 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     return build_cube.build(path, found, choice)
 
 
+def _variable(
+    name: str, values: np.ndarray, dimensions: tuple[str, ...], attributes: dict[str, Any]
+) -> Variable:
+    plane = values.ndim == 2
+    line = plane and sum(map(is_spectral, dimensions)) == 1
+    listed = [attributes[key] for key in attributes if key.lower() in wl.KEYS]
+    one = plane and any(isinstance(value, (float, np.floating)) for value in listed)
+    return Variable(
+        name, values.shape, values.dtype, str(values.dtype), 1 if one else None, line=line
+    )
+
+
 def _facts_of(attributes: dict[str, Any]) -> dict[str, Any]:
     """Attributes, and what those of them state that are texts in JSON."""
     found: dict[str, Any] = {}
@@ -107,11 +117,12 @@ def _facts_of(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: Any) -> None:
-    spectral = [i for i, name in enumerate(dimensions) if SPECTRAL.fullmatch(name.lower())]
+    spectral = [i for i, name in enumerate(dimensions) if is_spectral(name)]
     if len(spectral) != 1:
         return
     found.stated, found.convention = True, spectral[0]
-    found.turned = are_turned(list(dimensions), spectral[0])
+    found.line = len(dimensions) == 2
+    found.turned = not found.line and are_turned(list(dimensions), spectral[0])
     values, _, attributes = stored.get(dimensions[spectral[0]], (None, (), {}))
     if values is None:
         return

@@ -20,7 +20,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record, json_facts
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
-from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, axis_name, text, with_signal
+from napari_hsr.io.hdf5.axes import are_turned, is_spectral, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.netcdf import cf_grid
@@ -30,6 +30,7 @@ from napari_hsr.io.stored_numbers import Storing, as_stated, plan
 from napari_hsr.io.tiff import geotiff, ome_metadata
 from napari_hsr.io.variable import Variable
 from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.io.zarr import axes as zarr_axes
 from napari_hsr.io.zarr import frame as zarr_frame
 from napari_hsr.io.zarr import store_check as zarr_store
 from napari_hsr.notices import Code, Notice
@@ -100,6 +101,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             }
         variables = [_variable(name, array) for name, array in arrays.items()]
         variables = bands_apart.offered(variables, lambda name: dict(arrays[name].attrs))
+        variables = [zarr_axes.as_line(variable, arrays, store) for variable in variables]
         chosen = choose_cube(path, variables, wanted=choice.variable)
         parts = [arrays[name] for name in chosen.parts or (chosen.name,)]
         for part in parts:
@@ -128,40 +130,6 @@ def _variable(name: str, array: Any) -> Variable:
     numbers = array.dtype.kind in "fiubc"
     dtype = array.dtype if numbers else None
     return Variable(name, tuple(array.shape), dtype, str(array.dtype))
-
-
-def _dimensions(array: Any) -> list[str]:
-    """Names of the axes: of zarr 3, or xarray's attribute; empty where there are none."""
-    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    return [str(name) for name in names or ()]
-
-
-def _beside(array: str, name: str) -> str:
-    """The name of what lies in the folder of an array."""
-    return f"{array.rpartition('/')[0]}/{name}".strip("/")
-
-
-def _hyperspy(
-    array: str, shape: tuple[int, ...], arrays: dict[str, Any], store: Any
-) -> tuple[list[str], Any, str | None]:
-    """Names of the axes in HyperSpy's groups ``axis-0`` … beside an array, and the list of its bands."""
-    names, listed, unit, every = [], None, None, []
-    for number, size in enumerate(shape):
-        place = _beside(array, f"axis-{number}")
-        group = None if hasattr(store, "chunks") else store.get(place)
-        if group is None:
-            return [], None, None
-        stated = dict(group.attrs)
-        every.append(stated)
-        names.append(axis_name(stated))
-        if not SPECTRAL.fullmatch(names[-1].lower()):
-            continue
-        uneven, unit = arrays.get(f"{place}/axis"), text(stated.get("units")) or None
-        if uneven is not None and uneven.shape == (size,):
-            listed = np.asarray(uneven[...])
-        elif all(isinstance(stated.get(key), (int, float)) for key in ("offset", "scale")):
-            listed = stated["offset"] + stated["scale"] * np.arange(size)
-    return with_signal(names, every), listed, unit
 
 
 def _plain(
@@ -201,24 +169,24 @@ def _plain(
         known.notices,
     )
     found.looked_in = "its arrays, attributes and axes"
-    names, listed, unit = _dimensions(array), None, None
+    names, listed, unit = zarr_axes.dimensions(array), None, None
     if not names:
-        names, listed, unit = _hyperspy(chosen.name, array.shape, arrays, store)
+        names, listed, unit = zarr_axes.hyperspy(chosen.name, array.shape, arrays, store)
     if found.wavelengths is None and listed is not None:
         found.wavelengths, found.unit = listed, unit
-    mapping = arrays.get(_beside(chosen.name, text(attributes.get("grid_mapping"))))
+    mapping = arrays.get(zarr_axes.beside(chosen.name, text(attributes.get("grid_mapping"))))
     if mapping is not None:
-        at = {name: arrays.get(_beside(chosen.name, name)) for name in names}
+        at = {name: arrays.get(zarr_axes.beside(chosen.name, name)) for name in names}
         along = {name: np.asarray(small(axis)) for name, axis in at.items() if axis is not None}
         place = cf_grid.of_array(dict(mapping.attrs), along)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     kept = [name for name, size in zip(names, array.shape, strict=False) if size > 1]
     kept = names if len(array.shape) == 3 else kept
-    spectral = [i for i, name in enumerate(kept) if SPECTRAL.fullmatch(name.lower())]
-    if len(kept) == 3 and len(spectral) == 1:
-        found.stated, found.convention = True, spectral[0]
+    spectral = [i for i, name in enumerate(kept) if is_spectral(name)]
+    if len(spectral) == 1 and (len(kept) == 3 or chosen.line):
+        found.stated, found.convention, found.line = True, spectral[0], chosen.line
         found.turned = are_turned(kept, spectral[0])
-        axis = arrays.get(_beside(chosen.name, kept[spectral[0]]))
+        axis = arrays.get(zarr_axes.beside(chosen.name, kept[spectral[0]]))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
             values = np.asarray(small(axis))
             if not wl.are_band_numbers(values):
@@ -262,7 +230,7 @@ def _ome(
     found = build_cube.Found(ArrayOfThree(array), name=str(scale.get("name") or ""))
     long = [axis for axis, size in zip(axes, array.shape, strict=True) if size > 1]
     kept = axes if len(axes) == 3 else long
-    spectral = [i for i, axis in enumerate(kept) if axis == "c" or SPECTRAL.fullmatch(axis.lower())]
+    spectral = [i for i, axis in enumerate(kept) if axis == "c" or is_spectral(axis)]
     if len(kept) == 3 and len(spectral) == 1:
         found.stated, found.convention = True, spectral[0]
         found.turned = are_turned(kept, found.convention)
