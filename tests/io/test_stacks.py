@@ -203,6 +203,16 @@ def test_only_the_frames_asked_for_become_rgb(film, monkeypatch):
     assert np.array_equal(between, read_stack(film).data[4])
 
 
+def test_a_frame_that_several_ask_for_is_decoded_once(film, monkeypatch):
+    stack, calls, call = read_stack(film), [], films.helper_process.call
+    monkeypatch.setattr(films.helper_process, "call", lambda *a: calls.append(a) or call(*a))
+    once, again = (stack.photograph(number).data for number in (4, 4))
+    assert once is again and not once.flags.writeable
+    assert len(calls) == 1
+    assert not np.array_equal(stack.photograph(5).data, once)
+    assert len(calls) == 2
+
+
 def test_a_film_cut_short_gives_what_is_there(film, tmp_path):
     av = pytest.importorskip("av")
     path = tmp_path / "cut.avi"

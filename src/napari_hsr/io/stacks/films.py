@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -55,14 +56,22 @@ class FilmFrames:
         self.stated, times = helper_process.call(helper_process.FILM, stated, path)
         #: Of the frames, ascending, in units of the stream's time base.
         self.times = [] if times is None else times.tolist()
+        # a viewer's slice, a placeholder and a model ask for the same frame one after the other
+        self._last: tuple[int, np.ndarray] | None = None
+        self._reading = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.times)
 
     def read(self, number: int) -> Photograph:
         """One frame, turned upright."""
-        _, values = helper_process.call(helper_process.FILM, decode, self.path, number)
-        assert values is not None  # decode gives them, or refuses the file
+        with self._reading:
+            if self._last is None or self._last[0] != number:
+                _, read = helper_process.call(helper_process.FILM, decode, self.path, number)
+                assert read is not None  # decode gives them, or refuses the file
+                read.flags.writeable = False  # several look at it
+                self._last = number, read
+            values = self._last[1]
         return Photograph(values, name=f"{self.path.stem} {number + 1}", metadata={"bit_depth": 8})
 
 

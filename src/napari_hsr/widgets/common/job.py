@@ -49,6 +49,8 @@ class Job(QObject):
         The panel it belongs to. When the panel is closed, deleted or taken out of its dock,
         the run is cancelled and says nothing more; its thread ends at its next look at the
         cancel event. When the application quits, the thread is waited for.
+    poll_ms : int
+        How often it is looked for news.
 
     Signals
     -------
@@ -68,11 +70,13 @@ class Job(QObject):
     cancelled = Signal()
     ended = Signal()
 
-    def __init__(self, work: Work, title: str = "", parent: QObject | None = None):
+    def __init__(
+        self, work: Work, title: str = "", parent: QObject | None = None, poll_ms: int = POLL_MS
+    ):
         super().__init__(parent)
         self._run = _Run(work, title)
         self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
+        self._timer.setInterval(poll_ms)
         self._timer.timeout.connect(self._deliver)
         # Bound to the plain object, not to this one: Qt's half is being taken down by then. For
         # the same reason nothing is waited for there: other threads would get to run Python,

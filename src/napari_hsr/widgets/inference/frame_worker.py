@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 
+#: How often it is looked for a frame that has come, in ms: a hand that scrubs waits for each.
+POLL_MS = 8
 #: Workers of layers that are in a viewer: nothing else holds them.
 _AT_WORK: set[FrameWorker] = set()
 
@@ -57,7 +59,7 @@ class FrameWorker(QObject):
         for kind in (State.PLACEHOLDER, State.DONE):
             if kind in self._jobs or not self._frames.wants(kind):
                 continue
-            job = self._jobs[kind] = Job(partial(self._frames.events, kind), parent=self)
+            job = self._jobs[kind] = Job(partial(self._frames.events, kind), parent=self, poll_ms=POLL_MS)
             job.progressed.connect(self._update)
             job.ended.connect(partial(self._on_ended, kind))
             job.start()
