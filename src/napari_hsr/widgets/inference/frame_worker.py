@@ -59,7 +59,9 @@ class FrameWorker(QObject):
         for kind in (State.PLACEHOLDER, State.DONE):
             if kind in self._jobs or not self._frames.wants(kind):
                 continue
-            job = self._jobs[kind] = Job(partial(self._frames.events, kind), parent=self, poll_ms=POLL_MS)
+            job = self._jobs[kind] = Job(
+                partial(self._frames.events, kind), parent=self, poll_ms=POLL_MS
+            )
             job.progressed.connect(self._update)
             job.ended.connect(partial(self._on_ended, kind))
             job.start()
