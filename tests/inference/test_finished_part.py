@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_hsr import Photograph, load_model
+from napari_hsr import Cube, Photograph, load_model, super_resolve
 from napari_hsr.errors import Cancelled
-from napari_hsr.inference import reconstruct, reconstruct_events
+from napari_hsr.inference import reconstruct, reconstruct_events, super_resolve_events
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles.result_place import Memory
 from napari_hsr.io import lazy
@@ -87,6 +87,53 @@ def test_before_the_first_tile_there_is_nothing_and_on_disk_the_store_keeps_it(
 def test_exact_spectra_that_are_half_projected_are_not_handed_over(photograph):
     work = reconstruct_events(photograph, MODEL, exact=True, camera="cie-1931")
     next(event for event in work if event.message.startswith("Projecting"))
+    with pytest.raises(Cancelled) as found:
+        work.throw(Cancelled())
+    assert found.value.part is None
+
+
+def finer(cube, at, **options):
+    """What a super-resolution that is cancelled where ``at`` holds of its progress hands over."""
+    work = super_resolve_events(cube, "coarsr-x2", tile=16, **options)
+    next(event for event in work if at(event))
+    with pytest.raises(Cancelled) as found:
+        work.throw(Cancelled())
+    return found.value.part
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    values = np.random.default_rng(5).random((6, 32, 40), np.float32)
+    values[2, 3, 4] = np.nan
+    return Cube(values, name="field")
+
+
+def test_finer_tiles_are_kept_and_the_rest_is_nan(coarse):
+    part = finer(coarse, lambda event: event.share > 0.4, denoise=False)
+    whole = super_resolve(coarse, "coarsr-x2", denoise=False)
+    known = np.isfinite(part.cube.data[0])
+    assert 0 < known.mean() < 1
+    np.testing.assert_allclose(part.cube.data[:, known], whole.data[:, known], atol=1e-5)
+    assert np.isnan(part.cube.data[2, 6:8, 8:10]).all()  # what was missing stays so
+    assert np.isnan(part.cube.data[:, ~known]).all()
+    assert has(part.notices, Code.CANCELLED_PART)
+    assert f"{100 * known.mean():.0f} %" in part.notices[0]
+    assert part.cube.name == whole.name
+    assert finer(coarse, lambda event: event.message == "Super-resolving") is None
+
+
+@pytest.mark.parametrize("refine", [False, "back-projection"])
+def test_all_of_a_finer_cube_is_kept_where_only_its_comparison_is_missing(coarse, refine):
+    late = 0.96 if not refine else 0.85
+    part = finer(coarse, lambda event: event.share > late, refine=refine, denoise=False)
+    whole = super_resolve(coarse, "coarsr-x2", denoise=False)
+    np.testing.assert_allclose(part.cube.data, whole.data, atol=1e-5)
+    assert "all pixels are there" in part.notices[0]
+
+
+def test_of_an_interpolation_nothing_is_handed_over(coarse):
+    work = super_resolve_events(coarse, "bicubic-matlab", 2)
+    next(event for event in work if event.total)
     with pytest.raises(Cancelled) as found:
         work.throw(Cancelled())
     assert found.value.part is None

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.inference.estimates.memory_use import PeakMemory
+from napari_hsr.inference.fine_cube import title
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.tiles.result_place import Disk, fingerprint
-from napari_hsr.inference.upscalers import title, upscale_events
+from napari_hsr.inference.upscalers import upscale_events
 from napari_hsr.progress import Progress, as_part
 from napari_hsr.resample import agreement_events
 from napari_hsr.resample.holes import fill_events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.upscalers import (
@@ -11,12 +11,15 @@ from napari_hsr.inference.upscalers import (
     offered,
 )
 from napari_hsr.resample import (
+    Agreement,
     Kind,
+    Refinement,
 )
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from napari_hsr.inference.upscalers import Upscaled
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
@@ -112,3 +115,27 @@ def _names_at(other: int, name: str, scale: int) -> set[str]:
     token = f"x{scale}"
     places = [i for i in range(len(name)) if name.startswith(token, i)]
     return {f"{name[:i]}x{other}{name[i + len(token) :]}" for i in places}
+
+
+def about_half(upscaler: Model | Kind | None, half: Upscaled | None, gain: float) -> dict[str, Any]:
+    """What the provenance records of the second result, if there is one."""
+    if upscaler is None or half is None:
+        return {}
+    return {
+        "half_by": upscaler.name,
+        "half_sha256": None if isinstance(upscaler, Kind) else upscaler.weights_sha256,
+        "half_precision": half.precision,
+        "gain": gain,
+    }
+
+
+def about_agreement(agreement: Agreement | Refinement, refinement: str | None) -> dict[str, Any]:
+    """What the provenance records of the comparison with the coarse cube."""
+    passes = int(refinement is not None)
+    if isinstance(agreement, Refinement):
+        passes = agreement.passes
+    return {
+        "degradation": agreement.degradation,
+        "passes": passes,
+        "relative_residual": agreement.relative,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,11 +15,14 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.estimates.memory_use import PeakMemory, trim
 from napari_hsr.inference.estimates.speed import expected_seconds, keep, remember
+from napari_hsr.inference.fine_cube import fine_part, memory_for, title
 from napari_hsr.inference.fine_on_disk import super_resolve_to_disk
 from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.refinement_choice import (
     BACK_PROJECTION,
     DUALSR,
+    about_agreement,
+    about_half,
     find,
     half_scale_upscaler,
 )
@@ -26,12 +30,11 @@ from napari_hsr.inference.region import of_cube
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.spectral_noise import filtered, not_on_disk, wants_filter
 from napari_hsr.inference.tiles.cluster import Workers
+from napari_hsr.inference.tiles.finished_part import handing_over
 from napari_hsr.inference.tiles.result_place import zarr_path
 from napari_hsr.inference.upscalers import (
-    Upscaled,
     check_bands,
     choose,
-    title,
     upscale_events,
 )
 from napari_hsr.notices import Code, Notice
@@ -49,7 +52,7 @@ from napari_hsr.resample.holes import fill_events
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from os import PathLike
 
     import torch
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.inference.region import Region
     from napari_hsr.models.model import Model
+
+    Checking = Generator[Progress, None, Agreement | Refinement]
 
 E = TypeVar("E")
 
@@ -134,29 +139,29 @@ def super_resolve_events(
     with PeakMemory(torch_device) as memory:
         filled = yield from fill_events(coarse, cancel)
         given = filtered(filled.cube, wanted, cancel)
+        place = memory_for(coarse, upscaler, scale)
+        stopped = partial(fine_part, place, filled, upscaler, start, memory)
         half, gain = None, 0.0
         if half_upscaler is not None:
             events = upscale_events(given.cube, half_upscaler, scale // 2, cancel=cancel, **options)
             half = yield from as_part(_and_later(events, None), 0, first, _STEPS)
             trim()
-        events = upscale_events(given.cube, upscaler, scale, cancel=cancel, **options)
-        upscaled = yield from as_part(_and_later(events, refining), first, second, _STEPS)
+        events = upscale_events(given.cube, upscaler, scale, cancel=cancel, place=place, **options)
+        making = as_part(_and_later(events, refining), first, second, _STEPS)
+        upscaled = yield from handing_over(making, stopped)
         trim()  # what the network took is not needed while the result is refined
         cube, begun = upscaled.cube, time.perf_counter()
         if half is not None:
             join = finesr_events(cube, half.cube, overwrite=True, cancel=cancel)
-            joined = yield from as_part(join, second, third, _STEPS)
+            joined = yield from handing_over(as_part(join, second, third, _STEPS), stopped)
             cube, gain = joined.cube, joined.gain
-        agreement: Agreement | Refinement
-        pair, place = (cube, coarse, scale, degradation), _placing(torch_device)
-        if refinement == BACK_PROJECTION:
-            limits: dict[str, Any] = {"tolerance": tolerance, "iterations": iterations}
-            refined = refine_events(*pair, **limits, overwrite=True, place=place, cancel=cancel)
-            agreement = yield from as_part(refined, third, _STEPS, _STEPS)
+        limits: dict[str, Any] = {"tolerance": tolerance, "iterations": iterations}
+        pair = cube, coarse, scale, degradation
+        agreeing = _agreeing(refinement, pair, limits, _placing(torch_device), cancel)
+        checking: Checking = as_part(agreeing, third, _STEPS, _STEPS)
+        agreement = yield from handing_over(checking, stopped)
+        if isinstance(agreement, Refinement):
             cube = agreement.cube
-        else:
-            compared = agreement_events(*pair, place=place, cancel=cancel)
-            agreement = yield from as_part(compared, third, _STEPS, _STEPS)
         remember(work, prod(cube.shape), time.perf_counter() - begun)
         keep()
     if filled.missing is not None:
@@ -174,8 +179,8 @@ def super_resolve_events(
         "by": upscaler.name,
         "scale": scale,
         "refined_by": refinement,
-        **_about_half(half_upscaler, half, gain),
-        **_about_agreement(agreement, refinement),
+        **about_half(half_upscaler, half, gain),
+        **about_agreement(agreement, refinement),
     }
     on_device = upscaled.tiles or refinement == BACK_PROJECTION
     yield SuperResolutionResult(
@@ -338,6 +343,19 @@ def _and_later(events: Iterator[Progress | E], later: float | None) -> Iterator[
             yield event
 
 
+def _agreeing(
+    refinement: str | None,
+    pair: tuple[Cube, Cube, int, str],
+    limits: dict[str, Any],
+    place: Callable[[np.ndarray], Any],
+    cancel: threading.Event | None,
+) -> Iterator[Progress | Agreement | Refinement]:
+    """The result made to agree with the coarse cube, or compared with it."""
+    if refinement == BACK_PROJECTION:
+        return refine_events(*pair, **limits, overwrite=True, place=place, cancel=cancel)
+    return agreement_events(*pair, place=place, cancel=cancel)
+
+
 def _check_on_disk(refinement: str | None, denoise: bool | None) -> None:
     if refinement is not None or denoise:
         raise InputError(
@@ -357,32 +375,6 @@ def _already_super_resolved(cube: Cube) -> tuple[Notice, ...]:
         "estimate. If that was the target size, nothing more needs to be done."
     )
     return (Notice.warning(Code.ALREADY_SUPER_RESOLVED, text),)
-
-
-def _about_half(
-    upscaler: Model | Kind | None, half: Upscaled | None, gain: float
-) -> dict[str, Any]:
-    """What the provenance records of the second result, if there is one."""
-    if upscaler is None or half is None:
-        return {}
-    return {
-        "half_by": upscaler.name,
-        "half_sha256": None if isinstance(upscaler, Kind) else upscaler.weights_sha256,
-        "half_precision": half.precision,
-        "gain": gain,
-    }
-
-
-def _about_agreement(agreement: Agreement | Refinement, refinement: str | None) -> dict[str, Any]:
-    """What the provenance records of the comparison with the coarse cube."""
-    passes = int(refinement is not None)
-    if isinstance(agreement, Refinement):
-        passes = agreement.passes
-    return {
-        "degradation": agreement.degradation,
-        "passes": passes,
-        "relative_residual": agreement.relative,
-    }
 
 
 def _placing(device: torch.device) -> Callable[[np.ndarray], Any]:

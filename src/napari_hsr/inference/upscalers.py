@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import difflib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr import __version__
-from napari_hsr.cube import Cube, finite_range
+from napari_hsr.cube import finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.inference.estimates.speed import remember
+from napari_hsr.inference.fine_cube import title, upscaled_cube
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles.loop import run_tiles
 from napari_hsr.inference.tiles.outputs import written
@@ -22,7 +22,6 @@ from napari_hsr.inference.tiles.result_place import Disk, Memory
 from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.provenance import now
 from napari_hsr.resample import Kind, methods
 from napari_hsr.resample.resize import Resampler, empty_fine, read_coarse, up_part
 from napari_hsr.units import device_words
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from os import PathLike
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiles.cluster import Workers
     from napari_hsr.inference.tiles.outputs import Output
@@ -228,12 +228,6 @@ def upscale_events(
     return _run_network(coarse, run, place, cancel, workers, filled, kind)
 
 
-def title(coarse: Cube, upscaler: Model | Kind, scale: int) -> str:
-    """Name of an upscaled cube."""
-    by = f" ×{scale}" if isinstance(upscaler, Kind) else ""
-    return f"{coarse.name} {upscaler.name}{by}"
-
-
 def interpolation_work(kind: Kind, scale: int) -> tuple[str, str, int]:
     """What the time of an interpolation is remembered by; the amount is values of the result."""
     return "interpolation", kind.name, scale
@@ -253,7 +247,7 @@ def _interpolate(
         data[bands, fine] = up_part(way, read_coarse(coarse, bands), fine)
     remember(interpolation_work(kind, scale), data.size, time.perf_counter() - start)
     step = _interpolated(kind, scale)
-    cube = _upscaled_cube(coarse, data, finite_range(data), step)
+    cube = upscaled_cube(coarse, data, finite_range(data), step)
     yield Upscaled(cube.replace(name=title(coarse, kind, scale)), "float32", 0, ())
 
 
@@ -277,14 +271,14 @@ def _run_network(
     tiled = yield from run_tiles(run, job, output, cancel, workers)
     data, extremes, title_of = place.data, tiled.value_range, kind or model
     if kind is not None:
-        cube = _upscaled_cube(coarse, data, extremes, _interpolated(kind, model.scale))
+        cube = upscaled_cube(coarse, data, extremes, _interpolated(kind, model.scale))
         told: tuple[Notice, ...] = place.notices
     else:
         step = (
             f"Made {model.scale} times as fine by {model.name} on {device_words(run.device)} "
             f"in {run.precision}."
         )
-        cube = _upscaled_cube(coarse, data, extremes, step, DETAIL_ESTIMATED, model=model)
+        cube = upscaled_cube(coarse, data, extremes, step, DETAIL_ESTIMATED, model=model)
         found = [*_about_wavelengths(coarse, model), *place.notices, *tiled.notices]
         if job.full > FULL:
             text = (
@@ -361,29 +355,3 @@ def _about_wavelengths(cube: Cube, model: Model) -> tuple[Notice, ...]:
     else:
         return ()
     return (Notice.warning(Code.WAVELENGTHS_NOT_TRAINED_ON, text),)
-
-
-def _upscaled_cube(
-    coarse: Cube,
-    data: np.ndarray,
-    value_range: tuple[float, float],
-    *steps: str,
-    model: Model | None = None,
-) -> Cube:
-    known = coarse.provenance
-    history = replace(
-        known,
-        input=known.input or coarse.name,
-        version=__version__,
-        created=now(),
-        steps=(*known.steps, *steps),
-        extra=dict(known.extra),
-    )
-    metadata = dict(coarse.metadata)
-    if model is not None:
-        metadata["super_resolution_card"] = model.card.model_dump(mode="json")
-        if known.model is None:  # a reconstructed cube keeps the name of its model
-            history = replace(history, model=model.name, weights_sha256=model.weights_sha256)
-    return coarse.over_same_area(
-        data, provenance=history, metadata=metadata, _value_range=value_range
-    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import spatial_transform
 from napari_hsr.viewer.layers import add_cube, add_map, smaller_sizes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-    from napari_hsr.inference import SuperResolutionResult
+    from napari_hsr.inference import Result
 
 
 def place_over(layer: Image, scale: int) -> dict[str, Any]:
@@ -78,17 +79,18 @@ def display_of(layer: Image) -> dict[str, Any]:
 
 def add_super_resolved(
     viewer: ViewerModel,
-    result: SuperResolutionResult,
+    result: Result,
     name: str,
     place: dict[str, Any],
     map_place: dict[str, Any],
     above: Layer | None = None,
-) -> tuple[Image, Image]:
+) -> tuple[Image, Image | None]:
     """Add a result, and hidden over it the map of its residual at low resolution.
 
     Parameters
     ----------
-    result : SuperResolutionResult
+    result : SuperResolutionResult or Result
+        Of a run that was cancelled nothing was compared with the coarse cube: no map is added.
     name : str
         Name of the new cube layer.
     place : dict
@@ -101,13 +103,16 @@ def add_super_resolved(
     Returns
     -------
     cube, residual : Image layers
-        The cube is the active layer.
+        The cube is the active layer; the residual is None without a comparison.
     """
     smaller = smaller_sizes(result.cube)
     cube = add_cube(viewer, result.cube, smaller=smaller, name=name, above=above, **place)
     low, high = cube.contrast_limits
     least, most = result.cube.value_range  # may exceed that of the coarse cube
     cube.contrast_limits_range = (min(low, least), max(high, most))
+    viewer.layers.selection.active = cube
+    if not isinstance(result, SuperResolutionResult):
+        return cube, None
     residual = add_map(
         viewer,
         result.agreement.residual,

@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr import Cube, Photograph, inference, read, reconstruct, super_resolve
+from napari_hsr.errors import Cancelled
 from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer.layer_data import layer_cube
@@ -42,22 +43,26 @@ def panel(viewer, qtbot, tmp_path):
 
 
 @pytest.fixture
-def cancelled(panel, qtbot, monkeypatch):
-    """Run, and press Cancel once two tiles are finished."""
+def cancelled(qtbot, monkeypatch):
+    """Run, and press Cancel once it has come so far."""
 
-    def run_and_cancel():
+    def run_and_cancel(panel, runs="reconstruct_events", share=0.2):
         settle(panel, qtbot)
-        real, waits = inference.reconstruct_events, threading.Event()
+        real, waits = getattr(inference, runs), threading.Event()
 
         def events(*image, cancel, **options):
-            for event in real(*image, cancel=cancel, **options):
-                yield event
-                if event.total and event.done == 2:
-                    waits.set()
-                    cancel.wait(60)
+            work = real(*image, cancel=cancel, **options)
+            try:
+                for event in work:
+                    if event.total and event.share >= share and not waits.is_set():
+                        waits.set()
+                        cancel.wait(60)
+                    yield event
+            except Cancelled as stop:
+                work.throw(stop)  # as where nothing stands between them
 
         with monkeypatch.context() as patched:
-            patched.setattr(inference, "reconstruct_events", events)
+            patched.setattr(inference, runs, events)
             panel.run_button.click()
             qtbot.waitUntil(waits.is_set)
             panel.cancel_button.click()
@@ -127,7 +132,7 @@ def test_what_needs_memory_is_said(panel, qtbot, monkeypatch):
 
 
 def test_a_cancelled_run_offers_what_is_finished(viewer, panel, qtbot, cancelled):
-    cancelled()
+    cancelled(panel)
     assert "% of the pixels are there" in panel.outcome.text()
     assert len(viewer.layers) == 1
     assert not panel.keep_button.isHidden()
@@ -143,7 +148,7 @@ def test_a_cancelled_run_offers_what_is_finished(viewer, panel, qtbot, cancelled
 
 def test_a_run_on_disk_goes_on_where_it_was_cancelled(viewer, panel, qtbot, tmp_path, cancelled):
     panel.place.choice.set_value(DISK)
-    cancelled()
+    cancelled(panel)
     begun = unfinished(tmp_path / f"a_scene_{MODEL}.zarr")
     assert begun.is_dir()
     assert begun.name in panel.outcome.text()
@@ -164,6 +169,25 @@ def finer(viewer, qtbot, tmp_path):
     panel.place.set_folder(tmp_path)
     yield panel
     panel.release()
+
+
+def test_a_cancelled_finer_cube_is_offered_too(viewer, finer, qtbot, cancelled):
+    finer.scale.set_value(2)
+    finer.model.set_name("coarsr-x2")
+    finer.keep_noise.setChecked(True)
+    finer.computing.tile_chooser.set_value("size")
+    finer.computing.tile_size.setValue(32)
+    coarse = viewer.layers[-1]
+    cancelled(finer, "super_resolve_events", 0.4)
+    assert "% of the pixels are there" in finer.outcome.text()
+    finer.keep_button.click()
+    layer = viewer.layers.selection.active
+    assert layer.name.endswith("(unfinished)")
+    assert len(viewer.layers) == 3  # no map: nothing was compared
+    known = np.isfinite(layer.data).all(axis=0)
+    assert 0 < known.mean() < 1
+    expected = super_resolve(layer_cube(coarse), "coarsr-x2", denoise=False).data
+    np.testing.assert_allclose(layer.data[:, known], expected[:, known], atol=1e-5)
 
 
 def test_a_finer_cube_on_disk_lies_over_the_coarse_one(viewer, finer, qtbot, tmp_path):

@@ -36,7 +36,7 @@ def handing_over(
 def finished_part(
     kept: Memory | Disk,
     cube: Cube,
-    photograph: Photograph,
+    photograph: Photograph | None,
     run: RunPlan,
     start: float,
     memory: PeakMemory,
@@ -48,13 +48,21 @@ def finished_part(
     kept : Memory or Disk
     cube : Cube
         All of the result but its values.
-    photograph, run, start, memory
+    photograph : Photograph or None
+        That it is made from.
+    run, start, memory
         Of the run; it began at ``start`` by :func:`time.perf_counter`.
     """
     share, data = kept.finished_part()
     if not share:
         return None
-    text = f"The run was cancelled: {100 * share:.0f} % of the pixels are there, the others empty."
+    if share < 1:
+        there = f"{100 * share:.0f} % of the pixels are there, the others empty"
+    else:
+        there = (
+            "all pixels are there, and what follows the last tile is not, or not for all of them"
+        )
+    text = f"The run was cancelled: {there}."
     notices = (Notice.warning(Code.CANCELLED_PART, text), *as_notices(run.model.notices))
     known = cube.provenance.with_step(text)
     return Result(

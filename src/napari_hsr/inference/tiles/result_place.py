@@ -57,6 +57,8 @@ class Memory:
 
     def __init__(self, shape: tuple[int, int, int], instead: str):
         self.data = new_output(shape, instead)
+        #: The plan of the tiles that go there, once they do.
+        self.run: RunPlan | None = None
         self._output: InMemory | None = None
 
     def aligned(self, run: RunPlan) -> RunPlan:
@@ -65,7 +67,7 @@ class Memory:
 
     def output(self, run: RunPlan) -> Output:
         """Where the tiles of this plan go."""
-        self._output = InMemory(self.data, run.model.scale)
+        self.run, self._output = run, InMemory(self.data, run.model.scale)
         return self._output
 
     def finished_part(self) -> tuple[float, Any]:
