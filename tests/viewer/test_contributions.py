@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import yaml
@@ -376,3 +378,20 @@ def test_what_nobody_named_is_called_like_its_file(viewer, tmp_path, said):
         "leaf",
         "soil",
     ]
+
+
+def test_of_dropped_files_none_is_opened_twice(tmp_path, monkeypatch):
+    from napari._qt.qt_viewer import QtViewer
+
+    assert "filenames" in signature(QtViewer._qt_open).parameters  # else it is called otherwise now
+    monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+    path = str(io.write(make_cube(range(400, 701, 10)), tmp_path / "a.mat"))
+
+    def _qt_open(filenames):  # some are opened, then a reader is asked for, and all are opened
+        return [contributions.read_layers(file) for _ in range(2) for file in filenames]
+
+    for _ in range(2):  # dropped once more, it is opened once more
+        first, again = _qt_open([path])
+        assert first[0][0].shape[0] == 31
+        assert again == contributions.NOTHING
+    assert contributions.read_layers(path)[0][0] is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -16,18 +18,21 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QWidget,
 )
+from scipy.io import savemat
 from superqt import QElidingLabel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.viewer.session_saving import plan
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.help_window import HelpWindow
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
-from napari_hsr.widgets.files.contents import FileContentsWidget
+from napari_hsr.widgets.files.contents import FileContentsWidget, file_dialog
 from napari_hsr.widgets.inference.batch_window import BatchWindow
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import SaveCubesWindow
@@ -35,11 +40,13 @@ from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.session.commands import beside_box, close_box
 from napari_hsr.widgets.spectra.classify_window import ClassifyWindow
 from napari_hsr.widgets.spectra.curve_table import CurveTable
 from napari_hsr.widgets.spectra.match_window import MatchWindow
 from napari_hsr.widgets.spectra.over_time import OverTimeWindow
 from napari_hsr.widgets.spectra.panel import SpectraWidget
+from napari_hsr.widgets.train.close_guard import ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget, open_dialog
@@ -73,6 +80,13 @@ def viewer():
     return viewer
 
 
+def several_cubes(panel) -> str:
+    """A file, in the folder of the test, that does not say which of its arrays is the cube."""
+    path = Path(panel.property("folder")) / "several.mat"
+    savemat(path, {name: np.ones((4, 5, 6 + n), np.float32) for n, name in enumerate("abc")})
+    return str(path)
+
+
 #: Windows that a panel opens: how, from the panel and the viewer.
 DIALOGS = {
     "Import": (ReconstructWidget, lambda panel, viewer: ImportDialog()),
@@ -89,15 +103,26 @@ DIALOGS = {
         SpectraWidget,
         lambda panel, viewer: open_dialog(viewer, viewer.layers[-1], panel),
     ),
+    "Several cubes": (
+        FileContentsWidget,
+        lambda panel, viewer: file_dialog(viewer, several_cubes(panel)),
+    ),
+    "Save session": (
+        ReconstructWidget,
+        lambda panel, viewer: beside_box(None, plan(viewer, [])),
+    ),
+    "Open session": (ReconstructWidget, lambda panel, viewer: close_box(None, 3)),
+    "Training": (TrainWidget, lambda panel, viewer: ask(None, "leaves", may_cancel=True)),
     "Help": (SpectraWidget, lambda panel, viewer: HelpWindow("spectra", panel)),
 }
 
 
 @pytest.fixture(params=[*PANELS, *DIALOGS], ids=lambda kind: getattr(kind, "__name__", kind))
-def panel(request, viewer, qtbot):
+def panel(request, viewer, qtbot, tmp_path):
     kind, window = DIALOGS.get(request.param, (request.param, None))
     widget = under = kind(viewer)
     qtbot.addWidget(under)
+    under.setProperty("folder", str(tmp_path))
     if window is not None:
         widget = window(under, viewer)
         if widget.parent() is None:
@@ -226,7 +251,6 @@ def test_nothing_is_clipped(panel, qtbot, theme):
 
 def test_forms_use_the_height_of_their_dock_and_have_no_gap(viewer, qtbot):
     calibrate, compare = CalibrateWidget(viewer), CompareWidget(viewer)
-    calibrate.layout().addStretch(1)  # as napari does in a dock
     for panel in (calibrate, compare):
         qtbot.addWidget(panel)
         panel.resize(340, 760)
@@ -242,3 +266,33 @@ def test_forms_use_the_height_of_their_dock_and_have_no_gap(viewer, qtbot):
     qtbot.waitUntil(laid_out)
     calibrate.release()
     compare.release()
+
+
+#: The button for which a panel is there.
+MAIN = {
+    ReconstructWidget: "run_button",
+    SuperResolveWidget: "run_button",
+    CompareWidget: "run_button",
+    MapsWidget: "run_button",
+    CalibrateWidget: "run_button",
+    TrainWidget: "start_button",
+    SetWavelengthsWidget: "apply_button",
+    FileContentsWidget: "open_button",
+}
+
+
+@pytest.mark.parametrize("panel", MAIN, indirect=True)
+def test_the_main_button_is_in_sight_and_nothing_that_is_said_moves_it(panel, qtbot):
+    main = getattr(panel, MAIN[type(panel)])
+    panel.resize(300, 340)  # one of two stacks of tabs in a window of 1280 × 800
+    panel.show()
+    said = [one for one in panel.findChildren(Message) if one.parent().isVisibleTo(panel)]
+    places = set()
+    for text in ("", "Something of several words that is said of a run. " * 12):
+        for message in said:
+            message.show_info(text)
+        qtbot.wait(60)
+        assert panel.height() == 340
+        assert main.visibleRegion().boundingRect() == main.rect()
+        places.add((main.mapTo(panel, main.rect().topLeft()).y(), main.width()))
+    assert len(places) == 1

@@ -56,7 +56,8 @@ def read_layers(path: str | Sequence[str]) -> list:
     A file that cannot be read raises in scripts. In the running application it gives one
     notification instead, since napari would replace our sentence by its own and a traceback.
     There a grey picture is left to napari's own reader, and the first file makes ours the
-    preferred one; a file that leaves a choice asks for it, once for files of its layout.
+    preferred one; a file that leaves a choice asks for it, once for files of its layout. A file of
+    several is not read a second time when napari asks for the reader of another.
 
     Raises
     ------
@@ -69,8 +70,11 @@ def read_layers(path: str | Sequence[str]) -> list:
     from napari_hsr.io import stacks
     from napari_hsr.io.libraries import is_library
     from napari_hsr.viewer import file_choices, preferred_reader
+    from napari_hsr.viewer.opened_already import opened_already
 
     file = _single(path)
+    if file is not None and opened_already(file):
+        return NOTHING
     if file is None or stacks.can_read_stack(file):  # several files make a stack, or nothing
         return _read_stack(path if file is None else file)
     if not _window_is_in_use():

@@ -164,3 +164,21 @@ def test_axes_that_do_not_fit_leave_everything_as_it_was(panel, tmp_path):
     assert panel.open() is None
     assert panel.message.kind == "error"
     assert len(panel._viewer.layers) == 0
+
+
+def test_a_dialog_keeps_to_its_file_and_one_answer_is_for_files_alike(qtbot, tmp_path):
+    viewer = ViewerModel()
+    paths = [str(three_cubes(tmp_path / f"{name}.mat")) for name in "ab"]
+    paths.append(str(three_cubes(tmp_path / "c.mat", first="lr")))
+    dialogs = [contents.file_dialog(viewer, path) for path in paths]
+    for dialog in dialogs:
+        qtbot.addWidget(dialog)
+        dialog.open()
+    np.save(tmp_path / "d.npy", RANDOM.random((31, 6, 7), np.float32))
+    viewer.open(tmp_path / "d.npy", plugin="napari-hsr")  # dropped with them
+    first = dialogs[0].findChild(FileContentsWidget)
+    assert first.array.offered() == ["ms", "pan", "sim"]
+    first.array.set_value("pan")
+    first.open_button.click()
+    assert [layer_shape(layer) for layer in viewer.layers] == [(31, 6, 7), *[(6, 20, 24)] * 2]
+    assert [dialog.isVisible() for dialog in dialogs] == [False, False, True]

@@ -12,6 +12,8 @@ from napari_hsr.widgets.common.labels import BriefLabel, WrappedLabel
 
 #: Letters of a message that are shown: a text of a file or a card may be of any length.
 _LONGEST = 3_000
+#: Pixels above and below the lines of a message together.
+_PADDING = 8
 #: RGB of the edge and, faintly, of the background; the text keeps the theme's colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
 
@@ -104,6 +106,18 @@ class Message(QWidget):
         self._more.setVisible(bool(details))
         self._details.setVisible(False)
         self.setVisible(bool(text))
+
+
+def with_room(message: Message, lines: int) -> QWidget:
+    """A message in the room of its lines, also while it is empty: it moves nothing around it."""
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(message)
+    layout.addStretch()
+    holder.ensurePolished()
+    holder.setMinimumHeight(lines * holder.fontMetrics().lineSpacing() + _PADDING)
+    return holder
 
 
 def breakable(text: str) -> str:

@@ -13,6 +13,7 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.qt_typing import present
+from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ class Docked(QWidget):
             self._names, self._placed = (), False
         elif kind == QEvent.Type.ParentChange and not self._placed and self._has_window():
             self._height = self._viewer.window.geometry()[3]
+            keep_in_sight(self._viewer)
         elif kind == QEvent.Type.Show and not self._placed:
             self._placed = True
             QTimer.singleShot(0, self._find_room)  # napari has docked it by then
@@ -82,6 +84,7 @@ class Docked(QWidget):
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self)
         self._widen()
+        keep_in_sight(self._viewer)
         if self._height:
             QTimer.singleShot(0, self._shrink_window)  # its layout needs less by then
 

@@ -76,7 +76,7 @@ class CompareWidget(Panel):
     def _build(self) -> None:
         self.form = CompareForm(self._viewer)
         self.form.changed.connect(self._on_form)
-        self.reason = Message()
+        self.reason = Message(lines=3)
         self.lay_button = button(
             "Align ground truth with prediction",
             self._lay_over,
@@ -108,18 +108,20 @@ class CompareWidget(Panel):
 
         inside = QWidget()
         layout = column(
-            *(self.form, row(self.run_button, self.cancel_button, self.help_button())),
-            *(self.reason, self.lay_button),  # below the button, which stays where it is
-            *(self.progress, self.message, self.grid_button, self.results),
+            *(self.form, self.lay_button, self.message, self.grid_button, self.results),
         )
         layout.setStretchFactor(self.results, 1000)
         layout.addStretch(1)  # takes the height while there are no results
         QVBoxLayout(inside).addLayout(layout)
-        self._scroll = VerticalScroll(inside, least=160)
-        # Below, so that results can be saved wherever one has scrolled to.
-        saving = row(self.json_button, self.csv_button)
-        saving.setContentsMargins(0, 0, 12, 0)  # ends where the form above does
-        column(self._scroll, saving, into=self)
+        self._scroll = VerticalScroll(inside, least=110)
+        # Below, so that one can compare and save wherever one has scrolled to; the last row is the
+        # one that stays where it is.
+        below = column(
+            *(self.reason, self.progress, row(self.json_button, self.csv_button)),
+            row(self.run_button, self.cancel_button, self.help_button()),
+        )
+        below.setContentsMargins(9, 4, 12, 9)  # ends where the form above does
+        column(self._scroll, below, into=self).setStretchFactor(self._scroll, 1)
         self.setMinimumWidth(280)
         # Use the whole height of the dock; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -316,7 +318,6 @@ class CompareWidget(Panel):
     def _show_running(self, running: bool) -> None:
         self.run_button.setEnabled(not running)
         self.cancel_button.setEnabled(running)
-        self.cancel_button.setVisible(running)
         self.progress.setVisible(running)
         self.progress.setRange(0, 0)
         self.progress.setFormat("")

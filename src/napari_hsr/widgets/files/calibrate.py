@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -70,7 +71,7 @@ class CalibrateWidget(Panel):
             "From a file…", self._ask_for_curve, "The white's reflectance spectrum; its first one"
         )
         self.exposures = tuple(_time(of) for of in ("scan", "white"))
-        self.message = Message()
+        self.message = Message(lines=3)
         self.run_button = button("Calibrate", self.run, "Add the reflectance as a new layer")
         self._arrange()
         for box, chooser in ((self.has_dark, self.dark), (self.has_white_dark, self.white_dark)):
@@ -101,9 +102,11 @@ class CalibrateWidget(Panel):
         column(form, into=content)
         outer = QVBoxLayout(self)
         outer.addWidget(VerticalScroll(content, 110))
+        outer.addStretch(1)
         outer.addWidget(self.message)
         outer.addLayout(row(self.run_button, self.help_button(), stretch=self.run_button))
-        outer.addStretch(1)  # a dock that shrank with a message would not grow again for the next
+        # The button stays at the lower edge of the dock; napari would add an empty stretch below.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def run(self) -> Image | None:
         """Add the reflectance above the scan; None if the references do not fit."""

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QSizePolicy,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_hsr import io
@@ -27,12 +28,14 @@ from napari_hsr.viewer import file_choices
 from napari_hsr.viewer.contributions import announce
 from napari_hsr.viewer.layer_data import is_cube, is_photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form, row
-from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.messages import Message, with_room
 from napari_hsr.widgets.common.panel import Panel, button, main_window
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     import napari
@@ -77,7 +80,7 @@ class FileContentsWidget(Panel):
         self.remember = QCheckBox("Also for other files of this layout")
         self.remember.setToolTip("Files with the same arrays open like this from now on")
         self.remember.setChecked(True)
-        self.message = Message()
+        self.message = Message(lines=3)
         self.open_button = button("Open", self.open, "Read the file like this, as a new layer")
         self._arrange()
         self.chooser.changed.connect(self._take)
@@ -101,8 +104,8 @@ class FileContentsWidget(Panel):
             self._form.addRow(*((label, field) if label else (field,)))
         outer = QVBoxLayout(self)
         outer.addLayout(self._form)
-        outer.addWidget(self.message)
         outer.addLayout(row(self.open_button, self.help_button(), stretch=self.open_button))
+        outer.addWidget(with_room(self.message, 3))  # the button stays where it is
         outer.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
@@ -138,9 +141,20 @@ class FileContentsWidget(Panel):
         self._offer_axes()
         self.open_button.setEnabled(bool(path) and (cube or not self.message.text()))
 
-    def hide_layers(self) -> None:
-        """Show the fields of one file alone."""
+    def show_file_alone(self, path: str) -> None:
+        """Offer what one file leaves open, whatever layers come and go."""
+        self.chooser.changed.disconnect(self._take)
         self._form.setRowVisible(self.chooser, False)
+        self.set_file(path)
+
+    def open_alike(self, other: FileContentsWidget) -> None:
+        """Open the file as the other one was, if it has its layout."""
+        if file_choices.layout(self._path, self._seen) == file_choices.layout(
+            other._path, other._seen
+        ):
+            self.array.set_value(other.array.value())
+            self.axes.set_value(other.axes.value())
+            self.open_button.click()
 
     def choice(self) -> Choice:
         """What the fields state.
@@ -251,14 +265,17 @@ def ask_what_to_read(path: str) -> QDialog:
     """
     import napari
 
-    if path in _OPEN:
-        return _OPEN[path]
-    viewer = napari.current_viewer()
+    if path not in _OPEN:
+        file_dialog(napari.current_viewer(), path, main_window()).open()
+    return _OPEN[path]
+
+
+def file_dialog(viewer: napari.Viewer, path: str, parent: QWidget | None = None) -> QDialog:
+    """The window of :func:`ask_what_to_read`, not shown yet."""
     before = set(viewer.layers)
-    dialog = QDialog(main_window())
+    dialog = QDialog(parent)
     content = FileContentsWidget(viewer)
-    content.set_file(path)
-    content.hide_layers()
+    content.show_file_alone(path)
     dialog.setWindowTitle(Path(path).name)
     keep = button(
         "Keep what is open", lambda: _keep(content, dialog), "Do not ask again for files like this"
@@ -275,13 +292,16 @@ def ask_what_to_read(path: str) -> QDialog:
             for layer in guessed[:-1]:
                 viewer.layers.remove(layer)
             dialog.accept()
+            if content.remember.isChecked():
+                for other in _OPEN.copy().values():  # files that were dropped together
+                    present(other.findChild(FileContentsWidget)).open_alike(content)
 
     content.open_button.clicked.connect(opened)
     dialog.finished.connect(lambda _result: _OPEN.pop(path, None))
     dialog.finished.connect(dialog.deleteLater)
     _OPEN[path] = dialog
+    name_controls(dialog)
     dialog.resize(420, dialog.sizeHint().height())
-    dialog.open()
     return dialog
 
 

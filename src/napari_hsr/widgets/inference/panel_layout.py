@@ -1,4 +1,4 @@
-"""How the panels that run a model are laid out: choices, buttons, and what is said below them."""
+"""How the panels that run a model are laid out: choices, what is said of them, and buttons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_hsr.widgets.common.scroll_area import VerticalScroll
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
+#: Heights in pixels: of the form at least, and before what is said of it gets its own, and of
 #: that at least.
 FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
 
@@ -22,17 +22,17 @@ def lay_out(
 ) -> None:
     """Lay out a panel.
 
-    Messages get their room before the form, and both scroll; the buttons stay visible however low
-    the window is, so that three panels fit above each other.
+    Messages get their room before the form, and both scroll; the buttons stay at the lower edge,
+    where no message moves them, however low the window is: three panels fit above each other.
     """
     panel.setMinimumWidth(290)
     # It ends in a stretch of its own; napari would add a larger one at each opening.
     panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-    choices, below = QWidget(), QWidget()
+    choices, above = QWidget(), QWidget()
     column(*form, into=choices)
-    column(*said, into=below)
+    column(*said, into=above)
     outer = QVBoxLayout(panel)
     outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
-    outer.addLayout(buttons)
-    outer.addWidget(VerticalScroll(below, SAID_LEAST))
     outer.addStretch()
+    outer.addWidget(VerticalScroll(above, SAID_LEAST))
+    outer.addLayout(buttons)

@@ -385,7 +385,7 @@ class RunPanel(Panel):
         self.loaded.close()
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
-        """The form with its folds, and below them what always stays visible."""
+        """The form with its folds, what is said, and below them the buttons that always stay."""
         self.provenance.setReadOnly(True)
         self.provenance.setMinimumHeight(150)
         self.run_button.setDefault(True)

@@ -66,7 +66,7 @@ class MapsWidget(Panel):
         ):
             self.tabs.addTab(form, name)
             present(form.layout()).setContentsMargins(6, 6, 6, 6)
-        self.reason = Message()
+        self.reason = Message(lines=3)
         self.run_button = button("Make maps", self.run, "Add the maps as layers above the cube")
         self.cancel_button = button("Cancel", self._job.cancel, "Stop making the maps")
         self.progress = QProgressBar()
@@ -88,9 +88,6 @@ class MapsWidget(Panel):
         layout = column(
             self._chooser_row,
             self.tabs,
-            row(self.run_button, self.cancel_button, self.help_button()),
-            self.reason,
-            self.progress,
             self.message,
             self.save_button,
             self.components.results,
@@ -100,8 +97,13 @@ class MapsWidget(Panel):
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        self._scroll = VerticalScroll(content, least=160)
-        outer.addWidget(self._scroll)
+        self._scroll = VerticalScroll(content, least=110)
+        outer.addWidget(self._scroll, 1)
+        # in sight wherever one has scrolled to; the last row stays where it is
+        buttons = row(self.run_button, self.cancel_button, self.help_button())
+        below = column(self.reason, self.progress, buttons)
+        below.setContentsMargins(9, 4, 9, 9)
+        outer.addLayout(below)
         self._fit_tabs()
         self.setMinimumWidth(280)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -205,7 +207,6 @@ class MapsWidget(Panel):
             ended=self._on_ended,
         )
         self._show_running(True)
-        self._scroll.keep_at_top(self.run_button)  # what is said of the run is below it
 
     def _on_progress(self, event: Progress) -> None:
         self.progress.setRange(0, event.total)
@@ -219,7 +220,7 @@ class MapsWidget(Panel):
     def _show_running(self, running: bool) -> None:
         self.tabs.setEnabled(not running)
         self.chooser.setEnabled(not running)
-        self.cancel_button.setVisible(running)
+        self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
         self.progress.setRange(0, 0)
         self.save_button.setVisible(bool(self._made) and not running)
@@ -241,6 +242,7 @@ class MapsWidget(Panel):
             self.message.show_warning("The cube was removed before its maps were ready.")
             return
         self._made = made
+        self._scroll.keep_at_top(self.message)  # what is said of the run, and its plots, are below
         shown = show_analysis(self._viewer, made, self._layer, kind, **options)
         hidden = f" {len(shown) - 1} more are hidden in the list of layers." if shown[1:] else ""
         told = [f"Added “{shown[0].name}”.{hidden}", *made[0].notices]

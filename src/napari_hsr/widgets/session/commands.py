@@ -18,6 +18,7 @@ from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
 from napari_hsr.viewer.workspace import unwrapped
 from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.session.settings import open_panels, restore_panels
 
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import napari
-    from qtpy.QtWidgets import QMainWindow
+    from qtpy.QtWidgets import QMainWindow, QWidget
 
     from napari_hsr.viewer.session_opening import Opened
     from napari_hsr.viewer.session_saving import Plan
 
 KINDS = f"Session of napari-hsr (*{SUFFIX})"
+#: Names of the buttons that answer a question.
+YES, NO = "yes", "no"
 #: Sentences shown at most; the rest is counted.
 _MOST_TOLD = 6
 
@@ -63,6 +66,11 @@ def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
 
 def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
     """Whether layers without a file are written beside the session; None to cancel."""
+    return _answer(beside_box(window, made))
+
+
+def beside_box(window: QWidget | None, made: Plan) -> QMessageBox:
+    """The question; its answers are named as :func:`_answer` reads them."""
     names = ", ".join(record.name for record in made.without_file)
     box = QMessageBox(QMessageBox.Icon.Question, "Save session", "", parent=window)
     box.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,13 +80,27 @@ def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
         "out. To keep them elsewhere, cancel and save them first (File ▸ Save Selected Layers…)."
     )
     roles = QMessageBox.ButtonRole
-    beside = box.addButton("Write beside", roles.AcceptRole)
-    box.addButton("Leave out", roles.DestructiveRole)
-    cancel = box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(beside)
+    _add(box, "Write beside", roles.AcceptRole, YES, "Into a folder named after the session")
+    _add(box, "Leave out", roles.DestructiveRole, NO, "The session is saved without them")
+    _add(box, "Cancel", roles.RejectRole, "", "Save nothing")
+    return box
+
+
+def _add(box: QMessageBox, text: str, role: QMessageBox.ButtonRole, name: str, tip: str) -> None:
+    """Add an answer; the safe one, which is the accepting one, is the default."""
+    button = present(box.addButton(text, role))
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    button.setAccessibleName(text)
+    if role == QMessageBox.ButtonRole.AcceptRole:
+        box.setDefaultButton(button)
+
+
+def _answer(box: QMessageBox) -> bool | None:
+    """True or False as the clicked button is named; None for Cancel, Esc and closing."""
     box.exec()
     chosen = box.clickedButton()
-    return None if chosen in (cancel, None) else chosen == beside
+    return {YES: True, NO: False}.get("" if chosen is None else chosen.objectName())
 
 
 def open_session(viewer: napari.Viewer) -> None:
@@ -110,6 +132,11 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
 
 def ask_to_close(window: QMainWindow, count: int) -> bool | None:
     """Whether the layers on show are closed before a session is opened; None to cancel."""
+    return _answer(close_box(window, count))
+
+
+def close_box(window: QWidget | None, count: int) -> QMessageBox:
+    """The question, as :func:`beside_box` is one."""
     layers = f"{count} layer{'s' * (count != 1)}"
     box = QMessageBox(QMessageBox.Icon.Question, "Open session", "", parent=window)
     box.setText(f"Close the {layers} on show first?")
@@ -117,13 +144,10 @@ def ask_to_close(window: QMainWindow, count: int) -> bool | None:
         "What was not saved is lost. Kept layers lie below those of the session."
     )
     roles = QMessageBox.ButtonRole
-    close = box.addButton("Close", roles.DestructiveRole)
-    keep = box.addButton("Keep", roles.AcceptRole)
-    box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(keep)
-    box.exec()
-    chosen = box.clickedButton()
-    return True if chosen == close else False if chosen == keep else None
+    _add(box, "Close", roles.DestructiveRole, YES, "Close them, and open the session alone")
+    _add(box, "Keep", roles.AcceptRole, NO, "Open the session above them")
+    _add(box, "Cancel", roles.RejectRole, "", "Open nothing")
+    return box
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:

@@ -33,13 +33,15 @@ def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
         "step: everything is saved, and it can be resumed."
     )
     roles = QMessageBox.ButtonRole
-    for key, text, role in (
-        (LEAVE, "Leave it running", roles.AcceptRole),
-        (STOP, "Stop and save", roles.DestructiveRole),
-        *([(CANCEL, "Cancel", roles.RejectRole)] if may_cancel else []),
+    for key, text, role, tip in (
+        (LEAVE, "Leave it running", roles.AcceptRole, "It goes on in a process of its own"),
+        (STOP, "Stop and save", roles.DestructiveRole, "After the step under way"),
+        *([(CANCEL, "Cancel", roles.RejectRole, "Stay in napari")] if may_cancel else []),
     ):
         button = present(box.addButton(text, role))
         button.setObjectName(key)
+        button.setAccessibleName(text)
+        button.setToolTip(tip)
         if key == LEAVE:
             box.setDefaultButton(button)
     return box

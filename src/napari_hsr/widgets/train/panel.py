@@ -70,7 +70,7 @@ class TrainWidget(Docked):
         self.preview = Preview(viewer)
         self.caution = WrappedLabel(FEW_IMAGES)
         self.folder = WrappedLabel()
-        self.obstacle = Message()
+        self.obstacle = Message(lines=3)
         self.start_button = QPushButton("Start")
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Finish this step and save; Resume continues from there")

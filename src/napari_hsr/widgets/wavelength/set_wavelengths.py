@@ -23,7 +23,7 @@ from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import row
-from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.messages import Message, with_room
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
@@ -106,7 +106,7 @@ class SetWavelengthsWidget(Panel):
             self._ask_for_file,
             "A text or CSV file with one wavelength a line, or in a column",
         )
-        self.message = Message()
+        self.message = Message(lines=3)
         self.apply_button = button("Apply", self.apply, "Give the cube these wavelengths")
         self._arrange()
 
@@ -125,12 +125,13 @@ class SetWavelengthsWidget(Panel):
         layout.addLayout(row(QLabel("Cube"), self.chooser, stretch=self.chooser))
         policy = QSizePolicy.Policy
         self.form.native.setSizePolicy(policy.Preferred, policy.Fixed)
-        for part in (self.now, self.form.native, self.file_button, self.message):
+        for part in (self.now, self.form.native, self.file_button):
             layout.addWidget(part)
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addWidget(VerticalScroll(content, least=110))
         outer.addLayout(row(self.apply_button, self.help_button(), stretch=self.apply_button))
+        outer.addWidget(with_room(self.message, 3))  # the button stays where it is
         # Height is worth more to a plot that is docked beside it.
         self.setSizePolicy(policy.Preferred, policy.Maximum)
 
