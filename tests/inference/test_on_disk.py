@@ -18,6 +18,7 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.tiles import result_place
+from napari_hsr.io import atomic
 from napari_hsr.io.zarr.in_parts import ZarrInParts
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -412,3 +413,12 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, monkeypatch):
         np.testing.assert_array_equal(found.data, np.asarray(expected.cube.data))
         # at most the tile at hand was lost each time
         assert expected.tiles <= int(computed) <= expected.tiles + int(kills)
+
+
+def test_what_killed_runs_left_hidden_is_cleared_up(tmp_path, photograph):
+    owner = f"{atomic._MACHINE}-999999999"
+    left = [f".leaf.unfinished.zarr.{owner}-01234567.tmp", f".old.zarr.{owner}-89abcdef.old"]
+    for name in left:
+        (tmp_path / name / "0").mkdir(parents=True)
+    run(photograph, toy(), tmp_path / "leaf.zarr")
+    assert not [name for name in left if (tmp_path / name).exists()]

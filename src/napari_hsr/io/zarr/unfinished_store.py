@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import beside, expected, put_folder_in_place, undisturbed
+from napari_hsr.io.atomic import beside, clear_up, expected, put_folder_in_place, undisturbed
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr import store_check as zarr_store
@@ -82,6 +82,7 @@ class UnfinishedStore(ABC):
             )
         if not self._target.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist")
+        clear_up(self._target.parent)
         if self.folder.exists():
             zarr_resumed.check_plain(self.folder)
             self._check_unused()
