@@ -20,7 +20,7 @@ from napari_hsr import Cube, Wavelengths, spectra
 from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import atomic, read, write
-from napari_hsr.io.file_sets import files_read, files_written, replaces, shared
+from napari_hsr.io.file_sets import files_read, files_written, replaces, shared, standing_at
 from napari_hsr.io.hdf5 import writing as hdf5_created
 
 from ..killed import Failing, killed
@@ -54,6 +54,31 @@ def test_a_kill_at_any_point_leaves_the_old_or_the_new_cube(tmp_path, suffix):
             del found
             write(new, path)  # the next run clears up
             assert not [f.name for f in tmp_path.iterdir() if f.name.startswith(".")]
+
+
+@posix
+def test_a_kill_between_the_files_of_a_new_pair_does_not_stand_in_the_way(tmp_path):
+    path = tmp_path / "x.hdr"
+    points = killed(lambda: write(cube(0.5), path), 0, before=False)
+    for at in range(1, points + 1):
+        for left in tmp_path.iterdir():
+            left.unlink()
+        killed(lambda: write(cube(0.5), path), at, before=False)
+        with atomic.expecting(standing_at([path])):  # as a command does before it computes
+            write(cube(0.25), path)
+        assert np.asarray(read(path).data).max() == 0.25
+        assert sorted(f.name for f in tmp_path.iterdir()) == ["x.hdr", "x.img"]
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".tif"])
+def test_a_protected_file_is_not_replaced(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"x{suffix}"
+    write(cube(0.25), path)
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)  # root may do all
+    for door in (lambda: write(cube(0.5), path), lambda: replaces(path, [])):
+        with pytest.raises(FileError, match="it is protected"):
+            door()
+    assert np.asarray(read(path).data).max() == 0.25
 
 
 @posix

@@ -37,8 +37,14 @@ _EXPECTED: ContextVar[dict[Path, Identity] | None] = ContextVar("what is replace
 
 
 def standing(paths: Iterable[Path]) -> dict[Path, Identity]:
-    """What stands under names now, links resolved: for :func:`expecting`."""
-    return {real: _identity(real) for real in (Path(os.path.realpath(path)) for path in paths)}
+    """What stands under names now, links resolved: for :func:`expecting`.
+
+    What a killed process was putting in place is put there first.
+    """
+    targets = [Path(os.path.realpath(path)) for path in paths]
+    for target in targets:
+        finish(target)
+    return {target: _identity(target) for target in targets}
 
 
 @contextmanager
@@ -169,12 +175,12 @@ def undisturbed() -> Iterator[None]:
 
 
 def check_place(target: Path, named: Path | None = None) -> None:
-    """Refuse to write over what is no regular file.
+    """Refuse to write over what is no regular file, or is protected.
 
     Raises
     ------
     FileError
-        If there is a device, a pipe, a socket or a folder.
+        If there is a device, a pipe, a socket or a folder, or a file that may only be read.
     """
     with suppress(OSError):  # a folder that cannot be looked into is told on writing
         if target.exists() and not target.is_file():
@@ -182,6 +188,9 @@ def check_place(target: Path, named: Path | None = None) -> None:
                 named or target,
                 f"a file was expected in this place, but there is {kind_of(target.stat().st_mode)}",
             )
+        # its folder may well let it be replaced, but somebody has protected it
+        if target.exists() and not os.access(target, os.W_OK):
+            raise FileError(named or target, "it is protected: it may be read, not written over")
 
 
 def kind_of(mode: int) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect, embedded_record
-from napari_hsr.io.atomic import replacing_both
+from napari_hsr.io.atomic import finish, replacing_both
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.envi.reader import ITEM
@@ -17,8 +19,6 @@ from napari_hsr.io.stored_numbers import DTYPES, Storing, plan, row_blocks, writ
 from napari_hsr.io.tiff import geotiff
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_hsr.cube import Cube
     from napari_hsr.georeference import Place
 
@@ -59,6 +59,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
 
 def binary_for(header: Path) -> Path:
     """The name for the binary, so that the header can mean no other file afterwards."""
+    finish(Path(os.path.realpath(header)))
     if header.exists() and detect.is_envi_header(detect.head_of(header)):
         try:
             size = envi_header.layout(header, envi_header.parse(header)).size
