@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 import tifffile
 
-from napari_hsr import read
+from napari_hsr import read, write
 from napari_hsr.notices import Code, has
 
 NM = [450.0, 500.0, 550.0, 600.0, 660.0, 700.0]
@@ -128,3 +128,35 @@ def test_values_that_are_scaled_are_not_scaled_again(tmp_path):
 def test_a_list_of_another_length_beside_an_image_is_not_its_own(tmp_path):
     path = _beside(tmp_path, {"wavelengths": NM[:4], "nodata": -99})
     assert read(path).wavelengths is None
+
+
+def test_lists_and_factors_of_gdal_for_the_whole_image(tmp_path):
+    """As EnMAP-Box and QGIS copy the items of an ENVI header into a GeoTIFF."""
+    items = {
+        "wavelength": "{450, 500, 550, 600, 660, 700}", "wavelength_units": "Nanometers", "fwhm": "{5, 5, 5, 5, 5, 5}",
+        "bbl": "{1, 1, 0, 1, 1, 1}", "data_ignore_value": "-99", "reflectance_scale_factor": "10000",
+    }  # fmt: skip
+    text = "".join(f'<Item name="{k}" domain="ENVI">{v}</Item>' for k, v in items.items())
+    tags = [(42112, "s", 0, f"<GDALMetadata>{text}</GDALMetadata>", True)]
+    tifffile.imwrite(tmp_path / "a.tif", STORED, photometric="minisblack", planarconfig="separate",
+                     metadata=None, extratags=tags)  # fmt: skip
+    cube = read(tmp_path / "a.tif")
+    expected = np.where(STORED == -99, np.nan, STORED / np.float32(1e4))
+    for one in (cube, read(write(cube, tmp_path / "b.tif")), read(write(cube, tmp_path / "b.hdr"))):
+        np.testing.assert_allclose(one.data[:], expected, rtol=1e-6)
+        assert one.metadata["bbl"] == [1, 1, 0, 1, 1, 1]
+        np.testing.assert_allclose(one.metadata["fwhm"], 5)
+        assert list(one.wavelengths) == NM
+
+
+def test_an_envi_header_beside_a_tiff(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", STORED, photometric="minisblack", planarconfig="separate")
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 7\nbands = 6\ndata type = 2\nfile type = TIFF\ninterleave = bsq\n"
+        "wavelength = {450, 500, 550, 600, 660, 700}\nfwhm = {5, 5, 5, 5, 5, 5}\ndata ignore value = -99\n"
+        "reflectance scale factor = 10000\n"
+    )
+    cube = read(tmp_path / "a.tif")
+    expected = np.where(STORED == -99, np.nan, STORED / np.float32(1e4))
+    np.testing.assert_allclose(cube.data[:], expected, rtol=1e-6)
+    np.testing.assert_allclose(cube.metadata["fwhm"], 5)

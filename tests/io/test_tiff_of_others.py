@@ -206,8 +206,15 @@ def test_a_text_of_the_same_name_counts_if_it_is_a_list_alone(tmp_path):
     assert read(tmp_path / "a.tif").wavelengths is None
 
 
-def test_a_factor_of_the_whole_image_is_told(tmp_path):
-    gdal(tmp_path / "a.tif", '<Item name="scale_factor">0.0001</Item>')
+@pytest.mark.parametrize(
+    ("stated", "scale", "code"),
+    [
+        ("0.0001", 1e-4, Code.SCALE_APPLIED),
+        ("10000", 1, Code.GAIN_NOT_APPLIED),  # to multiply or to divide by
+    ],
+)
+def test_a_factor_of_the_whole_image(tmp_path, stated, scale, code):
+    gdal(tmp_path / "a.tif", f'<Item name="scale_factor">{stated}</Item>')
     cube = read(tmp_path / "a.tif")
-    np.testing.assert_array_equal(cube.data, VALUES)
-    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    np.testing.assert_allclose(cube.data, VALUES * scale, rtol=1e-6)
+    assert has(cube.notices, code)

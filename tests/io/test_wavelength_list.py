@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io.wavelengths.resolve import from_band_names
 from napari_hsr.io.wavelengths.wavelength_list import evenly, listed, parse, read_text, regular
 
 
@@ -86,3 +87,19 @@ def test_files(tmp_path):
         read_text(tmp_path / "none.txt")
     with pytest.raises(FileError, match="cannot be opened"):
         read_text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "centres"),
+    [
+        (["B0 - 450 nm", "B1 - 500 nm"], ["450", "500"]),  # no channel from 0 to 450 nm
+        (["Band 1 - 450 nm", "Band 2 - 500 nm"], ["450", "500"]),
+        (["Band 8 - 10.6 um", "Band 9 - 11.3 um"], ["10.6", "11.3"]),
+        (["Band 411-420 nm", "Band 421-430 nm"], ["415.5", "425.5"]),
+        (["8-9 um", "9-10 um"], ["8.5", "9.5"]),
+        (["Band 450.0", "Band 500.5"], ["450.0", "500.5"]),
+        (["Band 1.0", "Band 2.0"], None),
+    ],
+)
+def test_the_number_of_a_band_is_no_end_of_a_channel(names, centres):
+    assert from_band_names(names)[0] == centres

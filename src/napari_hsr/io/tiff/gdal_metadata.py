@@ -16,7 +16,13 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.decoding import Decoding, with_markers
+from napari_hsr.io.decoding import (
+    APPLIED,
+    NO_DATA_NAMES,
+    Decoding,
+    plain_name,
+    with_markers,
+)
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.number_parsing import whole as whole_number
 from napari_hsr.io.wavelengths import resolve as wl
@@ -50,12 +56,16 @@ _UNITS = ("wavelength_units", "wavelength_unit", "wavelength units", "wavelength
 
 @dataclass
 class BandFacts:
-    """What the tags state, one value a band where it is of each."""
+    """What the tags state, one value a band where it is of each.
+
+    ``around`` is what they state of the numbers of the whole image, factors and no data.
+    """
 
     wavelengths: list[Any] | None = None
     unit: str | None = None
     per_band: dict[str, list[Any]] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
+    around: dict[str, str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
 
@@ -125,11 +135,7 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
             [stated[name].get(i, "") for i in range(bands)] for name in _NAMES if name in stated
         ]
         facts.notices += next((told for told in map(wl.named_in_part, every) if told), ())
-    for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
-        widths = _numbers(_listed(stated, name, bands))
-        if widths is not None:
-            in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
-            facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
+    _add_lists(facts, stated, whole, bands)
     scale, offset = (  # bands that state none have GDAL's own, 1 and 0
         _numbers([stated[name].get(band, default) for band in range(bands)])
         if stated.get(name)
@@ -140,13 +146,35 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
         scale=_one(scale, 1.0),
         offset=_one(offset, 0.0),
     )
+    _add_whole(facts, whole)
+    return facts
+
+
+def _add_lists(
+    facts: BandFacts, stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int
+) -> None:
+    """Widths and bands of use, of each band or listed for the whole image."""
+    for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
+        widths = _numbers(_listed(stated, name, bands))
+        if widths is not None:
+            in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
+            facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
+    for key in ("fwhm", "bbl"):
+        listed_whole = wl.from_texts([whole.get(key, "")])
+        if key not in facts.per_band and listed_whole is not None and len(listed_whole[0]) == bands:
+            facts.per_band[key] = listed_whole[0].astype(int if key == "bbl" else float).tolist()
+
+
+def _add_whole(facts: BandFacts, whole: dict[str, str]) -> None:
+    """Factors and no data of the whole image; told where they may go either way."""
     for name, text in whole.items():
-        if _UNSURE.fullmatch(name) and number(text) not in (None, 0, 1):
+        if plain_name(name) in (*APPLIED, *NO_DATA_NAMES):
+            facts.around[name] = text
+        elif _UNSURE.fullmatch(name) and number(text) not in (None, 0, 1):
             told = (
                 f"The file names a {name} ({text[:40]}) for all bands: the numbers are as stored."
             )
             facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-    return facts
 
 
 def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str]) -> None:

@@ -24,6 +24,7 @@ from napari_hsr.io import (
 )
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, plain_name
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.masked import WithoutAlpha
@@ -191,17 +192,23 @@ def _found(
         tiff_masks.apply(path, found, file)
         if ours is None:
             _calibrate(found, file)
-            _add_json(found, json_facts.facts(described), bands)
+            _add_whole(found, json_facts.facts(described) | facts.around, bands)
             _tell(found, page, axes[-3:])
     return found
 
 
-def _add_json(found: build_cube.Found, stated: dict[str, Any], bands: int) -> None:
-    """What a description in JSON states of the bands, and of the numbers where nothing else does."""
+def _add_whole(found: build_cube.Found, stated: dict[str, Any], bands: int) -> None:
+    """What is stated of the whole image, in JSON or GDAL's items: of the bands, and of the numbers where nothing else is."""
     lower = {key.lower(): value for key, value in stated.items()}
     found.per_band |= per_band_facts.find({}, lower, lower.get, bands).values
     if found.decoding.does_nothing:
         state_numbers(found, {}, stated)
+        if (
+            not found.decoding.does_nothing
+        ):  # else written again beside values of which they are no longer true
+            of_gdal = found.metadata.get(geotiff.KEY, {}).get("gdal", {})
+            for name in [n for n in of_gdal if plain_name(n) in (*APPLIED, *NO_DATA_NAMES)]:
+                del of_gdal[name]
 
 
 def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:

@@ -316,6 +316,7 @@ _PLACES = (
     re.compile(r"(?:[^()]|\([^()]*[^\d.()][^()]*\))*\((\d+\.\d+)\)(?::[^()]*)?"),
     re.compile(r"(?:wavelength|wl|wvl|lambda|λ)[\s_:=-]*(\d+(?:\.\d+)?)", re.IGNORECASE),
     re.compile(r"X([1-9]\d{2,3}(?:\.\d+)?)"),  # as R names columns of numbers
+    re.compile(r"(?:band|b|channel|ch)[\s_:=-]*([1-9]\d{2,3}\.\d+)", re.IGNORECASE),
     re.compile(
         r"(?:coastal|blue|green|yellow|red|red[ _-]?edge|nir|swir|lwir|pan)[ _-]*\d?[ _-]+(\d{3,5})",
         re.IGNORECASE,
@@ -323,9 +324,13 @@ _PLACES = (
 )
 _UNIT = r"(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)"
 _NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)[\s_]*{_UNIT}(?![a-z0-9])", re.IGNORECASE)
+#: No channel ends at so many times the wavelength that it begins at.
+_WIDEST = 4
+#: What stands before the number of a band: ``Band 8 - 10.6 um``.
+_NUMBERED = re.compile(r"(?:bands?|b|channel|ch|no|nr|#)[\s_.:]*$", re.IGNORECASE)
 #: A channel by its ends, ``411-420 nm``: the number before the unit is not its centre.
 _RANGE = re.compile(
-    rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}?\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b",
+    rf"(?<![\w.])(\d+(?:\.\d+)?)\s*{_UNIT}?\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b",
     re.IGNORECASE,
 )
 
@@ -348,7 +353,9 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
     ranges = [match for match in map(_RANGE.search, texts) if match is not None]
     if texts and len(ranges) == len(texts) and len({match[4].lower() for match in ranges}) == 1:
         ends = [(float(match[1]), float(match[3])) for match in ranges]
-        if all(low < high for low, high in ends):
+        before = [text[: match.start()] for text, match in zip(texts, ranges, strict=True)]
+        counted = all(map(_NUMBERED.search, before)) and (np.diff([e[0] for e in ends]) == 1).all()
+        if not counted and all(low < high < _WIDEST * low for low, high in ends):
             return [f"{(low + high) / 2:.10g}" for low, high in ends], ranges[0][4]
     found = [match for match in map(_NAMED.search, texts) if match is not None]
     if texts and len(found) == len(texts) and len({match[2].lower() for match in found}) == 1:

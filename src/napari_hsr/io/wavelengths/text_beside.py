@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How a column of wavelengths is headed.
 _HEADING = re.compile(r"(cent(er|re|ral)[ _]?)?wave.?length|wvl\b|cwl\b")
+#: What else a header beside an image of another format states of its numbers and bands.
+_OF_NUMBERS = ("data ignore value", "reflectance scale factor", "fwhm", "bbl")
 _NAMES = ("wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm")
 
 
@@ -49,11 +51,13 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
     header = detect.header_beside(path)
     if header is not None and header != path:
         try:
-            listed, unit = envi_header.wavelengths(envi_header.parse(header))
+            items = envi_header.parse(header)
+            listed, unit = envi_header.wavelengths(items)
         except HSRError:
-            listed = None
+            items, listed = {}, None
         if isinstance(listed, list) and len(listed) in counts:
-            return Beside(listed, unit, header.name)
+            stated = {key: envi_header.numbers(items, key) for key in _OF_NUMBERS}
+            return Beside(listed, unit, header.name, {k: n for k, n in stated.items() if n})
     stem = path.name.split(".")[0]
     for name in (f"{stem}.json", f"{path.name}.json", f"{stem}_metadata.json", f"{stem}_meta.json"):
         found = _in_json(path.with_name(name), counts)
