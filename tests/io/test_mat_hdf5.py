@@ -337,7 +337,6 @@ class TestBadFiles:
         [
             {"gray": 0},
             {"cube": 0},
-            {"img": 0, "wavelength": [[550.0]]},
             {"cube": 0, "wavelength": [[550.0, 560.0]]},
             {"cube": 0, "bands": [[31.0]]},
         ],

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.io import embedded_record, json_facts, per_band_facts
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
+from napari_hsr.io.unfolded_lists import unfolded
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
@@ -28,6 +29,8 @@ _BAND_NAMES = (
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 #: Attributes with the unit of a list of wavelengths.
 _WAVELENGTH_UNITS = ("wavelength_units", "wavelength units", "wavelength_unit", "wavelengths_unit")
+#: A table of bands has no more columns.
+_MOST_COLUMNS = 6
 #: Parts of names that lists of wavelengths have; NumPy's own for arrays without one among them.
 _ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent|^arr_\d+$")
 
@@ -82,6 +85,7 @@ def companions(
     attributes_of : callable, optional
         Gives the attributes of a variable by name.
     """
+    variables, load, attributes_of = unfolded(variables, load, attributes_of)
     beside = _Beside(
         variables, cube, load, _in_json(variables, cube, load) | dict(attributes or {})
     )
@@ -241,10 +245,13 @@ def _take_alike(beside: _Beside, result: Companions) -> None:
         if not (variable.real and known and size > 2 and size in shape):
             continue
         by_column = not columns and variable.long_axes == 2 and variable.short in wl.KEYS
-        if not (columns or by_column) and variable.long_axes != 1:
+        if not (columns or by_column or _is_table(variable)) and variable.long_axes != 1:
             continue
         values = np.asarray(beside.value(variable), dtype=np.float64)
-        if columns:
+        rising = [] if columns or values.ndim != 2 else _rising(values, size)
+        if len(rising) == 1:  # of a table with further columns
+            values, by_column = rising[0], False
+        elif columns:
             both = values.T if values.shape[1] == 2 else values
             values = both[1] if wl.are_band_numbers(both[0]) else both[0]
         if by_column:
@@ -261,6 +268,26 @@ def _take_alike(beside: _Beside, result: Companions) -> None:
             told = f"The wavelengths are those of “{variable.name}”."
             result.notices += (Notice.info(Code.OTHER, told),)
             return
+
+
+def _is_table(variable: Variable) -> bool:
+    """Whether an array can be a table with a row, or a column, for each of many bands."""
+    return (
+        len(variable.shape) == 2
+        and 2 < min(variable.shape) <= _MOST_COLUMNS < max(variable.shape) + 1
+    )
+
+
+def _rising(table: np.ndarray, size: int) -> list[np.ndarray]:
+    """Columns of so many values that ascend or descend and do more than number the rows."""
+    columns = table.T if table.shape[0] == size else table
+    found = []
+    for column in columns:
+        steps = np.diff(column)
+        ordered = bool((steps > 0).all() or (steps < 0).all()) and column.min() > 0
+        if ordered and not wl.are_band_numbers(column):
+            found.append(column)
+    return found
 
 
 def _of_middle(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -224,7 +224,9 @@ def _variable(archive: Any, name: str) -> Variable:
         shape, _, dtype = _array_header(file)
     kind = "pickled" if dtype.hasobject else str(dtype)
     size = math.prod(shape) * dtype.itemsize
-    return Variable(name, shape, dtype if dtype.kind in "fiubc" else None, kind, stored_bytes=size)
+    fields = tuple((field, dtype[field]) for field in dtype.names or ())
+    numbers = dtype if dtype.kind in "fiubc" else None
+    return Variable(name, shape, numbers, kind, stored_bytes=size, fields=fields)
 
 
 def _check_size(path: Path, archive: Any, chosen: Variable) -> None:

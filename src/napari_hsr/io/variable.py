@@ -16,7 +16,7 @@ class Variable:
     ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list;
     ``stored_bytes`` what it takes in memory, where the format tells it beforehand; ``parts`` the names of
     the arrays of one band each that it is put together from; ``line``: of its two axes one is named as that of
-    the bands, so that it is a line of pixels.
+    the bands, so that it is a line of pixels; ``fields``: names and types of those of an array of structures.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Variable:
     stored_bytes: int = 0
     parts: tuple[str, ...] = ()
     line: bool = False
+    fields: tuple[tuple[str, np.dtype], ...] = ()
 
     @property
     def short(self) -> str:

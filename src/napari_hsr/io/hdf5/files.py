@@ -209,8 +209,10 @@ def _describe(name: str, item: Any) -> Variable:
         for k, v in attributes.items()
         if k.lower() in wl.KEYS and (np.ndim(v) or (plane and isinstance(v, np.floating)))
     ]
-    dtype = item.dtype if numbers else None
-    return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
+    dtype, own = (item.dtype if numbers else None), item.dtype
+    fields = tuple((field, own[field]) for field in own.names or ())
+    known = listed[0] if listed else None
+    return Variable(name, tuple(item.shape), dtype, kind, known, fields=fields)
 
 
 def _name(item: Any) -> str:

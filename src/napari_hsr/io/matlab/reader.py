@@ -133,7 +133,7 @@ class _MatFile:
 
     @property
     def has_wavelengths(self) -> bool:
-        return any(v.short in wl.KEYS for v in self.variables)
+        return any(v.short in wl.KEYS and (v.real or v.is_text) for v in self.variables)
 
     def load(self, name: str) -> Any:
         """The value of a variable."""

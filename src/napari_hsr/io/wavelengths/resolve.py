@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
+from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
 #: Names under which wavelengths are found in MATLAB, HDF5 and NumPy files, best first.
@@ -84,7 +85,7 @@ def resolve(
     try:
         numbers = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):
-        parsed = from_texts(raw) or from_ends(raw)
+        parsed = from_texts(raw) or from_ends(raw) or from_steps(raw, bands)
         if parsed is None:
             return _unusable(raw, "are not numbers")
         numbers, unit = parsed[0], unit or parsed[1]
@@ -288,8 +289,10 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
         return None
     if len(texts) == 1:  # between numbers, blanks part as commas do
         texts = re.split(r"[,;\n]+|(?<=[\d.])\s+(?=[-+.\d])", texts[0].strip(" \t\n[]{}"))
-    number = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
-    matches = [re.fullmatch(rf"\s*{number}\s*(\D\S*)?\s*", t, re.IGNORECASE) for t in texts]
+    digits = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
+    matches = [
+        re.fullmatch(rf"\s*{digits}\s*([^\d\s:][^\s:]*)?\s*", t, re.IGNORECASE) for t in texts
+    ]
     found = [match for match in matches if match is not None]
     if not found or len(found) < len(matches):
         return None
@@ -308,6 +311,20 @@ def from_ends(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
         return None
     units = {match[3] for match in known}
     return (ends.mean(axis=1), units.pop()) if len(units) == 1 else None
+
+
+def from_steps(texts: list[Any], bands: int) -> tuple[np.ndarray, None] | None:
+    """The numbers of ``450:50:700``, as MATLAB writes it, or ``450:700:50``; None unless there is one a band."""
+    ends = str(texts[0]).strip(" []").split(":") if len(texts) == 1 else []
+    found = [number(part) for part in ends]
+    if len(found) != 3 or None in found or bands < 2:
+        return None
+    first, one, other = (float(value or 0) for value in found)
+    for step, last in ((one, other), (other, one)):
+        if step > 0 and first + step * (bands - 1) <= last + step / 1e6 < first + step * bands:
+            listed: np.ndarray = first + step * np.arange(bands)
+            return listed, None
+    return None
 
 
 #: Names whose number, without a unit, is a wavelength by its place: ``Band 7 (510.0)`` as ENVI writes
