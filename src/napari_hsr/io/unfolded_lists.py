@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,8 +63,17 @@ def _fields(
             full = f"{table.name}/{plain}"
             numbers = dtype if dtype.kind in "fiub" else None
             found.append(Variable(full, table.shape, numbers, str(dtype)))
-            lists[full] = lambda of=table.name, field=name: np.asarray(load(of))[field]
+            lists[full] = partial(_field, load, table.name, name)
     return found
+
+
+def _field(load: Load, table: str, field: str) -> np.ndarray:
+    values: np.ndarray = np.asarray(load(table))[field]
+    return values
+
+
+def _each(load: Load, names: list[str]) -> np.ndarray:
+    return np.array([np.ravel(load(name))[0] for name in names])
 
 
 def _folders(
@@ -77,7 +87,7 @@ def _folders(
         known, _ = wl.key_of(folder.rpartition("/")[2])
         if known and known != "bands" and last.lower() in _CONTENT and folder not in names:
             found.append(replace(variable, name=folder))
-            lists[folder] = lambda of=variable.name: load(of)
+            lists[folder] = partial(load, variable.name)
     return found
 
 
@@ -95,6 +105,5 @@ def _numbered(
         if len(each) < 2:
             continue
         found.append(replace(each[0], name=name, shape=(len(each),)))
-        parts = [v.name for v in each]
-        lists[name] = lambda of=parts: np.array([np.ravel(load(n))[0] for n in of])
+        lists[name] = partial(_each, load, [v.name for v in each])
     return found
