@@ -146,7 +146,7 @@ def test_a_scene_folder_opens(viewer, tmp_path):
 
 def test_the_writer_refuses_what_is_no_cube(tmp_path):
     with pytest.raises(InputError, match="'map' is neither a cube"):
-        contributions.write_image(tmp_path / "a.tif", np.zeros((4, 5)), {"name": "map"})
+        contributions.write_image(tmp_path / "a.h5", np.zeros((4, 5)), {"name": "map"})
     assert not list(tmp_path.iterdir())
 
 

@@ -188,6 +188,9 @@ def missing_wavelengths(cube: Cube) -> str:
 def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write an image layer that holds a cube or a photograph; the suffix sets the format.
 
+    Other layers, which come here because ours is the first writer once there is a cube, go to the writer that
+    napari would have taken.
+
     A name without one, such as that of the layer which napari's dialog proposes, gets ``.mat`` for a cube and
     ``.png`` for a photograph. A cube is written with the position and scale that its layer has in the viewer; a warning
     says what the file cannot hold of them.
@@ -198,10 +201,16 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
         If the layer is neither, or the file cannot be written; one sentence.
     """
     from napari_hsr import io
+    from napari_hsr.viewer import preferred_writer
     from napari_hsr.viewer.layer_data import cube_from_parts, photograph_from_parts, place_in
 
+    whole = data
     if meta.get("multiscale"):
         data = data[0]
+    if preferred_writer.is_for_others(path, data, meta):
+        written_by_others = preferred_writer.write_by_others(path, whole, meta)
+        if written_by_others is not None:
+            return written_by_others
     if len(data.shape) != 3:
         raise InputError(
             f"{meta.get('name', 'This layer')!r} is neither a cube (bands, height, width) nor a "

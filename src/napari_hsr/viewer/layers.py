@@ -18,7 +18,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.zarr.in_parts import pyramid
-from napari_hsr.viewer import axis
+from napari_hsr.viewer import axis, preferred_writer
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
 from napari_hsr.viewer.display_limits import beyond, contrast_limits, map_limits, spread
 from napari_hsr.viewer.layer_data import (
@@ -97,6 +97,7 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
     }
     keywords = _override(keywords, overrides)
     keywords["metadata"] |= {KEY: jsonable(state), "wavelengths": state["wavelengths"]}
+    preferred_writer.prefer()
     return cube.data, keywords, "image"
 
 

@@ -1,0 +1,82 @@
+"""napari's own way of saving: which writer it begins with, and what becomes of layers of other people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+from napari_hsr import Cube, read
+from napari_hsr.viewer import preferred_writer
+from napari_hsr.viewer.layers import add_cube
+
+CUBE = Cube(np.random.default_rng(0).random((4, 5, 6), np.float32), np.array([450.0, 500, 560, 600]))
+STACK = np.random.default_rng(1).integers(0, 255, (7, 5, 6), np.uint8)
+
+
+@pytest.fixture
+def manager():
+    manager = PluginManager.instance()
+    manager.discover()
+    manager._contrib.reindex(manager.get_manifest("napari-hsr"))  # as where napari was found first
+    return manager
+
+
+def _first(manager):
+    return next(iter(manager.iter_compatible_writers(["image"]))).plugin_name
+
+
+def test_ours_is_first_once_there_is_a_cube(manager):
+    viewer = ViewerModel()
+    viewer.add_image(STACK)
+    assert _first(manager) == "napari"
+    kept = {w.command for w in manager.iter_compatible_writers(["image"])}
+    add_cube(viewer, CUBE)
+    assert _first(manager) == "napari-hsr"
+    assert {w.command for w in manager.iter_compatible_writers(["image"])} == kept
+    assert "napari" in {mf.name for mf in manager.iter_manifests(disabled=False)}
+
+
+@pytest.mark.parametrize("name", ["scan", "scan.tif", "scan.mat", "scan.hdr", "scan.npz"])
+def test_a_cube_that_napari_saves_keeps_its_wavelengths(manager, tmp_path, name):
+    viewer = ViewerModel()
+    add_cube(viewer, CUBE)
+    (written,) = viewer.layers.save(str(tmp_path / name))
+    back = read(written)
+    np.testing.assert_array_equal(back.data[:], CUBE.data)
+    assert back.wavelengths == CUBE.wavelengths
+
+
+def test_layers_of_others_are_saved_as_napari_saves_them(manager, tmp_path):
+    viewer = ViewerModel()
+    add_cube(viewer, CUBE, name="scan")
+    viewer.add_image(STACK, name="stack")
+    viewer.add_image(STACK[0], name="map")
+    viewer.add_image(np.dstack(STACK[:4]), rgb=True, name="colours")
+    written = viewer.layers.save(str(tmp_path / "all"))
+    assert {path.rpartition("/")[2] for path in written} == {
+        "scan.tif",
+        "stack.tif",
+        "map.tif",
+        "colours.tif",
+    }
+    assert read(tmp_path / "all" / "scan.tif").wavelengths == CUBE.wavelengths
+    for layer in ("stack", "map", "colours"):
+        stored = tifffile.imread(tmp_path / "all" / f"{layer}.tif")
+        assert stored.dtype == np.uint8
+        np.testing.assert_array_equal(stored, viewer.layers[layer].data)
+    viewer.layers.selection = {viewer.layers["map"]}
+    viewer.layers.save(str(tmp_path / "map.png"), selected=True)
+    assert (tmp_path / "map.png").stat().st_size > 0
+    viewer.layers.selection = {viewer.layers["stack"]}
+    (as_cube,) = viewer.layers.save(str(tmp_path / "stack.mat"), selected=True)
+    np.testing.assert_array_equal(read(as_cube).data[:], STACK)
+
+
+def test_a_stack_whose_first_axis_is_in_nm_is_a_cube(tmp_path):
+    meta = {"name": "scan", "scale": (50.0, 1, 1), "translate": (450.0, 0, 0), "units": ("nm", "pixel", "pixel"),
+            "metadata": {}}  # fmt: skip
+    assert not preferred_writer.is_for_others(tmp_path / "a.tif", CUBE.data, meta)
+    assert preferred_writer.is_for_others(tmp_path / "a.tif", CUBE.data, {"name": "stack"})
