@@ -12,7 +12,9 @@ from napari_hsr import Cube, read
 from napari_hsr.viewer import preferred_writer
 from napari_hsr.viewer.layers import add_cube
 
-CUBE = Cube(np.random.default_rng(0).random((4, 5, 6), np.float32), np.array([450.0, 500, 560, 600]))
+CUBE = Cube(
+    np.random.default_rng(0).random((4, 5, 6), np.float32), np.array([450.0, 500, 560, 600])
+)
 STACK = np.random.default_rng(1).integers(0, 255, (7, 5, 6), np.uint8)
 
 
