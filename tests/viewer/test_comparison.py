@@ -57,6 +57,14 @@ def test_a_map_lies_exactly_over_the_prediction(viewer, pair):
     assert layer.units == prediction.units[-2:]
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_maps_lie_above_both_cubes_and_below_points(viewer, pair, swapped):
+    points = viewer.add_points([[0, 1, 1]])
+    sam, *_ = show_maps(viewer, maps(), *(pair[::-1] if swapped else pair))
+    assert viewer.layers.index(sam) > max(map(viewer.layers.index, pair))
+    assert viewer.layers[-1] is points
+
+
 def test_name_bar_and_limits_say_what_is_shown(viewer, pair):
     sam, rmse, psnr = show_maps(viewer, maps(), *pair)
     assert sam.name == "SAM (°) · guess"

@@ -65,7 +65,9 @@ def show_maps(
         facts = _facts(kind, error_map, prediction, truth, note)
         layer = before.get(kind)
         if layer is None:
-            layer = _add(viewer, error_map, prediction, visible=not shown and not before)
+            # above both: under the ground truth nobody would see it
+            upper = next((one for one in viewer.layers[::-1] if one in (prediction, truth)), truth)
+            layer = _add(viewer, error_map, prediction, upper, visible=not shown and not before)
         else:
             _refill(layer, error_map, prediction)
         layer.metadata[KEY] = facts
@@ -90,7 +92,7 @@ def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
     }
 
 
-def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image:
+def _add(viewer, error_map: ErrorMap, prediction: Image, above: Image, visible: bool) -> Image:
     return add_map(
         viewer,
         np.asarray(error_map.data, dtype=np.float32),
@@ -100,7 +102,7 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image
         limits=error_map.limits,
         colormap=COLORMAPS[error_map.better],
         visible=visible,
-        above=prediction,
+        above=above,
         **spatial_transform(prediction),
     )
 

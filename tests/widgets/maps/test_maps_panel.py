@@ -173,3 +173,19 @@ def test_another_cube_and_another_tab_have_their_own_reasons(panel, viewer, qtbo
     panel.chooser.set_layer(layer)
     assert panel.run_button.isEnabled()
     assert panel.tabs.currentIndex() == INDEX
+
+
+def test_a_map_that_another_picture_hides_is_told_and_nothing_is_said_of_other_maps(
+    panel, viewer, qtbot
+):
+    viewer.add_image(np.zeros((5, 6)), name="far away", translate=(90, 90))
+    viewer.add_image(np.zeros((5, 6)), name="cover")
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    ran(panel, qtbot)
+    assert "“cover” lies over it" in panel.message.text()
+    panel.tabs.setCurrentIndex(UNMIX)
+    assert not panel.message.text()
+    viewer.layers["cover"].visible = False
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    ran(panel, qtbot)
+    assert "lies over" not in panel.message.text()

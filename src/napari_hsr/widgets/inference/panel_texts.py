@@ -76,8 +76,8 @@ def as_expected(notices: Iterable[str]) -> bool:
     return all(has([n], Code.PRECISION, Code.DETAIL_ESTIMATED) for n in notices)
 
 
-def outcome(result: Result) -> str:
-    """``Done in 1.2 s on the CPU; peak memory +85 MB.``, and the residual of a super-resolution."""
+def outcome(result: Result, covered: str = "") -> str:
+    """``Done in 1.2 s on the CPU; peak memory +85 MB.``, what hides it, and the residual of a super-resolution."""
     from napari_hsr.inference import SuperResolutionResult
 
     said = (
@@ -86,6 +86,7 @@ def outcome(result: Result) -> str:
     )
     if isinstance(result.cube.data, LazyArray):
         said += f" The cube is in {result.cube.data.path}."
+    said += covered and f" {covered}"
     return f"{said} {_residual(result)}" if isinstance(result, SuperResolutionResult) else said
 
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QProgressBar, QPushButto
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
 from napari_hsr.units import format_seconds
+from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
@@ -337,7 +338,7 @@ class RunPanel(Panel):
             logger.error("The cube could not be added to the viewer.", exc_info=True)
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
-        self.outcome.show_info(outcome(result))
+        self.outcome.show_info(outcome(result, covered(self._viewer)))
         self.next_steps.offer()
         if said := notices_of(result):
             show = self.notices.show_info if as_expected(said) else self.notices.show_warning

@@ -10,6 +10,7 @@ from napari_hsr.analysis.components import components_events
 from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
@@ -74,7 +75,7 @@ class MapsWidget(Panel):
         self.save_button = button("Save maps…", self._ask_save, "Write the last maps as a file")
         self._arrange()
 
-        self.chooser.changed.connect(self._take)
+        self.chooser.changed.connect(self._on_cube)
         self.tabs.currentChanged.connect(self._on_tab)
         for form in (self.index, self.components, self.unmix):
             form.changed.connect(self._check)
@@ -125,8 +126,14 @@ class MapsWidget(Panel):
         self.unmix.set_layer(layer)
         self._check()
 
+    def _on_cube(self, layer: Any) -> None:
+        self.message.clear()  # it is of another cube
+        self._take(layer)
+
     def _on_tab(self, _at: int = 0) -> None:
+        self.message.clear()  # it is of other maps
         self._fit_tabs()
+        self._scroll.keep_at_top(self._chooser_row)
         self._check()
 
     def _fit_tabs(self) -> None:
@@ -245,7 +252,8 @@ class MapsWidget(Panel):
         self._scroll.keep_at_top(self.message)  # what is said of the run, and its plots, are below
         shown = show_analysis(self._viewer, made, self._layer, kind, **options)
         hidden = f" {len(shown) - 1} more are hidden in the list of layers." if shown[1:] else ""
-        told = [f"Added “{shown[0].name}”.{hidden}", *made[0].notices]
+        over = covered(self._viewer, shown[0])
+        told = [f"Added “{shown[0].name}”.{hidden} {over}".strip(), *made[0].notices]
         doubtful = any(notice.severity == "warning" for notice in made[0].notices)
         (self.message.show_warning if doubtful else self.message.show_info)("\n".join(told))
 

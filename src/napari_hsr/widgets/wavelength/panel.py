@@ -12,6 +12,7 @@ from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
 from napari_hsr.viewer.contributions import write_image
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
     is_cube,
     layer_cube,
@@ -270,7 +271,7 @@ class WavelengthWidget(Panel):
             self.message.show_warning("The cube was removed before its picture was ready.")
             return
         rendering.add_picture(self._viewer, layer, picture)
-        self.message.show_info(picture.notices[0])
+        self.message.show_info(f"{picture.notices[0]} {covered(self._viewer)}".strip())
 
     def _on_ended(self) -> None:
         self._job = None
