@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -108,10 +109,46 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     # what dask warns of while it ends its workers is nothing that a user can act on
     options["silence_logs"] = logging.ERROR
     with ExitStack() as until_done:
-        with quiet():
+        with quiet(), _not_interrupted():
             cluster = until_done.enter_context(LocalCluster(n_workers=workers, **options))
             client = until_done.enter_context(Client(cluster, timeout=PATIENCE))
+        until_done.callback(_end_at_once, cluster)
         yield client
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Processes that are begun in here do not hear Ctrl-C, which is for this one alone.
+
+    A terminal sends it to all of them. Here it comes once they are there.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which lets the signal through when it begins
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_at_once(cluster: Any) -> None:
+    """End workers whose results are here, or wanted no more.
+
+    dask would wait up to seconds for what they still compute of a run that was cancelled. A store
+    survives that: its shards appear whole.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":  # of connections that are closed: nothing to act on
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @contextmanager

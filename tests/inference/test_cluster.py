@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -282,6 +283,20 @@ def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch
     monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "True")
     with workers.quiet():
         assert _settings() == [before[0], "500ms"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="where a terminal has no groups of processes")
+def test_ctrl_c_is_for_the_client_alone_and_no_worker_is_waited_for(monkeypatch):
+    """A terminal sends it to the workers too; of what they still compute nobody wants the result."""
+    ended, kill = [], os.kill
+    monkeypatch.setattr(workers.os, "kill", lambda *what: ended.append(what) or kill(*what))
+    with workers.connected(workers=1) as client:
+        (number,) = client.run(os.getpid).values()
+        kill(number, signal.SIGINT)
+        assert list(client.run(os.getpid).values()) == [number]
+        client.submit(time.sleep, 60)
+    assert ended == [(number, signal.SIGKILL)]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_workers_of_another_version_are_refused(client, image, local, monkeypatch):
