@@ -218,7 +218,7 @@ def manifest() -> dict:
 def test_the_manifest_names_every_readable_and_writable_suffix():
     reader, checkpoints, libraries, sessions = manifest()["contributions"]["readers"]
     assert libraries["filename_patterns"] == [
-        f"*{s}" for s in (*preferred_reader.OF_SPECTRA, ".txt")
+        f"*{s}" for s in (*preferred_reader.OF_SPECTRA, *preferred_reader.TABLES, ".txt")
     ]
     assert sessions["filename_patterns"] == [f"*{session_file.SUFFIX}"]
     importable = {*import_answers.SUFFIXES, *torch_checkpoint.TORCH_SUFFIXES}
@@ -291,7 +291,7 @@ def test_hdf5_under_other_names_opens_by_drop(viewer, tmp_path, suffix):
     assert layer.data.shape == (31, 9, 7)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.py", "a.n5", "scan.geojson", "a.qptiff", "a.obj"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.py", "a.n5", "scan.geojson", "a.qptiff", "a.obj"])
 def test_files_of_others_are_left_to_others(name):
     assert PLUGIN not in readers(name)
 

@@ -18,6 +18,9 @@ PLUGIN = "napari-hsr"
 SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr")
 #: Of spectrometers: no layer comes of them.
 OF_SPECTRA = (".asd", ".sed", ".sig", ".jdx", ".dx")
+#: Tables, which are of points, shapes or tracks too: each user decides, and those that name no wavelengths are handed
+#: on to napari's own reader.
+TABLES = (".csv", ".tsv")
 
 
 def prefer() -> str | None:

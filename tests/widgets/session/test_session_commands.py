@@ -14,6 +14,7 @@ from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.libraries import is_library
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer import preferred_reader
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import NarrowComboBox
@@ -117,12 +118,31 @@ def test_a_choice_that_comes_later_is_made_when_it_is_there(qtbot):
     assert boxes[0].value() == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "spectra"),
+    [
+        ("wavelength,leaf\n400,0.1\n410,0.2\n", True),
+        ("# field\n\nWavelength (nm);leaf\n400;0,1\n410;0,2\n", True),
+        ("name\t400\t450\t500\t550\t600\nleaf\t1\t2\t3\t4\t5\n", True),
+        ("label,area,mean_intensity\n1,20,5.5\n2,30,6.5\n", False),  # read as spectra, if asked
+        ("country,1990,1991,1992,1993,1994\nfr,1,2,3,4,5\n", False),
+        ("400,0.1\n410,0.2\n420,0.3\n", False),
+        ("index,axis-0,axis-1\n0,1,2\n", False),
+    ],
+)
+def test_a_dropped_table_is_one_of_spectra_if_it_says_so(tmp_path, text, spectra):
+    table = tmp_path / ("a.tsv" if "\t" in text else "a.csv")
+    table.write_text(text)
+    expected = dropped_library.open_dropped if spectra else preferred_reader.naparis_own
+    assert dropped_library.get_reader(str(table)) is expected
+
+
 def test_files_of_spectra_are_told_from_tables_of_points(soils, tmp_path):
     assert is_library(soils)
     points = tmp_path / "points.csv"
     points.write_text("index,axis-0,axis-1\n0.0,1.0,2.0\n")
     assert not is_library(points)
-    assert dropped_library.get_reader(str(points)) is None
+    assert dropped_library.get_reader(str(points)) is preferred_reader.naparis_own
     assert dropped_library.get_reader([str(soils), str(points)]) is None
     assert dropped_library.get_reader(str(soils)) is dropped_library.open_dropped
     io.write(io.read_library(soils), tmp_path / "soils.sli")

@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
+from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +31,9 @@ LIBRARY_SUFFIXES = (
 
 #: Of these, texts, whatever header lies beside them.
 _TEXTS = (".sed", ".sig", ".jdx", ".dx", ".jcm", ".txt", ".asc", ".csv", ".tsv", ".json")
+#: How a heading names wavelengths; and fewer of them than these, in nm, are no row of a table.
+_WAVELENGTHS = re.compile(r"wave.?(length|number)|\b(wvl|wl|lambda|nm|cm-?1)\b|λ", re.IGNORECASE)
+_FEWEST_NAMED, _SHORTEST_NM, _LONGEST_NM = 5, 200, 30_000
 _SHEETS = (".xlsx", ".xlsm", ".ods")
 #: How napari's own tables of points and shapes begin.
 _NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
@@ -148,6 +154,30 @@ def is_library(path: str | PathLike[str]) -> bool:
         return detect.is_text(head) and not head.startswith(_NAPARIS_OWN)
     header = path if detect.is_envi_header(head) else detect.header_beside(path)
     return header is not None and b"spectral library" in detect.head_of(header, 2**16).lower()
+
+
+def names_wavelengths(path: str | PathLike[str]) -> bool:
+    """Whether a table says by its heading that it is one of spectra: a column, or a row, of wavelengths.
+
+    Many tables of other things can be read as spectra; those that are dropped have to say it.
+    """
+    from napari_hsr.io import detect
+
+    lines = (
+        detect.head_of(Path(path), 2**14).decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    )
+    for line in lines[:60]:
+        cells = [cell.strip("\"' ") for cell in re.split(r"[,;\t]", line)]
+        if any(map(_WAVELENGTHS.search, cells)):
+            return True
+        listed = [number(cell) for cell in cells[1:]]
+        if len(listed) >= _FEWEST_NAMED and None not in listed:
+            steps = np.diff(np.array(listed, dtype=float))
+            inside = (listed[0] or 0) >= _SHORTEST_NM and (listed[-1] or 0) <= _LONGEST_NM
+            return bool(inside and (steps > 0).all() and not (steps == 1).all())
+        if any(number(cell) is not None for cell in cells):
+            return False
+    return False
 
 
 def _says_spectra(head: bytes) -> bool:

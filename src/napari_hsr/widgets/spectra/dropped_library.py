@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError
-from napari_hsr.io.libraries import is_library
+from napari_hsr.io.libraries import is_library, names_wavelengths
 from napari_hsr.units import one_line
 from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.preferred_reader import TABLES, naparis_own
 from napari_hsr.viewer.workspace import open_panel
 
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
-    """What opens a file of spectra; None for several files, or those of another kind."""
+    """What opens a file of spectra; None for several files, or those of another kind.
+
+    Tables that do not name wavelengths are napari's: ours is asked for every table where a user prefers it.
+    """
     paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
+    if len(paths) == 1 and Path(paths[0]).suffix.lower() in TABLES:
+        spectra = is_library(paths[0]) and names_wavelengths(paths[0])
+        return open_dropped if spectra else naparis_own
     return open_dropped if len(paths) == 1 and is_library(paths[0]) else None
 
 
