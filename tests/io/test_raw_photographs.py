@@ -27,7 +27,15 @@ def mosaic(red, green, blue, size=(64, 96)) -> np.ndarray:
     return (BLACK + np.tile(cell, (size[0] // 2, size[1] // 2))).astype(np.uint16)
 
 
-def write_dng(path, cfa, make="NIKON CORPORATION", model="NIKON D700", neutral=(0.5, 1.0, 0.6)):
+def write_dng(
+    path,
+    cfa,
+    make="NIKON CORPORATION",
+    model="NIKON D700",
+    neutral=(0.5, 1.0, 0.6),
+    pattern=(0, 1, 1, 2),
+    orientation=1,
+):
     rational = [(round(n * 10000), 10000) for n in neutral]
     matrix = [(n, 10000) for n in MATRIX]
     texts = [(tag, "s", 0, text, True) for tag, text in ((271, make), (272, model)) if text]
@@ -39,8 +47,9 @@ def write_dng(path, cfa, make="NIKON CORPORATION", model="NIKON D700", neutral=(
         software=False,
         extratags=[
             *texts,
+            (274, "H", 1, orientation, True),
             (33421, "H", 2, (2, 2), True),
-            (33422, "B", 4, bytes([0, 1, 1, 2]), True),
+            (33422, "B", 4, bytes(pattern), True),
             (50706, "B", 4, bytes([1, 4, 0, 0]), True),
             (50707, "B", 4, bytes([1, 1, 0, 0]), True),
             (50708, "s", 0, model or "none", True),
@@ -142,3 +151,15 @@ def test_raw_files_that_are_cut_short(tmp_path, size):
     path = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
     path.write_bytes(path.read_bytes()[:size])
     refused(path)
+
+
+@pytest.mark.parametrize("pattern", [(2, 1, 1, 0), (1, 0, 2, 1), (1, 2, 0, 1)])
+@pytest.mark.parametrize("half_size", [False, True])
+def test_other_mosaics(tmp_path, pattern, half_size):
+    cell = COLOURS[list(pattern)].reshape(2, 2)
+    cfa = (BLACK + np.tile(cell, (32, 48))).astype(np.uint16)
+    path = write_dng(tmp_path / "leaf.dng", cfa, pattern=pattern, orientation=6)
+    found = read(path, half_size=half_size)
+    assert found.data.shape == ((48, 32, 3) if half_size else (96, 64, 3))  # turned upright
+    expected = COLOURS / (WHITE - BLACK) * [2, 1, 1 / 0.6]
+    np.testing.assert_allclose(found.data[20, 20] / 65535, expected, atol=2.5 / 65535)

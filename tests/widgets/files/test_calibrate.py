@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTextEdit, QWidget
 
 from napari_hsr.calibration import calibrate
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import layers
 from napari_hsr.viewer.layer_data import OVERLAY, layer_cube
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 
 NM = (500.0, 550.0, 600.0)
@@ -122,3 +125,30 @@ def test_without_a_scan(qtbot):
     qtbot.addWidget(widget)
     assert not widget.run_button.isEnabled()
     assert widget.run() is None
+
+
+def test_the_form_gets_its_room_back_after_a_message(viewer, qtbot):
+    """In a dock, which follows the sizes that its widget allows, below another one."""
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    window.setCentralWidget(QWidget())
+    panel = CalibrateWidget(viewer)
+    for widget in (QTextEdit(), panel):
+        dock = QDockWidget()
+        dock.setWidget(widget)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    window.resize(900, 900)
+    window.show()
+    qtbot.waitExposed(window)
+    form = panel.findChild(VerticalScroll)
+    bar = form.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)  # all of its rows are seen
+    for text in ("A long one. " * 20, "Short.", "A long one. " * 20, "Short again."):
+        panel.message.show_error(text)
+        qtbot.wait(30)
+        assert bar.maximum() == 0
+    window.resize(900, 300)
+    qtbot.waitUntil(lambda: bar.maximum() > 0)  # it scrolls; what is below it stays
+    assert form.height() >= form.minimumHeight()
+    lower = panel.run_button.mapTo(window, panel.run_button.rect().bottomLeft()).y()
+    assert lower <= window.height()
