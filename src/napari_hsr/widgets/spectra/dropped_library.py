@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 
-def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
+def get_reader(path: str | list[str]) -> Callable[..., list] | None:
     """What opens a file of spectra; None for several files, or those of another kind.
 
     Tables that do not name wavelengths are napari's: ours is asked for every table where a user prefers it.
