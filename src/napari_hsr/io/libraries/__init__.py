@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
@@ -171,10 +170,11 @@ def names_wavelengths(path: str | PathLike[str]) -> bool:
         if any(map(_WAVELENGTHS.search, cells)):
             return True
         listed = [number(cell) for cell in cells[1:]]
-        if len(listed) >= _FEWEST_NAMED and None not in listed:
-            steps = np.diff(np.array(listed, dtype=float))
-            inside = (listed[0] or 0) >= _SHORTEST_NM and (listed[-1] or 0) <= _LONGEST_NM
-            return bool(inside and (steps > 0).all() and not (steps == 1).all())
+        nm = [value for value in listed if value is not None]
+        if len(nm) == len(listed) >= _FEWEST_NAMED:
+            steps = {after - before for before, after in itertools.pairwise(nm)}
+            inside = nm[0] >= _SHORTEST_NM and nm[-1] <= _LONGEST_NM
+            return inside and min(steps) > 0 and steps != {1}
         if any(number(cell) is not None for cell in cells):
             return False
     return False
