@@ -93,6 +93,21 @@ def settle(seconds: float) -> None:
     loop.exec()
 
 
+def clear(viewer) -> None:
+    """Take all layers away, and wait until the canvas has drawn that they are gone.
+
+    Of two viewers without a plugin, napari 0.9.2 with vispy 0.17 crashes in ``glDrawArrays`` where a
+    layer is added to one before that.
+    """
+    drawn = []
+    scene = viewer.window._qt_viewer.canvas._scene_canvas  # noqa: SLF001 - napari names no other
+    viewer.layers.clear()
+    scene.events.draw.connect(drawn.append)
+    scene.update()
+    until(lambda: drawn)
+    scene.events.draw.disconnect(drawn.append)
+
+
 class Session:
     """Viewers that are worked in, a Reconstruct panel in each."""
 
@@ -122,7 +137,7 @@ class Session:
         if number % 5 == 0:
             viewer.layers.remove(layer)
         until(lambda: not panel.running)
-        viewer.layers.clear()
+        clear(viewer)
         if number % 10 == 0:
             viewer.theme = next(self._themes)
 
@@ -149,12 +164,14 @@ class Alone(Session):
 
     def run(self, number: int) -> None:
         viewer = self.viewers[number % len(self.viewers)]
-        viewer.add_image(self._rng.random((self._size, self._size, 3)), rgb=True)
+        photograph = viewer.add_image(self._rng.random((self._size, self._size, 3)), rgb=True)
         settle(0.05)
+        if number % 5 == 0:
+            viewer.layers.remove(photograph)
         cube = self._rng.random((31, self._size, self._size), dtype=np.float32)
         viewer.add_image(cube, scale=(10, 1, 1), translate=(400, 0, 0))
         settle(0.05)
-        viewer.layers.clear()
+        clear(viewer)
         if number % 10 == 0:
             viewer.theme = next(self._themes)
 

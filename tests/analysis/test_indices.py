@@ -150,6 +150,19 @@ class Counted:
         return self.values[key]
 
 
+def test_a_result_beyond_float32_is_no_value_and_counted():
+    made = index(cube(), "exp(b650 * 200)").data[0]
+    large = cube().data[25].astype(float) * 200 > np.log(np.finfo(np.float32).max)
+    assert 0 < large.sum() < large.size
+    np.testing.assert_array_equal(np.isnan(made), large)
+    assert not np.isinf(made).any()
+
+
+def test_a_band_of_endless_digits_is_refused_in_words():
+    with pytest.raises(InputError, match=r"^A wavelength in the formula lies outside leaf"):
+        index(cube(), "b" + "6" * 400)
+
+
 def test_a_lazy_cube_is_read_in_the_bands_that_are_needed_alone():
     counted = Counted(cube().data)
     made = index(Cube(LazyArray(counted), VISIBLE), "b650 / b550")

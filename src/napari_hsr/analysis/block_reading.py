@@ -125,7 +125,8 @@ def no_value(count: int, size: int) -> list[Notice]:
     if not count:
         return []
     told = (
-        f"{count:,} of {size:,} pixels have no value (NaN): a missing one, or a division by zero."
+        f"{count:,} of {size:,} pixels have no value (NaN): a missing one, a division by zero, or a "
+        "result too large to be stored."
     )
     return [Notice.info(Code.NOT_FINITE, told)]
 

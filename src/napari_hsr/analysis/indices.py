@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _BAND = re.compile(r"b(\d+(?:_\d+)?)")
+#: What float32 holds: maps are stored in it.
+_GREATEST = float(np.finfo(np.float32).max)
 #: A band within this distance in nm of the wavelength asked for is not worth a word.
 _SAME_NM = 0.05
 
@@ -110,8 +112,8 @@ def index(
     Returns
     -------
     Cube, shape (1, height, width)
-        NaN where the index is not defined: a division by zero, or missing values. Its notices say
-        which bands were taken.
+        NaN where the index is not defined: a division by zero, missing values, or a result that
+        float32 does not hold. Its notices say which bands were taken.
 
     Raises
     ------
@@ -139,8 +141,8 @@ def index_events(
     data = np.empty((1, *cube.shape[1:]), np.float32)
     for rows, values, progress in parts(cube, used.tolist(), cancel, title):
         named = {name: _mixed(values, w[used]) for name, w in sources.weights.items()}
-        with np.errstate(over="ignore"):
-            data[0, rows] = formula.evaluate({**sources.constants, **named})
+        found = formula.evaluate({**sources.constants, **named})
+        data[0, rows] = np.where(np.abs(found) > _GREATEST, np.nan, found)
         yield progress
     notices = [*sources.told]
     if known is not None:
@@ -335,8 +337,9 @@ def _at(cube: Cube, wanted: float, interpolate: bool) -> tuple[np.ndarray, str]:
     nm = cube.wavelengths.nm[bands]
     ends = np.diff(nm)[[0, -1]] / 2 if nm.size > 1 else np.full(2, 5.0)
     if not nm[0] - ends[0] <= wanted <= nm[-1] + ends[1]:
+        written = f"b{wanted:g}" if np.isfinite(wanted) else "A wavelength in the formula"
         raise InputError(
-            f"b{wanted:g} lies outside {cube.name}, which has {cube.wavelengths.describe()}."
+            f"{written} lies outside {cube.name}, which has {cube.wavelengths.describe()}."
         )
     if interpolate:
         weights[bands] = [np.interp(wanted, nm, unit) for unit in np.eye(nm.size)]
