@@ -102,7 +102,7 @@ def first_picture(model: str) -> None:
     ready, layers = time.process_time(), len(viewer.layers)
     panel.run_button.click()
     wait(lambda: len(viewer.layers) > layers)
-    wait(painted(viewer.window._qt_viewer.canvas.native))  # noqa: SLF001 - napari names no other
+    wait(painted(viewer.window._qt_viewer.canvas.native))
     done = time.process_time()
     shape = viewer.layers[0].data.shape[:2]
     print(

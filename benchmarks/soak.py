@@ -100,7 +100,7 @@ def clear(viewer) -> None:
     layer is added to one before that.
     """
     drawn = []
-    scene = viewer.window._qt_viewer.canvas._scene_canvas  # noqa: SLF001 - napari names no other
+    scene = viewer.window._qt_viewer.canvas._scene_canvas
     viewer.layers.clear()
     scene.events.draw.connect(drawn.append)
     scene.update()

@@ -134,6 +134,14 @@ def test_parts_and_finer_pixels_of_a_turned_grid(tmp_path, turned, suffix):
     np.testing.assert_allclose(found, [corner, np.add(corner, (C, S)), np.add(corner, (S, -C))])
 
 
+def test_a_grid_in_feet_stays_in_feet(tmp_path):
+    info = "map info = {UTM, 1, 1, 1640000, 13120000, 6, 6, 33, North, WGS-84, units=Feet}"
+    there = write(read(scene(tmp_path, info)), tmp_path / "there.tif")
+    assert (keys(there)[3072], keys(there)[3076]) == (32633, 9002)
+    back = read(write(read(there), tmp_path / "back.hdr")).metadata["map info"]
+    assert [str(item) for item in back][-1] == "units=Feet"
+
+
 def test_tie_points_at_centres_of_pixels(tmp_path):
     directory = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3072, 0, 1, 32633)
     extra = [

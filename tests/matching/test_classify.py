@@ -103,6 +103,22 @@ def test_areas_are_in_square_metres_where_the_ground_is_known():
     assert (row["area"], row["area_unit"]) == (6 * row["pixels"], "m²")
 
 
+@pytest.mark.parametrize(
+    ("size", "unit"),
+    [
+        ((2.0, 3.0), ["units=Feet"]),
+        ((2.0, 3.0), ["units=Kilometers"]),
+        ((0.0, 3.0), []),
+        ((float("nan"), 3.0), []),
+    ],
+)
+def test_areas_are_in_pixels_where_a_pixel_has_no_size_in_metres(size, unit):
+    info = ["UTM", 1, 1, 5e5, 4e6, *size, 33, "North", "WGS-84", *unit]
+    found = classify(cube(metadata={"map info": info}), library(), threshold=None)
+    row = found.rows()[0]
+    assert (row["area"], row["area_unit"]) == (row["pixels"], "pixels")
+
+
 def test_a_reconstruction_is_told_once_and_a_measured_cube_not():
     made = cube(provenance=Provenance(model="mstpp"))
     assert [n.code for n in classify(made, library()).notices] == [Code.MOSTLY_PRIOR]

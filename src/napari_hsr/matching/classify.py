@@ -169,7 +169,7 @@ def classify_events(
             done = rows.start + min(first + _PIXELS, pixels.shape[1]) // width
             yield Progress(min(done, height), height, "Classifying")
     ground = ground_of(cube)
-    area = ground.pixel[0] * ground.pixel[1] if ground and ground.unit == "m" else None
+    area = abs(ground.pixel[0] * ground.pixel[1]) if ground and ground.unit == "m" else None
     yield Classification(
         labels,
         angles,

@@ -25,8 +25,10 @@ _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
 WGS84 = 4326
 #: The code of a coordinate system at the end of its text.
 _CODE = re.compile(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$')
-_LINEAR_UNITS, _METRE = 3076, 9001
+_LINEAR_UNITS, _METRE, _FOOT = 3076, 9001, 9002
 _CITATION, _USER_DEFINED = 3073, 32767
+#: ENVI's words for units of a projection.
+_UNITS = {_METRE: "Meters", _FOOT: "Feet"}
 #: How GDAL keeps the text of a coordinate system without a number.
 _PE = "ESRI PE String = "
 #: ENVI's datum of the zones of UTM whose numbers begin after this one (EPSG).
@@ -127,7 +129,9 @@ def map_info(facts: Any) -> list[Any] | None:
     for name, (datum, zones) in _UTM.items():
         if projected and projected - zones in range(1, 61):
             half = "South" if name == "south" else "North"
-            kind, tail = ["UTM"], [projected - zones, half, datum, "units=Meters"]
+            unit = _UNITS.get(keys.get(_LINEAR_UNITS, _METRE))
+            if unit is not None:
+                kind, tail = ["UTM"], [projected - zones, half, datum, f"units={unit}"]
     if keys.get(_MODEL) == 2 and geographic in (0, WGS84):
         kind, tail = ["Geographic Lat/Lon"], ["WGS-84", "units=Degrees"]
     turned = [f"rotation={degrees:.12g}"] if degrees else []
@@ -218,12 +222,16 @@ def corner_and_pixel(
     None if :func:`stated` found no grid that lies straight.
     """
     scale, ties = facts.get("pixel_scale"), facts.get("tiepoints")
-    if not scale or not ties or len(ties) != 6:
+    if not scale or not ties or len(ties) != 6 or not _of_some_size(scale[:2]):
         return None
     keys = _keys(facts)
     corner = ties[3] - ties[0] * scale[0], ties[4] + ties[1] * scale[1]
     metres = keys.get(_MODEL) in (None, 1) and keys.get(_LINEAR_UNITS, _METRE) == _METRE
     return corner, (scale[0], scale[1]), metres and (_PROJECTED in keys or _LINEAR_UNITS in keys)
+
+
+def _of_some_size(pixel: Sequence[float]) -> bool:
+    return all(math.isfinite(side) and side != 0 for side in pixel)
 
 
 def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
@@ -236,8 +244,13 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
         degrees = float(turned[0]) if turned else 0.0
     except ValueError:
         return None
+    if not _of_some_size((across, down)):
+        return None
     listed = isinstance(system, (list, tuple))
     found = _system(words, ",".join(map(str, system)) if listed else str(system or ""))
+    unit = _linear_unit(words)
+    if unit != _METRE and _keys(found).get(_MODEL) == 1:  # the zone is known, its unit is another
+        found["keys"] = _with(found["keys"], _LINEAR_UNITS, 0, 1, unit)
     if not degrees:
         found["pixel_scale"] = [across, down, 0.0]
         found["tiepoints"] = [column - 1, row - 1, 0.0, east, north, 0.0]
@@ -250,6 +263,16 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
         *(0.0,) * 4, 0.0, 0.0, 0.0, 1.0,
     ]  # fmt: skip
     return found
+
+
+def _linear_unit(words: list[str]) -> int:
+    """The unit that ``map info`` states, as a key's value; metres where it states none."""
+    stated = [
+        word.partition("=")[2].strip().lower() for word in words if word[:5].lower() == "units"
+    ]
+    if not stated or stated[0] in ("", "m", "meter", "meters", "metre", "metres"):
+        return _METRE
+    return _FOOT if stated[0] in ("feet", "foot", "ft") else _USER_DEFINED
 
 
 def _system(words: list[str], system: str) -> dict[str, Any]:
