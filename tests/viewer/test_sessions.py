@@ -55,6 +55,11 @@ def viewer(tmp_path):
     viewer.add_shapes(None, name="empty")
     viewer.add_labels(RNG.integers(0, 3, (8, 9)), name="classes")
     cube.contrast_limits = (0.2, 0.7)
+    cube.colormap = "magma"
+    viewer.layers["SAM (°)"].colormap = {
+        "colors": [[0, 0, 0], [1, 0.5, 0]],
+        "name": "the user's own",
+    }
     viewer.scene.camera.zoom = 7
     axis.go_to(viewer, 521)
     viewer.layers.selection.active = cube
@@ -83,6 +88,7 @@ def test_everything_is_back(viewer, tmp_path):
     cube = again.layers["scene"]
     np.testing.assert_array_equal(layer_cube(cube).wavelengths.nm, BY_HAND)
     assert cube.contrast_limits == [0.2, 0.7]
+    assert cube.colormap.name == "magma"
     assert cube.source.path == str(tmp_path / "a.mat")
     assert layer_photograph(again.layers["photo"]).encoding == LINEAR_SRGB
     assert axis.current_nm(again) == 521

@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
-from napari_hsr.viewer.workspace import DISPLAYED, PLUGIN, open_all_panels, open_panel, opened
+from napari_hsr.viewer.workspace import (
+    DISPLAYED,
+    PLUGIN,
+    open_all_panels,
+    open_panel,
+    opened,
+    panel_dock,
+)
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
@@ -147,6 +155,16 @@ def test_more_panels_than_there_is_room_for_do_not_make_the_window_higher(viewer
         viewer.window.add_plugin_dock_widget(PLUGIN, name)
         qtbot.waitUntil(lambda: window_height(viewer) <= before)
     assert len(opened(viewer)) == 5
+
+
+def test_panels_that_are_docked_at_once_do_not_make_the_window_higher(viewer, qtbot):
+    viewer.window.resize(1280, 600)
+    qtbot.wait(50)
+    before = window_height(viewer)
+    for name in ("Compare", "Spectra", "Maps", "Measurements"):  # as a session does
+        panel_dock(viewer, name)
+        QApplication.processEvents()  # the window grows meanwhile
+    qtbot.waitUntil(lambda: window_height(viewer) <= before)
 
 
 def test_a_panel_that_is_docked_alone_shows_what_is_chosen(viewer, qtbot):

@@ -212,7 +212,7 @@ def _look(layer: Layer) -> Look:
     for name in Look.model_fields:
         value = state.get(name)
         if name == "colormap":
-            value = getattr(value, "name", None) if is_image(layer) else None
+            value = _colormap(layer)
         elif name in COLORS and value is not None:
             value = np.asarray(value, dtype=float).reshape(-1, 4)
         elif name in ("units", "axis_labels") and value is not None:
@@ -226,6 +226,18 @@ def _look(layer: Layer) -> Look:
         if value is not None:
             values[name] = jsonable(getattr(value, "value", value))
     return Look.model_validate(values)
+
+
+def _colormap(layer: Any) -> str | None:
+    """The name of a picture's colormap; None if napari would not find it by its name."""
+    from napari.utils.colormaps import ensure_colormap
+
+    if not is_image(layer) or layer.rgb:
+        return None
+    try:
+        return ensure_colormap(layer.colormap.name).name
+    except KeyError:
+        return None
 
 
 def _label_colors(layer: Any) -> dict[str, list[float]] | None:

@@ -96,11 +96,18 @@ def panel_dock(viewer: Any, name: str) -> tuple[Any, Any]:
     return viewer.window.add_dock_widget(panel, name=f"{name} ({DISPLAYED})"), panel
 
 
-def make_room(viewer: Any, panel: Any) -> None:
+def make_room(viewer: Any, panel: Any, height: int = 0) -> None:
     """Lay a panel that was just docked over another one, if the column is too low for both.
 
     One of its stack, or the last one that was opened: what does not fit would make the window higher
     than the screen.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    panel : QWidget
+    height : int
+        Of the window in pixels before it was docked; by several at once it may have grown since.
     """
     panels = opened(viewer)
     name = next((name for name, one in panels.items() if one is panel), "")
@@ -119,7 +126,8 @@ def make_room(viewer: Any, panel: Any) -> None:
     under = [other for other, one in docks.items() if there(one)]
     under = [other for other in under if other in _stack(name)] or under
     needed = _needed(window, filter(there, window.findChildren(type(dock))))
-    if under and needed > window.centralWidget().height():
+    grown = max(0, window.height() - height) if height else 0
+    if under and needed > window.centralWidget().height() - grown:
         _tab(docks[under[-1]], dock)
         for title, one in ((under[-1], docks[under[-1]]), (name, dock)):
             one.setWindowTitle(title)

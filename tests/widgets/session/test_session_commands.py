@@ -109,6 +109,7 @@ def test_a_choice_that_comes_later_is_made_when_it_is_there(qtbot):
     for box, name in zip(boxes, ("Draw", "Layer"), strict=True):
         box.setAccessibleName(name)
     boxes[0].comes_later = True  # such as the pin that others are divided by
+    boxes[1].offer({1: "there"}, 1)
     (told,) = restore(panel, {"Draw": "pin 2", "Layer": "gone"})
     assert "gone" in told
     boxes[0].offer({1: "pin 1"}, 1)
@@ -135,6 +136,16 @@ def test_a_dropped_table_is_one_of_spectra_if_it_says_so(tmp_path, text, spectra
     table.write_text(text)
     expected = dropped_library.open_dropped if spectra else preferred_reader.naparis_own
     assert dropped_library.get_reader(str(table)) is expected
+
+
+def test_what_has_no_entries_yet_is_not_told(qtbot):
+    box, panel = NarrowComboBox(), QWidget()
+    qtbot.addWidget(panel)
+    column(box, into=panel)
+    box.setAccessibleName("Curve")  # of results, which come with a run
+    assert restore(panel, {"Curve": "RMSE"}) == []
+    box.offer({1: "PSNR"}, 1)
+    assert len(restore(panel, {"Curve": "RMSE"})) == 1
 
 
 def test_files_of_spectra_are_told_from_tables_of_points(soils, tmp_path):

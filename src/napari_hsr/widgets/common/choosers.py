@@ -287,6 +287,8 @@ class DeviceChooser(NarrowComboBox):
     beginning.
     """
 
+    comes_later = True
+
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.offer({"auto": "auto"}, "auto")

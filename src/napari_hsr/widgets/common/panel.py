@@ -82,7 +82,7 @@ class Docked(QWidget):
         if self.parent() is None or not self._has_window():
             return
         self._names = know_by_both_names(self._viewer, self)
-        make_room(self._viewer, self)
+        make_room(self._viewer, self, self._height)
         self._widen()
         keep_in_sight(self._viewer)
         if self._height:

@@ -35,6 +35,7 @@ class IndexForm(QWidget):
         self._outline: Cube | None = None
         self._listing = JobSlot(self)
         self.choices = NarrowComboBox()
+        self.choices.comes_later = True
         self.choices.setToolTip("The indices of the catalogue that this cube's bands can give")
         self.what = QLineEdit()
         self.what.setPlaceholderText(EXAMPLE)

@@ -16,13 +16,16 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.units import one_line
 from napari_hsr.viewer.session_file import PanelRecord
-from napari_hsr.viewer.workspace import PLUGIN, panel_dock
+from napari_hsr.viewer.workspace import PLUGIN, open_panel, panel_dock
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.panel import Panel
 
 if TYPE_CHECKING:
     import napari
+
+#: Panels of a session that are docked above each other, if there is room.
+ABOVE_EACH_OTHER = 2
 
 
 def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
@@ -46,7 +49,10 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
         if record.name not in known:
             told.append(f"There is no panel {one_line(record.name, 80)}.")
             continue
-        _, panel = panel_dock(viewer, record.name)
+        if len(records) > ABOVE_EACH_OTHER:  # in stacks at once: the window would grow, and shrink
+            panel = open_panel(viewer, record.name)
+        else:
+            _, panel = panel_dock(viewer, record.name)
         if isinstance(panel, Panel):
             told += panel.use_files(record.files)
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]
@@ -108,7 +114,7 @@ def _set(control: QWidget, value: Any) -> bool:
             control.awaited = str(value)
             return True
         if row < 0:
-            return False
+            return not control.count()  # of results, which a session does not hold
         control.setCurrentIndex(row)
         control.activated.emit(row)
     elif isinstance(control, QLineEdit):
