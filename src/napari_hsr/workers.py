@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -109,7 +110,9 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     # what dask warns of while it ends its workers is nothing that a user can act on
     options["silence_logs"] = logging.ERROR
     with ExitStack() as until_done:
-        with quiet(), _not_interrupted():
+        with quiet(), _not_interrupted(), warnings.catch_warnings():
+            # of two runs at a time: another port is taken, which nobody here looks at
+            warnings.filterwarnings("ignore", "Port .* is already in use")
             cluster = until_done.enter_context(LocalCluster(n_workers=workers, **options))
             client = until_done.enter_context(Client(cluster, timeout=PATIENCE))
         until_done.callback(_end_at_once, cluster)

@@ -286,6 +286,7 @@ def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="where a terminal has no groups of processes")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")  # dask's, of a port in use
 def test_ctrl_c_is_for_the_client_alone_and_no_worker_is_waited_for(monkeypatch):
     """A terminal sends it to the workers too; of what they still compute nobody wants the result."""
     ended, kill = [], os.kill
