@@ -13,14 +13,16 @@ Half-widths are those of the worst source at each level of difficulty
 (``napari_hsr.trust.conformal.worst_source``). Quantiles of all sources together cover a source that
 took no part too seldom: 69 % of AVIRIS and 79 % of Jasper Ridge for mstpp-d700. ``WITHIN`` is the share
 of a source's samples, and is the least, in steps of 0.005, at which every source left out in turn is
-covered in 85 %; four levels leave each source enough samples in each. A level's half-widths hold at the
+covered in 85 %; where the camera is known, in steps of 0.01 and for either of two seeds. Four levels leave each source enough samples in each. A level's half-widths hold at the
 mean logarithm of its difficulties, and between those they are interpolated; where an easier level
 has larger ones, both have their mean.
 
 The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (of
 difficulty times brightness, for errors in reflectance in the worst quartile of the source) and
 *auroc_relative* (of the difficulty, for errors relative to the brightness) when the source took no part
-in the calibration, *coverage_shipped* with the table that is written; for
+in the calibration, *coverage_shipped* with the table that is written. *All sources* are the same of as
+many pixels of each together, every one by the difficulty that was fitted without its source, over what 95 % of
+the training's pixels do not exceed in it. For
 ``CAVE/val`` also *coverage_exchangeable*: of its own photographs, calibrated on five sixths of them and
 looked at in the others, the mean over 40 splits, with one row for all of a level. It is run again
 whenever a model or a witness has new weights: a table of other weights is not used.
@@ -31,6 +33,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from benchmark import LIGHTS, photographed_by, sources
@@ -53,15 +56,21 @@ from napari_hsr.trust.difficulty import (
     brightness_of,
     chromaticity_cell,
     difficulty,
+    fit_share,
     fit_slopes,
+    missed,
     rarity,
     rarity_table,
     spread,
 )
+from napari_hsr.trust.linear_camera import linear_camera
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COVERAGE = 0.9
-#: Share of a source's samples that its quantile holds; see above.
-WITHIN = 0.865
+#: Share of a source's samples that its quantile holds, of any camera and of a known one; see above.
+WITHIN, WITHIN_KNOWN = 0.865, 0.82
 LEVELS, SPLITS = 4, 40
 CHOSE = "CAVE val"
 #: Its weights are the last of its training.
@@ -78,10 +87,13 @@ class Looked:
     spread: np.ndarray
     error: np.ndarray  # (pixels, bands), relative to the brightness
     brightness: np.ndarray
+    missed: np.ndarray | None = None  # of a known camera
     boxes: list[np.ndarray] = field(default_factory=list)  # which pixels of the photograph
     region_error: np.ndarray | None = None
     every_cell: np.ndarray | None = None
     every_spread: np.ndarray | None = None
+    every_missed: np.ndarray | None = None
+    every_brightness: np.ndarray | None = None
     colours: np.ndarray | None = None  # of the whole photograph, linear, (3, height, width)
     chosen: np.ndarray | None = None  # its pixels that the others are of
     corner: tuple[int, int] = (0, 0)  # of the photograph in its scene
@@ -94,7 +106,26 @@ def settings(model, table: Path, camera: str, light: str, leave_out=()) -> Captu
     return photographed_by(table, camera, light, leave_out)
 
 
-def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings, side: int, rng):
+def camera_of(model, table: Path) -> np.ndarray | None:
+    """What the one camera of a model sees of a spectrum, (bands, 3); None if it is any camera's."""
+    if not model.input_encoding.startswith("camera:"):
+        return None
+    name = model.input_encoding.removeprefix("camera:")
+    return linear_camera(model.input_encoding, tuple(GRID), f"{table}:{name}").matrix.astype(
+        np.float32
+    )
+
+
+def look(
+    model,
+    witnesses,
+    source: str,
+    cube: np.ndarray,
+    taken: CaptureSettings,
+    side: int,
+    rng,
+    camera: np.ndarray | None = None,
+):
     """Photograph a part of a cube, reconstruct it, and hold it against the truth."""
     top, left = (int(rng.integers(0, max(1, n - side + 1))) for n in cube.shape[1:])
     cube = np.ascontiguousarray(cube[:, top : top + side, left : left + side])
@@ -110,6 +141,10 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
     cell, brightness = chromaticity_cell(colours.reshape(-1, 3).T)
     apart = spread(made, cell, brightness, witnesses.mean, witnesses.variance)
     relative = brightness_of(made)
+    failed = None
+    if camera is not None:
+        witnessed = witnesses.missed(camera)[cell] * brightness**2
+        failed = missed(made, colours.reshape(-1, 3).T, camera, witnessed, relative)
     chosen = rng.permutation(made.shape[1])[:PIXELS]
     found = Looked(
         source,
@@ -117,6 +152,7 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
         apart[chosen],
         (np.abs(made - truth) / relative).T[chosen],
         relative[chosen],
+        None if failed is None else failed[chosen],
     )
     height, width = cube.shape[1:]
     index, errors = np.arange(height * width).reshape(height, width), []
@@ -127,7 +163,8 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
         found.boxes.append(box)
         errors.append(np.abs((made - truth)[:, box].mean(axis=1)) / relative[box].mean())
     found.region_error = np.array(errors)
-    found.every_cell, found.every_spread = cell, apart
+    found.every_cell, found.every_spread, found.every_missed = cell, apart, failed
+    found.every_brightness = relative
     found.colours, found.chosen = np.moveaxis(colours, -1, 0), chosen
     found.corner = top, left
     return found
@@ -137,22 +174,29 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
 class Table:
     """A calibration, with the difficulties it was made from."""
 
-    slopes: tuple[float, float]
+    slopes: tuple[float, float, float]
     rarity: np.ndarray
     edges: np.ndarray
     centres: np.ndarray
     largest: float
     half_widths: np.ndarray
     region_half_widths: np.ndarray
+    usual: float = 1.0
+
+    def colour(self, one: Looked) -> np.ndarray:
+        """Difficulty of the pixels, whatever their brightness."""
+        return difficulty(one.spread, rarity(one.cells, self.rarity), self.slopes[:2], one.missed)
 
     def hard(self, one: Looked) -> np.ndarray:
         """Difficulty of the pixels."""
-        return difficulty(one.spread, rarity(one.cells, self.rarity), self.slopes)
+        return self.colour(one) * one.brightness ** -self.slopes[2]
 
-    def hard_regions(self, one: Looked) -> np.ndarray:
-        """Mean difficulty of the regions."""
-        every = difficulty(one.every_spread, rarity(one.every_cell, self.rarity), self.slopes)
-        return np.array([every[box].mean() for box in one.boxes])
+    def region_rows(self, one: Looked) -> np.ndarray:
+        """Row of the tables for the regions: the mean of their pixels."""
+        rare = rarity(one.every_cell, self.rarity)
+        every = difficulty(one.every_spread, rare, self.slopes[:2], one.every_missed)
+        rows = self.row(every * one.every_brightness ** -self.slopes[2])
+        return np.array([rows[box].mean() for box in one.boxes])
 
     def widths(self, one: Looked) -> np.ndarray:
         """Half-widths relative to the brightness, (pixels, bands)."""
@@ -171,8 +215,8 @@ def weights_of(seen: list[Looked]) -> np.ndarray:
     return np.array([1 / names.count(name) for name in names])
 
 
-def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
-    """Slopes, levels and quantiles from photographs."""
+def calibrate(seen: list[Looked], rare: np.ndarray, training: list[Looked]) -> Table:
+    """Slopes, levels and quantiles from photographs; of those of the training what is usual."""
     weights = weights_of(seen)
     images = np.repeat(np.arange(len(seen)), [len(one.spread) for one in seen])
     each = np.repeat(weights, [len(one.spread) for one in seen]) / PIXELS
@@ -180,8 +224,14 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
     apart = np.concatenate([one.spread for one in seen])
     rarities = np.concatenate([rarity(one.cells, rare) for one in seen])
     names = np.unique([one.source for one in seen], return_inverse=True)[1]
-    slopes = fit_slopes(apart, rarities, error.mean(axis=1), each, names[images])
-    hard = difficulty(apart, rarities, slopes)
+    failed = None
+    size = np.concatenate([one.brightness for one in seen])
+    if seen[0].missed is None:
+        slopes = fit_slopes(apart, rarities, error.mean(axis=1), each, names[images], size)
+    else:
+        failed = np.concatenate([one.missed for one in seen])
+        slopes = (fit_share(apart, failed, error.mean(axis=1), size, names[images]), 0.0, 0.0)
+    hard = difficulty(apart, rarities, slopes[:2], failed) * size ** -slopes[2]
     order = np.argsort(hard)
     reached = np.cumsum(each[order]) / each.sum()
     edges = hard[order][np.searchsorted(reached, np.arange(1, LEVELS) / LEVELS)]
@@ -189,16 +239,21 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
     largest = float(hard[order][np.searchsorted(reached, 0.995)])
     mean = [np.average(np.log(hard[levels == k]), weights=each[levels == k]) for k in range(LEVELS)]
     table = Table(slopes, rare, edges, np.exp(mean), largest, np.empty(0), np.empty(0))
-    table.half_widths = rising(conformal.worst_source(error, levels, names[images], WITHIN, LEVELS))
+    table.usual = unlike_above(table.hard, training)
+    within = WITHIN if failed is None else WITHIN_KNOWN
+    table.half_widths = rising(conformal.worst_source(error, levels, names[images], within, LEVELS))
     region_images = np.repeat(np.arange(len(seen)), [len(one.boxes) for one in seen])
-    region_levels = np.searchsorted(
-        edges, np.concatenate([table.hard_regions(one) for one in seen]), side="right"
-    )
+    region_levels = np.rint(np.concatenate([table.region_rows(one) for one in seen])).astype(int)
     region_error = np.concatenate([one.region_error for one in seen])
     table.region_half_widths = rising(
-        conformal.worst_source(region_error, region_levels, names[region_images], WITHIN, LEVELS)
+        conformal.worst_source(region_error, region_levels, names[region_images], within, LEVELS)
     )
     return table
+
+
+def unlike_above(hard: Callable[[Looked], np.ndarray], training: list[Looked]) -> float:
+    """What 95 % of the training's pixels do not exceed."""
+    return float(np.quantile(np.concatenate([hard(one) for one in training]), 0.95))
 
 
 def rising(rows: np.ndarray) -> np.ndarray:
@@ -218,7 +273,7 @@ Scored = tuple[np.ndarray, np.ndarray]
 def scored(table: Table, seen: list[Looked], relative: bool) -> Scored:
     """Difficulties and relative errors; or both times the brightness, errors in reflectance."""
     size = [1 if relative else one.brightness for one in seen]
-    score = [table.hard(one) * b for one, b in zip(seen, size, strict=True)]
+    score = [table.hard(one) / table.usual * b for one, b in zip(seen, size, strict=True)]
     error = [one.error.mean(axis=1) * b for one, b in zip(seen, size, strict=True)]
     return np.concatenate(score), np.concatenate(error)
 
@@ -260,18 +315,19 @@ Seen = tuple[dict[str, list[Looked]], list[Looked]]
 def photographs_of(model, witnesses, options: argparse.Namespace, rng: np.random.Generator) -> Seen:
     """Photograph and look."""
     by_source: dict[str, list[Looked]] = {}
+    seen = camera_of(model, options.cameras)
     for source, cubes in sources(options.data, options.materials).items():
         for cube in cubes:
             for camera in LEFT_OUT:
                 for light in LIGHTS:
                     taken = settings(model, options.cameras, camera, light)
-                    one = look(model, witnesses, source, cube, taken, options.side, rng)
+                    one = look(model, witnesses, source, cube, taken, options.side, rng, seen)
                     by_source.setdefault(source, []).append(one)
     training = []
     for cube in load_scenes(options.data / "train").values():
         for light in LIGHTS:
             taken = settings(model, options.cameras, "*", light, LEFT_OUT)
-            training.append(look(model, witnesses, "train", cube, taken, options.side, rng))
+            training.append(look(model, witnesses, "train", cube, taken, options.side, rng, seen))
     return by_source, training
 
 
@@ -282,17 +338,19 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
     if witnesses is None:
         raise SystemExit(f"{name} has no witness among the bundled models")
     rng = np.random.default_rng(options.seed)
+    seen = camera_of(model, options.cameras)
     by_source, training = photographs_of(model, witnesses, options, rng)
     cells = np.concatenate([one.cells for one in training])
     # as it will be read again from the card
     rare = decoded(encoded(rarity_table(cells, np.ones(len(cells)))))
     fit = [s for s in by_source if s != CHOSE or name in CHOSEN_BY_NOTHING]
-    table = calibrate([one for s in fit for one in by_source[s]], rare)
-    unlike = float(np.quantile(np.concatenate([table.hard(one) for one in training]), 0.95))
+    table = calibrate([one for s in fit for one in by_source[s]], rare, training)
+    unlike = unlike_above(table.colour, training)
     figures: dict[str, dict[str, float]] = {}
     known: dict[str, list[Scored]] = {"auroc": [], "auroc_relative": []}
     for source, photographs in by_source.items():
-        without = calibrate([one for s in fit if s != source for one in by_source[s]], rare)
+        others = [one for s in fit if s != source for one in by_source[s]]
+        without = calibrate(others, rare, training)
         for figure, relative in (("auroc", False), ("auroc_relative", True)):
             known[figure].append(scored(without, photographs, relative))
         figures[source] = {
@@ -300,11 +358,13 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
             **{figure: worst_quartile(*found[-1]) for figure, found in known.items()},
             "coverage_shipped": covered(table, photographs),
             "half_width": float(np.mean([table.widths(one).mean() for one in photographs])),
-            "unlike": float(np.mean([(table.hard(one) > unlike).mean() for one in photographs])),
+            "unlike": float(np.mean([(table.colour(one) > unlike).mean() for one in photographs])),
         }
     figures[CHOSE]["coverage_exchangeable"] = exchangeable(table, by_source[CHOSE], rng)
     figures["all sources"] = {figure: pooled(found, rng) for figure, found in known.items()}
-    print(f"{name}: slopes {table.slopes[0]:.2f}, {table.slopes[1]:.3f}; {figures['all sources']}")
+    print(
+        f"{name}: slopes {table.slopes[0]:.2f}, {table.slopes[1]:.3f}, {table.slopes[2]:.2f}; {figures['all sources']}"
+    )
     for source, row in figures.items():
         if "coverage" in row:
             print(f"  {source:<24}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()), flush=True)
@@ -316,7 +376,9 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
         weights_sha256=model.weights_sha256,
         coverage=COVERAGE,
         witnesses=witnesses.hashes,
-        slopes=table.slopes,
+        slopes=table.slopes[:2],
+        dark_slope=table.slopes[2],
+        camera=() if seen is None else tuple(tuple(row) for row in seen.tolist()),
         rarity=encoded(rare),
         edges=tuple(table.edges.tolist()),
         centres=tuple(table.centres.tolist()),
@@ -347,6 +409,7 @@ def main() -> None:
             "rootpoly-srgb",
             "mstpp-d700",
             "instant-nikon-d700",
+            "rootpoly-nikon-d700",
         ],
     )
     parser.add_argument("--side", type=int, default=128, help="of the parts photographed")

@@ -124,7 +124,8 @@ def limits(name: str, options: argparse.Namespace) -> dict[str, dict[str, tuple[
     known: dict[str, tuple[np.ndarray, list[np.ndarray], np.ndarray]] = {}
     ours: dict[str, list[float]] = {}
     for source, photographs in by_source.items():
-        without = calibrate([one for s in fit if s != source for one in by_source[s]], rare)
+        rest = [one for s in fit if s != source for one in by_source[s]]
+        without = calibrate(rest, rare, training)
         both = [scored(without, photographs, relative) for relative in (False, True)]
         ours[source] = [worst_quartile(*one) for one in both]
         x = np.concatenate([features(one, rare) for one in photographs])

@@ -19,6 +19,7 @@ from napari_hsr.progress import result_of
 from napari_hsr.trust.difficulty import (
     DARK,
     RARITY_CELLS,
+    cell_colours,
     chromaticity_cell,
     difficulty,
     rarity,
@@ -145,6 +146,39 @@ def test_maps_are_computed_when_they_are_asked_for_and_no_pixel_waits_for_them(
     np.testing.assert_allclose(unlike.ravel(), hard / table.unlike_above, rtol=2e-6)
     level = np.interp(np.log(hard), np.log(table.centres), np.arange(3))
     np.testing.assert_allclose(found.level.ravel(), level, atol=2e-6)
+
+
+def test_in_the_dark_intervals_are_wider_but_nothing_is_more_unlike(model, photograph, result):
+    table = table_for(model, centres=(0.2, 0.4, 0.8), dark_slope=0.3)
+    other = replace(model, card=model.card.model_copy(update={"intervals": table}))
+    found = result_of(reconstruct_events(photograph, other, intervals=True)).trust.intervals
+    np.testing.assert_array_equal(found.unlike, result.trust.intervals.unlike)
+    brightness = result.cube.data.mean(axis=0) + DARK
+    hard = 0.6 * found.unlike * brightness**-0.3
+    expected = 0.1 * (1 + np.clip(np.log2(hard / 0.2), 0, 2)) * brightness * np.maximum(1, hard)
+    np.testing.assert_allclose(found.half_width(7), expected, rtol=1e-4)
+
+
+def test_what_is_missed_of_a_known_cameras_colours_counts():
+    model = load_model("instant-nikon-d700")
+    table, seen = model.card.intervals, witnesses_of(model)
+    image = np.random.default_rng(0).random((30, 41, 3)).astype(np.float32)
+    taken = Photograph(image, encoding="camera:nikon-d700")
+    run = result_of(reconstruct_events(taken, model, intervals=True))
+    spectra, rgb = run.cube.data.reshape(31, -1), image.reshape(-1, 3).T
+    camera = np.array(table.camera)
+    cell, brightness = chromaticity_cell(rgb)
+    level = spectra.mean(axis=0) + DARK
+    spread = np.sqrt(((seen.mean[:, cell] * brightness - spectra) ** 2).mean(axis=0)) / level
+    grey = camera.sum(axis=0)[:, None]
+    own = ((camera.T @ spectra - rgb) / grey) ** 2
+    mean = ((camera.T @ seen.mean[:, cell] - cell_colours(cell)) / grey * brightness) ** 2
+    missed = np.sqrt((own.mean(axis=0) + mean.mean(axis=0)) / 2) / level
+    share = table.slopes[0]
+    hard = (spread + 1e-3) ** share * (missed + 3e-4) ** (1 - share)
+    assert 0 < share < 1
+    unlike = run.trust.intervals.unlike.ravel()
+    np.testing.assert_allclose(unlike, hard / table.unlike_above, rtol=1e-3)
 
 
 def test_lower_and_upper_are_cubes_beside_it(result):
@@ -291,6 +325,12 @@ def test_every_bundled_model_is_calibrated_with_its_own_weights():
         assert len(table.centres) == len(table.table), card.name
         for rows in (table.table, table.region_table):
             assert (np.diff(rows, axis=0) >= 0).all(), card.name  # harder, never narrower
+        together = table.figures["all sources"]
+        assert min(together["auroc"], together["auroc_relative"]) >= 0.75, card.name
+        held = {k: f["coverage"] for k, f in table.figures.items() if "coverage" in f}
+        assert len(held) == 7
+        assert min(held.values()) >= 0.85, card.name
+        assert 87 <= round(100 * held["CAVE val"]) <= 93, card.name
 
 
 def test_the_table_of_rarity_goes_into_a_card_and_back():

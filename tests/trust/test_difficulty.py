@@ -8,10 +8,14 @@ from napari_hsr.trust.difficulty import (
     DARK,
     RARITY_CELLS,
     auroc,
+    brightness_of,
     cell_colours,
     chromaticity_cell,
     difficulty,
+    fit_share,
     fit_slopes,
+    missed,
+    missed_square,
     rarity,
     rarity_table,
     spread,
@@ -64,9 +68,34 @@ def test_slopes_are_found_again_and_never_negative(rng):
     apart, rare = rng.lognormal(-1.5, 0.8, 4000), rng.uniform(4, 13, 4000)
     error = 0.2 * difficulty(apart, rare, (0.6, 0.1)) * rng.lognormal(0, 0.1, 4000)
     one, even = np.zeros(4000, int), np.ones(4000)
-    found = fit_slopes(apart, rare, error, even, one)
-    np.testing.assert_allclose(found, (0.6, 0.1), atol=0.06)
-    assert fit_slopes(apart, rare, 1 / apart, even, one)[0] == 0
+    bright = rng.lognormal(-2, 1, 4000)
+    found = fit_slopes(apart, rare, error, even, one, bright)
+    np.testing.assert_allclose(found, (0.6, 0.1, 0), atol=0.06)
+    assert fit_slopes(apart, rare, 1 / apart, even, one, bright)[0] == 0
+    darker = fit_slopes(apart, rare, error * bright**-0.3, even, one, bright)
+    np.testing.assert_allclose(darker, (0.6, 0.1, 0.3), atol=0.06)
+
+
+def test_what_spectra_miss_of_the_colours_is_a_reflectance(rng):
+    camera = rng.random((5, 3))
+    spectra = rng.random((5, 40))
+    colours = camera.T @ (spectra + 0.2)  # of which each channel misses a grey of 0.2
+    np.testing.assert_allclose(missed_square(spectra, colours, camera), 0.04)
+    level = brightness_of(spectra)
+    np.testing.assert_allclose(
+        missed(spectra, colours, camera, np.full(40, 0.04), level), 0.2 / level
+    )
+    assert missed_square(spectra, camera.T @ spectra, camera).max() < 1e-30
+
+
+def test_the_share_of_what_is_missed_is_found_again(rng):
+    apart, failed = (np.exp(rng.normal(-3, 0.8, 4000)) for _ in range(2))
+    bright = rng.lognormal(-2, 0.5, 4000)
+    source = np.repeat([0, 1], 2000)
+    hard = difficulty(apart, np.zeros(1), (0.3, 0.0), failed)
+    np.testing.assert_allclose(hard, (apart + 1e-3) ** 0.3 * (failed + 3e-4) ** 0.7)
+    error = hard * rng.lognormal(0, 0.05, 4000) * np.where(source, 0.05, 1)
+    assert fit_share(apart, failed, error, bright, source) == pytest.approx(0.3)
 
 
 def test_what_sources_differ_by_is_not_taken_for_what_pixels_differ_by(rng):
@@ -74,8 +103,9 @@ def test_what_sources_differ_by_is_not_taken_for_what_pixels_differ_by(rng):
     second = np.arange(4000) >= 2000
     apart = np.where(second, 5 * apart, apart)  # where the model errs less
     error = 0.2 * difficulty(apart, rare, (0.6, 0.1)) * np.where(second, 0.02, 1)
-    found = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), second.astype(int))
-    together = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), np.zeros(4000, int))
+    bright = rng.lognormal(-2, 1, 4000)
+    found = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), second.astype(int), bright)
+    together = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), np.zeros(4000, int), bright)
     assert found[0] > 0.3 > together[0]
 
 

@@ -13,7 +13,9 @@ from napari_hsr.trust.difficulty import (
     CELLS,
     RARITY_CELLS,
     brightness_of,
+    chromaticity_cell,
     log_difficulty,
+    missed,
     rarity,
     spread,
 )
@@ -36,7 +38,12 @@ class IntervalTable(BaseModel):
     witnesses : dict
         Models that the spread is taken from, with the hashes of their weights.
     slopes : (float, float)
-        a and b of the difficulty.
+        a and b of the difficulty; b is not used where the camera is known.
+    dark_slope : float
+        d of the difficulty.
+    camera : tuple of (float, float, float)
+        A row a band: what the known camera of the model's photographs sees of a spectrum. None
+        where photographs may come from any camera.
     rarity : list of str
         A row of the table each, a letter a cell: 0..13.8 nats in 64 steps.
     edges : tuple of float
@@ -45,9 +52,10 @@ class IntervalTable(BaseModel):
         Ascending difficulties, one a level, at which its row holds; between them rows are
         interpolated linearly in the logarithm. Without any, a row holds for all of its level.
     half_widths, region_half_widths : tuple of tuple of float
-        (levels, bands): of pixels, and of the means of regions.
+        (levels, bands): of pixels, and of the means of regions, whose level is that of their pixels
+        in the mean.
     unlike_above : float
-        95 % of the training photographs' pixels have no larger difficulty.
+        95 % of the training photographs' pixels have no larger difficulty, whatever their brightness.
     largest : float
         Up to which difficulties were seen; beyond, intervals widen in proportion.
     photographs : int
@@ -64,6 +72,8 @@ class IntervalTable(BaseModel):
     coverage: float = Field(gt=0, lt=1)
     witnesses: dict[str, str]
     slopes: tuple[float, float]
+    dark_slope: float = Field(default=0.0, ge=0)
+    camera: tuple[tuple[float, float, float], ...] = ()
     rarity: tuple[str, ...] = Field(min_length=RARITY_CELLS, max_length=RARITY_CELLS)
     edges: tuple[float, ...]
     centres: tuple[float, ...] = ()
@@ -113,28 +123,50 @@ class IntervalTable(BaseModel):
         """Half-widths of the means of regions, (levels, bands) float32."""
         return np.array(self.region_half_widths, np.float32)
 
+    @cached_property
+    def camera_matrix(self) -> np.ndarray | None:
+        """(bands, 3) float32; None where the camera is not known."""
+        return np.array(self.camera, np.float32) if self.camera else None
+
     def look(
         self,
         spectra: np.ndarray,
-        cell: np.ndarray,
-        brightness: np.ndarray,
+        colours: np.ndarray,
         mean: np.ndarray,
         variance: np.ndarray,
+        mean_missed: np.ndarray | None = None,
     ) -> np.ndarray:
         """What is known of some pixels, (4, pixels) float32.
 
         Rows are the :data:`LEVEL` in the table, the :data:`SCALE` of the half-widths, the
-        :data:`SPREAD`, and how :data:`UNLIKE` the training they are: their difficulty over
-        ``unlike_above``. Parameters as for :func:`napari_hsr.trust.difficulty.spread`.
+        :data:`SPREAD`, and how :data:`UNLIKE` the training they are: their difficulty, whatever their
+        brightness, over ``unlike_above``.
+
+        Parameters
+        ----------
+        spectra : ndarray, shape (bands, pixels)
+        colours : ndarray, shape (3, pixels)
+            Linear.
+        mean, variance : ndarray
+            Of the witnesses; as for :func:`napari_hsr.trust.difficulty.spread`.
+        mean_missed : ndarray, shape (CELLS²,), optional
+            :meth:`missed_by` the mean; of a known camera.
         """
+        cell, brightness = chromaticity_cell(colours)
         out = np.empty((4, len(cell)), np.float32)
         bright = brightness_of(spectra)
         out[SPREAD] = spread(spectra, cell, brightness, mean, variance, bright)
-        log = log_difficulty(out[SPREAD], self.rarity_of_cells[cell], self.slopes)
+        failed = None
+        if mean_missed is not None and self.camera_matrix is not None:
+            witnesses = mean_missed[cell] * brightness**2
+            failed = missed(spectra, colours, self.camera_matrix, witnesses, bright)
+        log = log_difficulty(out[SPREAD], self.rarity_of_cells[cell], self.slopes, failed)
+        out[UNLIKE] = np.exp(log) / self.unlike_above
+        if self.dark_slope:
+            log -= self.dark_slope * np.log(bright)
         hard = np.exp(log)
         out[LEVEL] = self.level(hard, log)
         out[SCALE] = bright * np.maximum(1, hard / self.largest)
-        out[UNLIKE] = hard / self.unlike_above
         return out
 
     def level(self, difficulty: np.ndarray, log: np.ndarray | None = None) -> np.ndarray:

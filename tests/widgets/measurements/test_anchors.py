@@ -70,6 +70,12 @@ def test_spectra_at_pins_and_in_a_shape_correct_the_cube(viewer, section, qtbot,
     assert after.provenance.extra["anchors"]["places"]["sand"] == [9.0, 10.5]
     assert not viewer.layers[0].visible
     assert section.cube.layer() == viewer.layers[0]  # still the one to correct
+    section.run()  # a second time
+    settled(section, qtbot)
+    assert len(viewer.layers) == 5
+    section.undo_button.click()
+    assert len(viewer.layers) == 4
+    assert section.undo_button.isEnabled()
     section.undo_button.click()
     assert len(viewer.layers) == 3
     assert viewer.layers[0].visible

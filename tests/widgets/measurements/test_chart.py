@@ -13,6 +13,7 @@ from napari_hsr.trust.chart_layout import CLASSIC, quadrilaterals, reflectances_
 from napari_hsr.viewer.layer_data import layer_photograph
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.measurements import chart
 from napari_hsr.widgets.measurements.chart import fitting_corners
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 
@@ -103,6 +104,14 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(viewer, section, qtbot):
     section.measure()
     assert "no longer there" in section.message.text()
     assert list_profiles() == []
+
+
+def test_where_nothing_finds_charts_a_sentence_says_what_would(section, monkeypatch):
+    monkeypatch.setattr(chart, "find_spec", lambda _name: None)
+    section.find_button.click()
+    assert "pip install colour-checker-detection" in section.message.text()
+    assert not section.busy
+    assert section.overlay is None
 
 
 def test_corners_found_in_any_order_are_put_right(photograph):

@@ -13,7 +13,6 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.trust.model_disagreement import witnesses_of
 from napari_hsr.models.interval_table import LEVEL, SCALE, SPREAD, UNLIKE, between
 from napari_hsr.notices import Code, Notice
-from napari_hsr.trust.difficulty import chromaticity_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,8 +160,7 @@ class Intervals:
         found = found[:, np.isfinite(found[UNLIKE])]
         if not found.size:
             raise InputError("The region holds no pixel with an interval.")
-        hard = found[UNLIKE].mean() * self.table.unlike_above
-        half = between(self.table.region_table, self.table.level(hard))
+        half = between(self.table.region_table, found[LEVEL].mean())
         out: np.ndarray = half * found[SCALE].mean()
         return out
 
@@ -227,6 +225,8 @@ class Looker:
 
     def __init__(self, photograph: Photograph, table: IntervalTable, witnesses: Witnesses):
         self.photograph, self.table, self._witnesses = photograph, table, witnesses
+        matrix = table.camera_matrix
+        self._mean_missed = None if matrix is None else witnesses.missed(matrix)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -281,8 +281,7 @@ class Looker:
         unknown = ~np.isfinite(colours).all(axis=0) if stored.dtype.kind == "f" else None
         if unknown is not None:
             colours = np.where(unknown, 0, colours)
-        cell, brightness = chromaticity_cell(colours)
-        found = self.table.look(spectra, cell, brightness, seen.mean, seen.variance)
+        found = self.table.look(spectra, colours, seen.mean, seen.variance, self._mean_missed)
         if unknown is not None:
             found[SCALE:, unknown] = np.nan
             found[LEVEL, unknown] = len(self.table.half_widths) - 1

@@ -12,13 +12,13 @@ from napari_hsr.colour import convert, why_not_convert
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
-from napari_hsr.trust.difficulty import CELLS, cell_colours
+from napari_hsr.trust.difficulty import CELLS, cell_colours, missed_square
 
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
 
 #: Bundled models that are homogeneous and look at one pixel at a time.
-NAMES = ("instant-photo", "rootpoly-srgb", "rootpoly-nikon-d700")
+NAMES = ("instant-photo", "rootpoly-srgb", "rootpoly-nikon-d700", "instant-nikon-d700")
 
 #: Cells computed together.
 _TOGETHER = 4096
@@ -45,6 +45,17 @@ class Witnesses:
     encoding: str
     mean: np.ndarray
     variance: np.ndarray
+
+    def missed(self, camera: np.ndarray) -> np.ndarray:
+        """Mean square of what their mean misses of every chromaticity at brightness 1, (CELLS²,) float32.
+
+        Parameters
+        ----------
+        camera : ndarray, shape (bands, 3)
+            See :func:`napari_hsr.trust.difficulty.missed_square`.
+        """
+        colours = cell_colours(np.arange(CELLS**2)).astype(np.float32)
+        return missed_square(self.mean, colours, camera)
 
 
 def witnesses_of(model: Model) -> Witnesses | None:

@@ -58,7 +58,9 @@ class AnchorSection(QWidget):
         self._library: SpectralLibrary | None = None
         self._choosers: dict[str, tuple[Place, NarrowComboBox]] = {}
         self._chosen: dict[str, str] = {}  # spectrum by place, also while its row is not there
-        self._made: tuple[Any, Any] | None = None  # the corrected layer, and the one below
+        self._made: list[
+            tuple[Any, Any]
+        ] = []  # corrected layers, the last one last, and those below
         self.cube = LayerChooser(viewer, is_cube, empty="no cube open")
         self.points = LayerChooser(viewer, is_points, empty="no pins")
         self.open_button = button(
@@ -118,8 +120,7 @@ class AnchorSection(QWidget):
         for layer in self._viewer.layers:
             if layer is self.points.layer() or layer.__class__.__name__ == "Shapes":
                 self._shapes.connect(layer.events.data, "_later")
-        if self._made is not None and self._made[0] not in self._viewer.layers:
-            self._made = None
+        self._made = [pair for pair in self._made if pair[0] in self._viewer.layers]
         self._later()
 
     def _later(self, event: object = None) -> None:
@@ -189,7 +190,7 @@ class AnchorSection(QWidget):
     def _update_buttons(self) -> None:
         ready = len(self.attached()) >= 2 and not self._job.running
         self.apply_button.setEnabled(ready)
-        self.undo_button.setEnabled(self._made is not None)
+        self.undo_button.setEnabled(bool(self._made))
 
     # --- the correction ------------------------------------------------------------------------
 
@@ -218,10 +219,10 @@ class AnchorSection(QWidget):
         self._update_buttons()
 
     def undo(self) -> None:
-        """Remove the corrected cube, and show the one it was made from."""
-        if self._made is None:
+        """Remove the cube that was corrected last, and show the one it was made from."""
+        if not self._made:
             return
-        (made, below), self._made = self._made, None
+        made, below = self._made.pop()
         if made in self._viewer.layers:
             self._viewer.layers.remove(made)
         below.visible = True
@@ -243,7 +244,7 @@ class AnchorSection(QWidget):
         if kept is not None and kept in self._viewer.layers:
             self.cube.set_layer(kept)
         layer.visible = False
-        self._made = made, layer
+        self._made.append((made, layer))
         doubts = [notice for notice in cube.notices if notice not in layer_cube(layer).notices]
         show = self.message.show_warning if doubts else self.message.show_info
         show(" ".join([f"{fit.words()}.", *doubts]))

@@ -75,7 +75,6 @@ class ChartSection(QWidget):
             self.look_for_chart,
             "Look for a ColorChecker with 24 patches by colour-checker-detection",
         )
-        self.find_button.setVisible(find_spec(DETECTION) is not None)
         self.measure_button = button(
             "Measure the chart", self.measure, "Add the corrected photograph and keep the profile"
         )
@@ -126,7 +125,12 @@ class ChartSection(QWidget):
     def look_for_chart(self) -> None:
         """Look for the chart in a thread, and put the corners there."""
         layer = self.photograph.layer()
-        if layer is not None:
+        if find_spec(DETECTION) is None:
+            self.message.show_info(
+                "Charts are found by a library that is not installed: pip install "
+                "colour-checker-detection. Without it, place the corners by hand."
+            )
+        elif layer is not None:
             self.message.show_info("Looking for the chart…")
             photograph = layer_photograph(layer)
             self._job.start(
