@@ -422,3 +422,11 @@ def test_a_spreadsheet_is_refused_in_words(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as file:
         file.writestr("[Content_Types].xml", "<Types/>")
     assert "spreadsheet" in refused(tmp_path / "a.xlsx")
+
+
+def test_a_column_that_repeats_the_wavelengths_is_no_spectrum(tmp_path):
+    rows = "\n".join(f"{nm},{nm / 1000},{nm},{nm / 2000}" for nm in (400, 450, 500))
+    (tmp_path / "a.csv").write_text(f"leaf_x,leaf,soil_x,soil\n{rows}\n")
+    library = read_library(tmp_path / "a.csv")
+    assert library.names == ("leaf", "soil")
+    np.testing.assert_allclose(library.values, [[0.4, 0.45, 0.5], [0.2, 0.225, 0.25]])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: The columns of an SVC ``.sig``, which has no heading.
 _SIG = ["Wavelength (nm)", "Radiance (reference)", "Radiance (target)", "Reflectance %"]
-_WAVELENGTH = re.compile(r"wave|wvl|\bwls?(?![a-z])|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
+_WAVELENGTH = re.compile(r"wave|wvl|(?<![a-z])wls?(?![a-z])|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
 _UNIT = re.compile(r"(nm|nanomet|[uµμ]m\b|micro|cm-1|wavenumber|[åÅ]ngstr|angstr)", re.IGNORECASE)
 _COUNTING = {
     "",
@@ -202,6 +202,11 @@ def _without_grids(
     """
     heading = table.heading or []
     grids = [j for j in others if _WAVELENGTH.search(heading[j]) and not _is_quotient(heading[j])]
+    grids += [
+        j
+        for j in others
+        if j not in grids and np.array_equal(table.numbers[:, j], table.numbers[:, at])
+    ]
     differ = [j for j in grids if not np.array_equal(table.numbers[:, j], table.numbers[:, at])]
     if differ and choice.column is None:
         raise FileError(
