@@ -160,3 +160,10 @@ def test_an_envi_header_beside_a_tiff(tmp_path):
     expected = np.where(STORED == -99, np.nan, STORED / np.float32(1e4))
     np.testing.assert_allclose(cube.data[:], expected, rtol=1e-6)
     np.testing.assert_allclose(cube.metadata["fwhm"], 5)
+
+
+@pytest.mark.parametrize(("factor", "applied"), [(0.5, False), (0.0001, True)])
+def test_a_zoom_is_no_factor_of_the_numbers(tmp_path, factor, applied):
+    cube = read(_npz(tmp_path, {"wavelengths": NM, "display": {"ScaleFactor": factor}}))
+    np.testing.assert_allclose(cube.data[:], STORED * (factor if applied else 1), rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED if applied else Code.GAIN_NOT_APPLIED)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 #: The columns of an SVC ``.sig``, which has no heading.
 _SIG = ["Wavelength (nm)", "Radiance (reference)", "Radiance (target)", "Reflectance %"]
-_WAVELENGTH = re.compile(r"wave|wvl|(?<![a-z])wls?(?![a-z])|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
+_WAVELENGTH = re.compile(
+    r"wave|wvl|(?<![a-z])wls?(?![a-z])|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE
+)
 _UNIT = re.compile(r"(nm|nanomet|[uµμ]m\b|micro|cm-1|wavenumber|[åÅ]ngstr|angstr)", re.IGNORECASE)
 _COUNTING = {
     "",
