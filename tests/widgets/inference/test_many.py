@@ -109,9 +109,12 @@ def test_a_queue_waits_while_it_is_paused_and_can_be_cancelled(viewer, panel, qt
     window.what.set_value(LAYERS)
     window.start()
     window.pause_button.click()
+    assert window.pause_button.text() == "Resume"
     qtbot.waitUntil(lambda: any("Paused" in text for text in texts(window, 1)))
+    assert window.progress.format().endswith(" of 3, paused")  # and no time that is left
     assert window.busy
     window.cancel_button.click()
+    assert window.pause_button.text() == "Pause"
     qtbot.waitUntil(lambda: not window.busy)
     assert "cancelled" in window.message.text()
     assert any(text.startswith("cancelled") for text in texts(window, 1))

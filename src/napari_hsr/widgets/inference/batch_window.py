@@ -114,6 +114,7 @@ class BatchWindow(QDialog):
         )
         self.pause_button = button("Pause", self._on_pause, "Wait after the tile under way")
         self.pause_button.setCheckable(True)
+        self.pause_button.toggled.connect(self._say_pause)
         self.cancel_button = button("Cancel", self.cancel, "Stop; what is finished stays")
         self.summary_button = button(
             "Save summary…", self._ask_summary, "How each ended, as a table (.csv) or as JSON"
@@ -244,14 +245,21 @@ class BatchWindow(QDialog):
     def cancel(self) -> None:
         """Stop the queue."""
         self._pause.clear()
+        self.pause_button.setChecked(False)
         self._jobs.cancel()
         self.cancel_button.setEnabled(False)
 
+    def _say_pause(self, paused: bool) -> None:
+        self.pause_button.setText("Resume" if paused else "Pause")
+
     def _on_pause(self) -> None:
-        if self.pause_button.isChecked():
+        paused = self.pause_button.isChecked()
+        if paused:
             self._pause.set()
         else:
             self._pause.clear()
+        if paused and self.progress.maximum():  # how much time is left depends on when it goes on
+            self.progress.setFormat(f"{self.progress.value()} of {self.progress.maximum()}, paused")
 
     def _on_progress(self, event: Progress) -> None:
         if not isinstance(event, BatchProgress):
@@ -260,6 +268,7 @@ class BatchWindow(QDialog):
         self.progress.setRange(0, event.total)
         self.progress.setValue(event.done)
         left = "" if event.seconds_left is None else f", {_left(event.seconds_left)}"
+        left = ", paused" if self._pause.is_set() else left
         self.progress.setFormat(f"{event.done} of {event.total}{left}")
         self._show(event.rows)
 
