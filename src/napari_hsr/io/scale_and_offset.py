@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_hsr.io.found import Found
 
 _MOST_MARKERS = 16
+#: Around an array, a factor that is not spelled as CF does has to be smaller to be one of its numbers.
+_OF_ANOTHER_SPELLING = 0.011
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
 
@@ -121,9 +123,9 @@ def _from_around(
     taken: dict[str, list[float]] = {}
     for key, numbers in factors.items():
         plain = plain_name(key)
-        if (plain == "scalefactor" and all(0 < n < 1 for n in numbers)) or (
-            plain == "reflectancescalefactor" and all(0 < n < 1 for n in numbers)
-        ):
+        clear = key == "scale_factor" or plain == "reflectancescalefactor"
+        most = 1 if clear else _OF_ANOTHER_SPELLING  # a "ScaleFactor" may be a zoom
+        if plain != "addoffset" and all(0 < n < most for n in numbers):
             taken.setdefault("scale_factor", numbers)
         elif plain == "reflectancescalefactor" and all(n > 1 for n in numbers):
             taken.setdefault(DIVISORS[1], numbers)
