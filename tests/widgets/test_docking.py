@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_hsr.cube import Cube, Wavelengths
@@ -198,3 +200,12 @@ def test_a_view_that_the_user_chose_is_left_alone(viewer, qtbot):
     open_panel(viewer, "Reconstruct")
     qtbot.wait(200)
     assert (viewer.scene.camera.zoom, viewer.scene.camera.center) == chosen
+
+
+def test_a_panel_that_gets_the_keyboard_by_tab_comes_to_the_front(viewer, qtbot):
+    behind = open_panel(viewer, "Wavelength")
+    front = open_panel(viewer, "Maps")
+    qtbot.waitUntil(lambda: behind.visibleRegion().isEmpty() and front.isVisible())
+    control = behind.chooser
+    QApplication.sendEvent(control, QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
+    qtbot.waitUntil(lambda: not behind.visibleRegion().isEmpty())

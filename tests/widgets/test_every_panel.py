@@ -296,3 +296,16 @@ def test_the_main_button_is_in_sight_and_nothing_that_is_said_moves_it(panel, qt
         assert main.visibleRegion().boundingRect() == main.rect()
         places.add((main.mapTo(panel, main.rect().topLeft()).y(), main.width()))
     assert len(places) == 1
+
+
+@pytest.mark.parametrize("panel", PANELS, indirect=True)
+def test_keys_with_alt_go_through_to_napari_from_every_control(panel, qtbot):
+    reached = []
+    panel.keyPressEvent = lambda event: reached.append(event.key())
+    panel.resize(340, 760)
+    panel.show()
+    for control in filter(taken_by_keys, controls(panel)):
+        for key in (Qt.Key.Key_N, Qt.Key.Key_Right):
+            qtbot.keyClick(control, key, Qt.KeyboardModifier.AltModifier)
+            assert reached[-1:] == [key], control.accessibleName()
+            reached.clear()

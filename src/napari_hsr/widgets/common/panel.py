@@ -12,6 +12,7 @@ from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_r
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.panel_keys import PanelKeys
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 
@@ -33,6 +34,7 @@ class Docked(QWidget):
     def finish(self) -> None:
         """Once all controls are there: their names, the keys, and an end before the process's."""
         name_controls(self)
+        PanelKeys(self, self._to_front)
         shortcuts.register()
         destroy_at_exit(self)
 
@@ -43,6 +45,12 @@ class Docked(QWidget):
     def has_keyboard(self) -> bool:
         """Whether one of its controls has the focus."""
         return self.isAncestorOf(QApplication.focusWidget())
+
+    def _to_front(self) -> None:
+        """Tab goes on to panels that lie under others of their stack."""
+        dock = _dock_around(self)
+        if dock is not None and self.visibleRegion().isEmpty():
+            dock.raise_()
 
     def take_keyboard(self) -> None:
         """Come to the front of its stack, with the focus on the first control."""
