@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
-from napari_hsr import read
+from napari_hsr import read, write
 from napari_hsr.errors import FileError
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, has
@@ -188,3 +188,20 @@ def test_wavelengths_in_a_header_of_esri(tmp_path):
     cube = read(scene(tmp_path, text, VALUES.astype("<u2"), "scene.bsq"))
     assert cube.wavelengths.nm.tolist() == [450, 500, 550, 600]
     np.testing.assert_array_equal(cube.data, VALUES)
+
+
+@pytest.mark.parametrize(
+    "key", ["reflection scale factor", "reflectance_scale_factor", "Reflectance Scaling Factor"]
+)
+def test_other_spellings_of_the_reflectance_scale_factor(tmp_path, key):
+    values = np.arange(100, 112, dtype="<i2")
+    (tmp_path / "a.img").write_bytes(values.tobytes())
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 2\nlines = 2\nbands = 3\ndata type = 2\ninterleave = bsq\nbyte order = 0\n"
+        f"{key} = 10000.0\n"
+    )
+    cube = read(tmp_path / "a.hdr")
+    np.testing.assert_allclose(cube.data[:].ravel(), values / 1e4, rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED)
+    again = read(write(cube, tmp_path / "b.hdr"))
+    np.testing.assert_array_equal(again.data[:], cube.data[:])

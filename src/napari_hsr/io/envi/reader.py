@@ -35,6 +35,8 @@ _GAINS = ("data", "data reflectance")
 _OTHER_SCALES = re.compile(
     r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
 )
+#: Other spellings of the item "reflectance scale factor".
+_ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
 #: How programs write bbl in words.
 _TRUTH = {"true": 1, "t": 1, "yes": 1, "good": 1, "false": 0, "f": 0, "no": 0, "bad": 0}
 #: What programs write where there is nothing to say.
@@ -246,7 +248,8 @@ def _facts(
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
         found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
     named = [key for key in items if _OTHER_SCALES.fullmatch(key)]
-    named = [k for k in named if k != "reflectance scale factor" and envi_header.numbers(items, k)]
+    named = [k for k in named if not _ALSO_REFLECTANCE.fullmatch(k)]
+    named = [k for k in named if envi_header.numbers(items, k)]
     if named and envi_header.numbers(items, named[0]) != [1.0]:
         told = (
             f"The header names a {named[0]} ({items[named[0]]}), which may be to multiply or to "
@@ -305,6 +308,11 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
 
 
 def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
+    if not _is_said(items.get("reflectance scale factor")):
+        also = [key for key in items if _ALSO_REFLECTANCE.fullmatch(key) and _is_said(items[key])]
+        if also:
+            items = {**items, "reflectance scale factor": items[also[0]]}
+            found.metadata.pop(also[0])
     stated = items.get("reflectance scale factor")
     if isinstance(stated, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", stated.strip()):
         items = {**items, "reflectance scale factor": stated.replace(",", "")}  # 10,000
