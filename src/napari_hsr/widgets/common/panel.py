@@ -12,6 +12,7 @@ from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_r
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.own_context import delete_in_own_context
 from napari_hsr.widgets.common.panel_keys import PanelKeys
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.view_in_sight import keep_in_sight
@@ -89,6 +90,7 @@ class Docked(QWidget):
     def _find_room(self) -> None:
         if self.parent() is None or not self._has_window():
             return
+        delete_in_own_context(self._viewer)
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self, self._height)
         self._widen()
