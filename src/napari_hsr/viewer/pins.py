@@ -73,7 +73,12 @@ def add_pin(viewer: Any, layer: Any, place: tuple[float, ...], avoid: Collection
     point[-2:] = to_layer(viewer, layer, place)[-2:]
     if layer.ndim > 2:  # a layer that the user made: on the plane now shown
         point[:-2] = to_layer(viewer, layer, viewer.dims.point)[:-2]
+    first = not len(layer.data)
     layer.add(point)
+    if first and _NUMBER in layer.features:  # napari gives it what the last one removed had
+        features = layer.features.copy()
+        features[_NUMBER] = 0
+        layer.features = features
     layer.selected_data = set()
     tidy(layer, avoid)
 

@@ -89,6 +89,7 @@ class BatchWindow(QDialog):
         self._lay_out()
         self.what.currentIndexChanged.connect(self.refresh)
         viewer.layers.selection.events.changed.connect(self.refresh)
+        panel.models.changed.connect(self.refresh)
         name_controls(self)
         self.refresh()
 
@@ -104,6 +105,7 @@ class BatchWindow(QDialog):
         self.format.setToolTip(
             "Of the cubes. A .zarr is written tile by tile, however large its photograph is."
         )
+        self.model_label = BriefLabel(1)
         self.encoding = NarrowComboBox()
         self.encoding.offer(ENCODINGS, None)
         self.encoding.setToolTip("Of all photographs, where their files do not say, or wrongly")
@@ -145,6 +147,7 @@ class BatchWindow(QDialog):
         form.addRow(row(self.output_button, self.output_label, stretch=self.output_label))
         form.addRow("Format of the cubes", self.format)
         form.addRow("Encoding", self.encoding)
+        form.addRow(self.model_label)
         bottom = row(self.summary_button, HelpButton(self, "queue"))
         bottom.insertStretch(0, 1)
         buttons = row(self.start_button, self.pause_button, self.cancel_button)
@@ -181,6 +184,7 @@ class BatchWindow(QDialog):
         files = self.what.value() == FOLDER
         self.folder_label.setText(f"{self.folder}" if self.folder else "no folder chosen")
         self.output_label.setText(f"{self.output}" if self.output else "no folder chosen")
+        self.model_label.setText(f"Model: {self._panel.model.name()}, as chosen in Reconstruct")
         parts: tuple[QWidget, ...] = (self.folder_button, self.folder_label)
         for part in (*parts, self.output_button, self.output_label, self.format):
             part.setEnabled(files)
