@@ -37,7 +37,7 @@ from napari_hsr import __version__
 from napari_hsr.errors import HSRError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: What a good file with bytes changed is counted as.
 MUTATED = "good files, bytes changed"
@@ -141,12 +141,12 @@ def mutated(
         def name_of(index: int) -> str:
             return f"{chosen(index)[2].relative_to(inputs)} {seed} {index}"
 
-        left = []
-        for index in range(count):
+        left: Sequence[int] = range(count)
+        if journal.known:
+            left = [n for n in left if (MUTATED, name_of(n)) not in journal.known]
+        for index in range(count if journal.known else 0):
             outcome = journal.known.get((MUTATED, name_of(index)))
-            if outcome is None:
-                left.append(index)
-            else:
+            if outcome is not None:
                 yield MUTATED, name_of(index), outcome
 
         def call_of(number: int) -> Callable[[], int]:

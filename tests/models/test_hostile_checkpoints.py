@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import FileError
+from napari_hsr.models import pickle_steps
 from napari_hsr.models.state_dict import read_weights, unwrap
 from napari_hsr.models.torch_checkpoint import read_torch
 
@@ -55,6 +56,12 @@ def test_refused_before_a_step_is_taken(tmp_path, content):
     with pytest.raises(FileError, match="so it was refused"):
         read_torch(archive(tmp_path / "x.pth", content))
     assert time.process_time() - begin < 10
+
+
+def test_a_text_of_more_bytes_than_there_is_memory(tmp_path):
+    (tmp_path / "x.pth").write_bytes(b"\x80\x05\x96\0\0\0\0\0\0\0\x01.")
+    with pytest.raises(FileError, match="so it was refused"):
+        pickle_steps.check(tmp_path / "x.pth", False)
 
 
 def test_values_that_many_names_share():

@@ -300,7 +300,9 @@ def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camer
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
     found = {cell.strip().lower(): i for i, cell in enumerate(header)}
-    found = {_UNITS.sub("", name).strip(): i for name, i in found.items()} | found
+    found = {
+        _UNITS.sub("", name[: limits.LONGEST_NAME]).strip(): i for name, i in found.items()
+    } | found
     found = {_QUANTITY.sub("", name).strip(" _"): i for name, i in found.items()} | found
     for alias in (
         "wavelength_nm",

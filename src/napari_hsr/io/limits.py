@@ -17,7 +17,7 @@ from napari_hsr.io.atomic import kind_of
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from os import PathLike
     from pathlib import Path
 
@@ -29,6 +29,8 @@ MOST_BANDS = 1_000_000
 MOST_BYTES = 2**24
 #: Arrays, groups, pages or entries of one file that are looked through.
 MOST_ENTRIES = 10_000
+#: Characters of a name, of a heading, or of a number with its unit.
+LONGEST_NAME = 1_000
 #: Attributes of one data set.
 MOST_ATTRIBUTES = 1_000
 #: Groups, lists and structures inside one another.
@@ -166,6 +168,11 @@ def too_deep(value: Any, most: int = DEEPEST) -> bool:
         once = {id(v): v for v in inner}.values()
         level = [w for v in once for w in (v.values() if isinstance(v, dict) else v)]
     return True
+
+
+def are_short(texts: Iterable[str]) -> bool:
+    """Whether all are short enough for patterns that go through one again and again."""
+    return all(len(text) <= LONGEST_NAME for text in texts)
 
 
 def too_many(value: Any, most: int = MOST_ENTRIES) -> bool:

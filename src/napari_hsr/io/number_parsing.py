@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 #: No number that is meant has more characters.
-_LONGEST = 64
+LONGEST = 64
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
 #: Whole numbers up to here are the same as floats.
@@ -19,8 +19,8 @@ def number(value: Any) -> float | None:
 
     Only the digits 0 to 9 count: ``²`` and ``٣`` are none.
     """
-    text = str(value)[: _LONGEST + 1].strip("\0 \t\r\n")
-    if len(text) > _LONGEST:
+    text = str(value)[: LONGEST + 1].strip("\0 \t\r\n")
+    if len(text) > LONGEST:
         return None
     word = text.lower().lstrip("+-")
     if word in _WORDS:

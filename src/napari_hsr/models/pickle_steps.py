@@ -91,6 +91,8 @@ def _check_steps(path: str | PathLike[str], file: Any) -> bool:
                 raise _refused(path, "a number in it is far too large")
     except FileError:
         raise
+    except MemoryError as error:  # room for a text is made before it is read
+        raise _refused(path, "it claims a text of more bytes than there is memory") from error
     except (ValueError, EOFError, OSError, zipfile.BadZipFile):
         return False
     return steps > 0

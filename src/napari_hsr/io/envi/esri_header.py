@@ -21,13 +21,13 @@ _TYPES = {
     ("UNSIGNEDINT", 32): 13, ("SIGNEDINT", 32): 3, ("FLOAT", 32): 4, ("FLOAT", 64): 5,
 }  # fmt: skip
 _NEEDED = (b"NROWS", b"NCOLS")
-_LINES = re.MULTILINE | re.DOTALL | re.IGNORECASE
+_LINES = re.MULTILINE | re.IGNORECASE
 
 
 def is_one(head: bytes) -> bool:
     """True for the head of such a header: a table of keywords, NROWS and NCOLS among them."""
     upper = head.upper()
-    return all(re.search(rb"^\s*" + key + rb"\s+\d", upper, re.MULTILINE) for key in _NEEDED)
+    return all(re.search(rb"^[ \t]*" + key + rb"\s+\d", upper, re.MULTILINE) for key in _NEEDED)
 
 
 def parse(path: Path, text: str) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     for line in text.splitlines():
         key, *value = line.strip().split(None, 1) or [""]
         stated[key.upper()] = value[0].strip() if value else ""
-    listed = re.search(r"^WAVELENGTHS\s*$(.*?)^WAVELENGTHS_END", text, _LINES)
+    begins = re.search(r"^WAVELENGTHS[ \t]*$", text, _LINES)
+    ends = begins and re.compile(r"^WAVELENGTHS_END", _LINES).search(text, begins.end())
     bits, bands = stated.get("NBITS", "8"), stated.get("NBANDS", "1")
     kind = stated.get("PIXELTYPE", "UNSIGNEDINT").upper()
     code = _TYPES.get((kind, int(bits) if bits.isdecimal() else 0))
@@ -58,8 +59,8 @@ def parse(path: Path, text: str) -> dict[str, Any]:
         "byte order": "1" if byte_order.startswith("M") else "0",
         "header offset": stated.get("SKIPBYTES", "0"),
     }
-    if listed is not None:  # as Resonon and others add them
-        items["wavelength"] = listed[1].split()
+    if begins and ends:  # as Resonon and others add them
+        items["wavelength"] = text[begins.end() : ends.start()].split()
     if "NODATA" in stated:
         items["data ignore value"] = stated["NODATA"]
     _check_padding(path, stated, items, int(bits) // 8)

@@ -77,7 +77,7 @@ def parse(path: Path) -> dict[str, Any]:
             return esri_header.parse(path, text)
         if r_header.is_one(text.encode("utf-8", "replace")):
             return r_header.parse(path, text)
-        text = re.sub(r"=\s*\n\s*\{", "= {", text)  # the brace on a line of its own
+        text = re.sub(r"=[^\S\n]*\n\s*\{", "= {", text)  # the brace on a line of its own
         text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
         text = _SQUARE.sub(r"\1= {\2}", text)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")

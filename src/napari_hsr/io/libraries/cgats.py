@@ -34,7 +34,7 @@ _EMITTED = re.compile(r"EMISSI|DISPLAY|AMBIENT|TELEPHOTO|PROJECTOR", re.IGNORECA
 
 def is_cgats(head: bytes) -> bool:
     """Whether a text is such a table with fields of a spectrum."""
-    begins = re.search(rb"^\s*BEGIN_DATA_FORMAT\b(.*)", head, re.MULTILINE | re.DOTALL)
+    begins = re.search(rb"^[ \t]*BEGIN_DATA_FORMAT\b(.*)", head, re.MULTILINE | re.DOTALL)
     return begins is not None and _FIELD.search(begins[1].decode("latin-1")) is not None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.wavelengths import resolve as wl
@@ -249,7 +250,7 @@ def _unit_in(heading: str) -> str | None:
 
 def _bare(name: str) -> str:
     """A heading without its unit in brackets."""
-    return re.sub(r"\s*(\[[^\]]*\]|%)\s*$", "", name).strip() or name
+    return re.sub(r"\s*(\[[^\]]*\]|%)\s*$", "", name[: limits.LONGEST_NAME]).strip() or name
 
 
 def _is_quotient(heading: str) -> bool:
@@ -257,6 +258,7 @@ def _is_quotient(heading: str) -> bool:
 
 
 def _units_of(heading: str, items: dict[str, str]) -> str | None:
+    heading = heading[: limits.LONGEST_NAME]
     bracket = re.search(r"\[([^\]]+)\]\s*$", heading)
     if bracket and bracket[1].strip() not in ("%", "1", "-"):
         return bracket[1].strip()

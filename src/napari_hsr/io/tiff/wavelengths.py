@@ -15,18 +15,18 @@ _WIDTHS = re.compile(r"WavelengthFWHM\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 _CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 #: Elements of XML with one wavelength each, whatever the program.
 _ELEMENTS = re.compile(
-    r"<(?:\w+:)?(?:\w*wave_?length\w*)[^>]*>\s*(\d+(?:\.\d+)?)\s*</", re.IGNORECASE
+    r"<[\w:]{0,60}?wave_?length[^<>]{0,500}>\s{0,100}(\d+(?:\.\d+)?)\s{0,100}</", re.IGNORECASE
 )
 #: Of a description no more characters are searched.
 _LONGEST = 200_000
 _NUMBER = r"\d+(?:\.\d+)?"
 _OF_A_PAGE = re.compile(rf"wave\s?length[^\d\n]{{0,20}}?({_NUMBER})", re.IGNORECASE)
 _LIST = re.compile(
-    rf"wave\s?lengths?\s*[\[(]?(nm|[uµμ]m|nanomet\w+|micromet\w+)?[\])]?\s*[=:]\s*[\[{{(]?\s*"
+    r"wave\s?lengths?\s{0,20}[\[(]?(nm|[uµμ]m|nanomet\w+|micromet\w+)?[\])]?\s{0,20}[=:]\s{0,20}[\[{(]?\s{0,20}"
     rf"({_NUMBER}(?:[\s,;]+{_NUMBER})+)",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"wave\s?lengths?[ _]units?\s*[=:]\s*([^\s,;]+)", re.IGNORECASE)
+_UNIT = re.compile(r"wave\s?lengths?[ _]units?\s{0,20}[=:]\s{0,20}([^\s,;]+)", re.IGNORECASE)
 
 Stated = tuple[Any, str | None]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_hsr.io import limits
 from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
@@ -17,6 +18,8 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
         return None
     if len(texts) == 1:  # between numbers, blanks part as commas do
         texts = re.split(r"[,;\n]+|(?<=[\d.])\s+(?=[-+.\d])", texts[0].strip(" \t\n[]{}"))
+    if not limits.are_short(texts):
+        return None
     digits = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
     matches = [
         re.fullmatch(rf"\s*{digits}\s*([^\d\s:][^\s:]*)?\s*", t, re.IGNORECASE) for t in texts
@@ -32,7 +35,9 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
 
 def from_ends(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
     """The middles of ``['425-475', '475-525']``, with their unit; None for anything else."""
-    found = [_ENDS.fullmatch(text) if isinstance(text, str) else None for text in texts]
+    if not all(isinstance(text, str) for text in texts) or not limits.are_short(texts):
+        return None
+    found = [_ENDS.fullmatch(text) for text in texts]
     known = [match for match in found if match is not None]
     ends = np.array([(float(m[1]), float(m[2])) for m in known])
     if not known or len(known) < len(found) or not (ends[:, 0] < ends[:, 1]).all():
@@ -91,6 +96,8 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
     (None, None) unless every name has one, and names that merely count the bands have none.
     """
     texts = [str(name).strip() for name in names]
+    if not limits.are_short(texts):
+        return None, None
     for pattern in _PLACES:
         placed = [match for match in map(pattern.fullmatch, texts) if match is not None]
         if texts and len(placed) == len(texts):
@@ -113,7 +120,7 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
 
 def named_in_part(names: list[Any]) -> tuple[Notice, ...]:
     """A notice of names of which some hold a wavelength with its unit, and some do not."""
-    count = sum(_NAMED.search(str(name)) is not None for name in names)
+    count = sum(_NAMED.search(str(name)[: limits.LONGEST_NAME]) is not None for name in names)
     if not 2 <= count < len(names):
         return ()
     told = (

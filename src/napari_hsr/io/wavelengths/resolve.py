@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
+from napari_hsr.io import limits
 from napari_hsr.io.wavelengths.in_texts import are_band_numbers as are_band_numbers
 from napari_hsr.io.wavelengths.in_texts import from_band_names as from_band_names
 from napari_hsr.io.wavelengths.in_texts import from_ends, from_steps
@@ -295,8 +296,9 @@ def unit_in_name(name: str) -> str | None:
 
 def key_of(name: str) -> tuple[str | None, str | None]:
     """Which of :data:`KEYS` a name is, and its unit: ``wavelength``, ``nm`` of ``Wavelength (nm)``; None for none."""
-    bracket = re.search(r"[\s_]*[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$", name)
-    unit = bracket[1] if bracket and is_unit(bracket[1]) else None
+    name = name[: limits.LONGEST_NAME]
+    bracket = re.search(r"[\s_]*[(\[]([^()\[\]]+)[)\]]\s*$", name)
+    unit = bracket[1].strip() if bracket and is_unit(bracket[1].strip()) else None
     plain = name[: bracket.start()] if bracket and unit else name
     plain = re.sub(r"[\s-]+", "_", plain.strip().lower())
     if plain in KEYS:

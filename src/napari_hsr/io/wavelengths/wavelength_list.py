@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.io.number_parsing import number
+from napari_hsr.io.number_parsing import LONGEST, number
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -153,5 +153,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _number(cell: str) -> float | None:
+    if len(cell) > LONGEST:  # which the patterns would go through again and again
+        return None
     bare = re.sub(r"(?<=\d)(nm|µm|um)$", "", cell)
     return number(bare) if _NUMBER.fullmatch(bare) else None
