@@ -59,7 +59,7 @@ def test_a_network_goes_on_where_it_was(tmp_path, cube, model, monkeypatch):
             events.close()
     assert (tmp_path / "fine.unfinished.zarr").is_dir()
     other = cube.replace(data=cube.data + 1)
-    with pytest.raises(FileError, match="begun with another"):
+    with pytest.raises(FileError, match="begun with another input:"):
         list(super_resolve_events(other, model, **options))
     *_, result = super_resolve_events(cube, model, **options)
     assert has(result.notices, Code.RESUMED)

@@ -229,7 +229,8 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
         if key == "finished" or before.get(key) == now.get(key):
             continue
         old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
+        # of an input people do not say its hash or its file's time, but that it is another one
+        if isinstance(old, dict) and isinstance(new, dict) and key != "input":
             found += _differences(old, new)
         else:
             found.append(key)
