@@ -8,35 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtGui import QOpenGLContext
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtWidgets import QWidget
 
 #: Set on a context that has been seen to.
 _DONE = "_hsr_deletes_its_own"
 
 
-def delete_in_own_context(viewer: Any) -> None:
-    """Let a viewer make its OpenGL context the current one before it deletes what removed layers drew by.
+def delete_in_own_context(window: QWidget) -> None:
+    """Let a viewer's window make its OpenGL context the current one before what removed layers drew by is deleted.
 
     When a layer is removed, napari 0.9 has vispy finish its commands at once, outside of a paint:
     they go to whichever context was used last. With two viewers that is often the other one's, which
     loses the objects of the same numbers and crashes in ``glDrawArrays``; its own objects are never
-    deleted. Does nothing for a model of a viewer,
-    a second time, or where napari is built otherwise.
+    deleted. Does nothing a second time, or where vispy is built otherwise.
     """
-    canvas: Any = viewer
-    for name in ("window", "_qt_viewer", "canvas", "_scene_canvas"):
-        canvas = getattr(canvas, name, None)
-    context: Any = getattr(canvas, "context", None)
-    native: Any = getattr(canvas, "native", None)
-    if hasattr(context, _DONE) or not (
-        hasattr(context, "finish") and hasattr(native, "makeCurrent")
-    ):
-        return
-    setattr(context, _DONE, True)
-    # weakly, so that neither outlives its window
-    context.finish = partial(_finish, weakref.ref(context), weakref.ref(native))
+    for native in window.findChildren(QOpenGLWidget):
+        context: Any = getattr(getattr(native, "_vispy_canvas", None), "context", None)
+        if hasattr(context, "finish") and not hasattr(context, _DONE):
+            setattr(context, _DONE, True)
+            # weakly, so that neither outlives its window
+            context.finish = partial(_finish, weakref.ref(context), weakref.ref(native))
 
 
 def _finish(of: Callable[[], Any], by: Callable[[], Any]) -> None:

@@ -90,7 +90,7 @@ class Docked(QWidget):
     def _find_room(self) -> None:
         if self.parent() is None or not self._has_window():
             return
-        delete_in_own_context(self._viewer)
+        delete_in_own_context(present(self.window()))
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self, self._height)
         self._widen()
