@@ -117,18 +117,29 @@ def test_sigterm_at_any_point_leaves_the_old_or_the_new_file_and_nothing_else(tm
 
 
 @posix
-def test_sigterm_has_its_usual_status():
+@pytest.mark.parametrize(("name", "usual"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_that_ends_has_its_usual_status(name, usual):
     child = os.fork()
     if not child:
         status = 1
         try:
             with ending_cleanly():
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), getattr(signal, name))
         except SystemExit as end:
             status = end.code
         finally:
             os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == usual
+
+
+@posix
+def test_what_a_signal_does_already_it_goes_on_doing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with ending_cleanly():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @posix

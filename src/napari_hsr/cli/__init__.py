@@ -3,7 +3,8 @@
 A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``,
 the exit status. It imports what it needs inside ``run``, so that ``--help`` is instant.
 
-Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupted · 143 ended by SIGTERM.
+Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupted · 143 ended by SIGTERM ·
+129 by SIGHUP.
 """
 
 from __future__ import annotations

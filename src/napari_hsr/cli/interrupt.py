@@ -72,23 +72,26 @@ def leave_tasks_alone() -> None:
 def ending_cleanly() -> Iterator[None]:
     """Within this context SIGTERM ends the work as a fault would: what is half-written goes.
 
-    The exit status is that of the signal, 143. Where SIGTERM has another effect already, it keeps it.
+    So does SIGHUP, which a terminal sends that is closed. The exit status is that of the signal, 143
+    and 129. Where one has another effect already, as under ``nohup``, it keeps it.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
+    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    numbers = [n for n in known if n is not None and signal.getsignal(n) == signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
 
     def end(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
         leave_tasks_alone()
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, end)
+    for number in numbers:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -158,12 +158,13 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect at the end of this context: what is begun in it is finished."""
+    """Ctrl-C, SIGTERM and SIGHUP take effect at the end of this context: what is begun in it is finished."""
     if threading.current_thread() is not threading.main_thread():  # signals do not come here
         yield
         return
     waiting: list[int] = []
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(n))]
+    known = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    numbers = [n for n in known if n is not None and callable(signal.getsignal(n))]
     before = {n: signal.signal(n, lambda number, _: waiting.append(number)) for n in numbers}
     try:
         yield
