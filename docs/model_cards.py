@@ -51,7 +51,7 @@ def _intervals(card) -> str:
     table = card.intervals
     return table and (
         f"Intervals of {table.coverage:.0%}, calibrated on {table.photographs} photographs: "
-        f"{table.calibrated_on}. *coverage*, *auroc* (area under the ROC of the difficulty times the "
+        f"{table.calibrated_on}. *coverage*, *coverage_regions* (of their means), *auroc* (area under the ROC of the difficulty times the "
         "brightness, for errors in reflectance in the worst quartile of the source) and *auroc_relative* (of "
         "the difficulty, for errors relative to the brightness) are those of a source that took no part in "
         "the calibration, *coverage_shipped* is with all that did, "

@@ -13,11 +13,12 @@ Half-widths are those of the worst source at each level of difficulty
 (``napari_hsr.trust.conformal.worst_source``). Quantiles of all sources together cover a source that
 took no part too seldom: 69 % of AVIRIS and 79 % of Jasper Ridge for mstpp-d700. ``WITHIN`` is the share
 of a source's samples, and is the least, in steps of 0.005, at which every source left out in turn is
-covered in 85 %; where the camera is known, in steps of 0.01 and for either of two seeds. Four levels leave each source enough samples in each. A level's half-widths hold at the
+covered in 85 %; where the camera is known, in steps of 0.01 and for either of two seeds; ``WITHIN_REGIONS`` the same
+of the means of regions. Four levels leave each source enough samples in each. A level's half-widths hold at the
 mean logarithm of its difficulties, and between those they are interpolated; where an easier level
 has larger ones, both have their mean.
 
-The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (of
+The table of a model goes into its card; its figures are by source: *coverage*, *coverage_regions*, *auroc* (of
 difficulty times brightness, for errors in reflectance in the worst quartile of the source) and
 *auroc_relative* (of the difficulty, for errors relative to the brightness) when the source took no part
 in the calibration, *coverage_shipped* with the table that is written. *All sources* are the same of as
@@ -71,6 +72,8 @@ if TYPE_CHECKING:
 COVERAGE = 0.9
 #: Share of a source's samples that its quantile holds, of any camera and of a known one; see above.
 WITHIN, WITHIN_KNOWN = 0.865, 0.82
+#: The same of regions.
+WITHIN_REGIONS = 0.98
 LEVELS, SPLITS = 4, 40
 CHOSE = "CAVE val"
 #: Its weights are the last of its training.
@@ -191,12 +194,24 @@ class Table:
         """Difficulty of the pixels."""
         return self.colour(one) * one.brightness ** -self.slopes[2]
 
-    def region_rows(self, one: Looked) -> np.ndarray:
-        """Row of the tables for the regions: the mean of their pixels."""
+    def every_hard(self, one: Looked) -> np.ndarray:
+        """Difficulty of all pixels of a photograph."""
         rare = rarity(one.every_cell, self.rarity)
         every = difficulty(one.every_spread, rare, self.slopes[:2], one.every_missed)
-        rows = self.row(every * one.every_brightness ** -self.slopes[2])
+        out: np.ndarray = every * one.every_brightness ** -self.slopes[2]
+        return out
+
+    def region_rows(self, one: Looked) -> np.ndarray:
+        """Row of the tables for the regions: the mean of their pixels."""
+        rows = self.row(self.every_hard(one))
         return np.array([rows[box].mean() for box in one.boxes])
+
+    def region_widths(self, one: Looked) -> np.ndarray:
+        """Half-widths of the regions relative to their brightness, (regions, bands)."""
+        bright = one.every_brightness
+        scale = bright * np.maximum(1, self.every_hard(one) / self.largest)
+        relative = [scale[box].mean() / bright[box].mean() for box in one.boxes]
+        return (between(self.region_half_widths, self.region_rows(one)) * relative).T
 
     def widths(self, one: Looked) -> np.ndarray:
         """Half-widths relative to the brightness, (pixels, bands)."""
@@ -246,7 +261,9 @@ def calibrate(seen: list[Looked], rare: np.ndarray, training: list[Looked]) -> T
     region_levels = np.rint(np.concatenate([table.region_rows(one) for one in seen])).astype(int)
     region_error = np.concatenate([one.region_error for one in seen])
     table.region_half_widths = rising(
-        conformal.worst_source(region_error, region_levels, names[region_images], within, LEVELS)
+        conformal.worst_source(
+            region_error, region_levels, names[region_images], WITHIN_REGIONS, LEVELS
+        )
     )
     return table
 
@@ -264,6 +281,11 @@ def rising(rows: np.ndarray) -> np.ndarray:
 def covered(table: Table, seen: list[Looked]) -> float:
     """Share of all values of photographs that lie in their intervals."""
     return float(np.mean([(one.error <= table.widths(one)).mean() for one in seen]))
+
+
+def covered_regions(table: Table, seen: list[Looked]) -> float:
+    """The same of the means of regions."""
+    return float(np.mean([(one.region_error <= table.region_widths(one)).mean() for one in seen]))
 
 
 #: Scores and errors of the pixels of a source.
@@ -355,6 +377,7 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
             known[figure].append(scored(without, photographs, relative))
         figures[source] = {
             "coverage": covered(without, photographs),
+            "coverage_regions": covered_regions(without, photographs),
             **{figure: worst_quartile(*found[-1]) for figure, found in known.items()},
             "coverage_shipped": covered(table, photographs),
             "half_width": float(np.mean([table.widths(one).mean() for one in photographs])),
