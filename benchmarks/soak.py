@@ -59,6 +59,7 @@ def objects() -> Counter[str]:
     """Live objects of our classes, and Qt's widgets, by their class."""
     from qtpy.QtWidgets import QWidget
 
+    settle(0.3)  # what is to be deleted later is
     gc.collect()
     return Counter(
         f"{type(one).__module__}.{type(one).__qualname__}"
