@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io.envi import esri_header
 from napari_hsr.io.envi import header as envi_header
+from napari_hsr.io.libraries import text_formats
+from napari_hsr.io.libraries.assemble import Choice
+from napari_hsr.io.libraries.tables import Table
 from napari_hsr.io.tiff import wavelengths as tiff_wavelengths
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.io.wavelengths.wavelength_list import parse
@@ -39,3 +43,10 @@ def test_long_runs_of_one_sign_take_no_time_of_their_square(tmp_path, door):
     with suppress(HSRError):
         door(path)
     assert time.process_time() - began < 2  # each took tens of seconds, or hours
+
+
+def test_a_heading_shorter_than_its_rows_names_the_others_by_their_number(tmp_path):
+    numbers = np.column_stack([np.arange(400.0, 701, 10), np.full((31, 2), 0.5)])
+    table = Table([], ["Wvl", "leaf"], numbers)
+    found = text_formats._columns(tmp_path / "a.txt", {}, table, Choice())
+    assert list(found.names) == ["leaf", "column 3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,10 @@ def _ecostress(path: Path, items: dict[str, str], numbers: np.ndarray) -> Found:
 
 def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Choice) -> Found:
     """Columns of a table: those of a spectrometer by what they mean, others as spectra."""
-    heading = table.heading or []
+    heading, width = list(table.heading or []), table.numbers.shape[1]
+    if heading:  # a damaged one may be shorter than its rows
+        heading += [f"column {j + 1}" for j in range(len(heading), width)]
+        table = replace(table, heading=heading)
     at = _wavelength_column(path, table)
     if heading and choice.column is not None:  # the wavelengths nearest to its left
         wanted = [j for j, cell in enumerate(heading) if choice.column.lower() in cell.lower()]
@@ -133,7 +137,7 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
     unit = _unit_in(heading[at]) if heading else None
     if heading and heading[at] == "Wvl":  # Spectral Evolution's
         unit = "nm"
-    others = [j for j in range(table.numbers.shape[1]) if j != at]
+    others = [j for j in range(width) if j != at]
     if heading:
         counted = [j for j in others if heading[j].lower() in _COUNTING]
         others = [j for j in others if j not in counted]
