@@ -305,7 +305,12 @@ def test_keys_with_alt_go_through_to_napari_from_every_control(panel, qtbot):
     panel.resize(340, 760)
     panel.show()
     for control in filter(taken_by_keys, controls(panel)):
-        for key in (Qt.Key.Key_N, Qt.Key.Key_Right):
-            qtbot.keyClick(control, key, Qt.KeyboardModifier.AltModifier)
+        alt, shift = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier
+        for key, held in (
+            (Qt.Key.Key_N, alt),
+            (Qt.Key.Key_Right, alt),
+            (Qt.Key.Key_P, alt | shift),
+        ):
+            qtbot.keyClick(control, key, held)
             assert reached[-1:] == [key], control.accessibleName()
             reached.clear()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-PIN, RUN = "pin", "run"
+PIN, PIN_AT, RUN = "pin", "pin at", "run"
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ ACTIONS = {
     "napari-hsr:pin": _Key(
         "Alt-P", "Pin the spectrum under the mouse", _of_a_panel(PIN, "Spectra")
     ),
+    "napari-hsr:pin_at": _Key(
+        "Alt-Shift-P", "Pin the spectrum at a row and column", _of_a_panel(PIN_AT, "Spectra")
+    ),
     "napari-hsr:reconstruct": _Key(
         "Alt-R", "Reconstruct the chosen photograph", _of_a_panel(RUN, "Reconstruct")
     ),
@@ -91,7 +94,7 @@ def register() -> None:
 
 
 def offer(viewer: ViewerModel, what: str, method: Callable[[], object]) -> None:
-    """A panel does :data:`PIN` or :data:`RUN` by this bound method, for as long as it lives."""
+    """A panel does :data:`PIN`, :data:`PIN_AT` or :data:`RUN` by this bound method, for as long as it lives."""
     register()
     _offered.setdefault(viewer, {})[what] = WeakMethod(method)
 

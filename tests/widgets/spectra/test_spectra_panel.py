@@ -782,3 +782,24 @@ def test_a_key_pins_what_is_under_the_mouse(viewer, panel):
     for count in (1, 2):
         shortcuts.ACTIONS["napari-hsr:pin"].act(viewer)
         assert len(panel.points.layer().data) == count
+
+
+def test_row_and_column_pin_without_a_mouse(viewer, panel, settled, qtbot):
+    window = panel.open_window("Pin at")
+    assert not window.pin_button.isEnabled()
+    layer = add_cube(viewer, make_cube())
+    settled()
+    assert window.pin_button.isEnabled()
+    layer.translate, layer.scale = (0, 100, 0), (1, 2, 0.5)
+    layer.corner_pixels = np.array([[0, 4, 10], [0, 13, 19]])  # as a canvas sets them
+    window.close()
+    shortcuts.ACTIONS["napari-hsr:pin_at"].act(viewer)
+    assert (window.row.value(), window.column.value()) == (9, 15)
+    assert (window.row.maximum(), window.column.maximum()) == (19, 29)
+    for key in "17":
+        qtbot.keyClick(window.row, key)
+    qtbot.keyClick(window.row, Qt.Key.Key_Return)
+    settled()
+    (shown,) = curves(panel, "pin 1")
+    assert shown.pixel == (17, 15)
+    assert window.row.value() == 17  # it stays for the next one

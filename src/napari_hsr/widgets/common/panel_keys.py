@@ -46,7 +46,8 @@ class PanelKeys(QObject):
             self._to_front()
         if event.type() != QEvent.Type.KeyPress:
             return False
-        if event.modifiers() != Qt.KeyboardModifier.AltModifier or event.key() in _KEPT:
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
+        if modifiers != Qt.KeyboardModifier.AltModifier or event.key() in _KEPT:
             return False
         if sys.platform == "darwin" and isinstance(control, _TYPED_INTO):
             return False

@@ -80,6 +80,13 @@ class CurvePanel(Panel):
         self.look = Look(self.processing)
         self.plot.legend.clicked.connect(self._on_legend)
         self.undo_button = button("Undo", self.undo)
+        self.clear_button = button(
+            "Clear pins", self.clear_pins, "Remove all points of the layer of pins"
+        )
+        self.pin_button = button(
+            f"{windows.PIN_AT}…", self.ask_where_to_pin, "Pin the pixel of a row and a column"
+        )
+        self.pin_buttons = self.pin_button, self.clear_button
         tools = (
             button(f"{name}…", partial(self.open_window, name), tip)
             for name, tip in windows.TOOLS.items()
@@ -169,7 +176,7 @@ class CurvePanel(Panel):
         self._update_all()
 
     def open_window(self, name: str) -> QWidget:
-        """Open the window of a tool, one of :data:`windows.TOOLS`."""
+        """Open the window of a tool, one of :data:`windows.TOOLS`, or :data:`windows.PIN_AT`."""
         if name not in self._windows:
             self._windows[name] = windows.make(name, self, self._viewer)
         window = self._windows[name]
@@ -178,6 +185,10 @@ class CurvePanel(Panel):
         self._measured = False  # with quantiles
         self._update_all()
         return window
+
+    def ask_where_to_pin(self) -> None:
+        """Ask for the row and the column of a pin."""
+        self.open_window(windows.PIN_AT).activateWindow()
 
     def undo(self) -> None:
         """Take back what was done last: pins cleared, wavelengths set, a layer added."""

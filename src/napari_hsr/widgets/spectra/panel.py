@@ -112,9 +112,6 @@ class SpectraWidget(CurvePanel):
         )
         values = row(self.readout, self.copy_button, stretch=self.readout)
         values.setAlignment(self.copy_button, Qt.AlignmentFlag.AlignTop)
-        self.clear_button = button(
-            "Clear pins", self.clear_pins, "Remove all points of the layer of pins"
-        )
         self.csv_button = button(
             "Export CSV…", self._ask_csv, "Pins and regions; Copy takes the spectrum of the cursor"
         )
@@ -127,7 +124,7 @@ class SpectraWidget(CurvePanel):
         # The plot is above all else: it stays in sight however low the dock is.
         inside = column(
             *(self.plot, values, switches, self.trust, self._points_row, self.processing, tools),
-            *(row(self.clear_button, self.csv_button, self.png_button), self.message),
+            *(row(*self.pin_buttons, self.csv_button, self.png_button), self.message),
         )
         inside.setStretchFactor(self.plot, 1)
         QVBoxLayout(content).addLayout(inside)
@@ -390,6 +387,10 @@ class SpectraWidget(CurvePanel):
 
     def _top(self):
         return next(reversed(self._sources()), None)
+
+    def top_layer(self) -> Any:
+        """The layer of the topmost visible cube; None without one."""
+        return top.layer if (top := self._top()) else None
 
     def _on_marker(self, x: float) -> None:
         if self._sources.in_nm:

@@ -63,11 +63,13 @@ class ViewerEvents:
             getattr(viewer.layers.events, event).connect(self._follow_layers)
         viewer.mouse_drag_callbacks.append(self._shift_click)
         shortcuts.offer(viewer, shortcuts.PIN, self.pin_under_the_mouse)
+        shortcuts.offer(viewer, shortcuts.PIN_AT, self.ask_where_to_pin)
         self._follow_layers()
 
     def detach(self) -> None:
         """Stop listening; safe to call twice."""
         shortcuts.withdraw(self._viewer, shortcuts.PIN, self.pin_under_the_mouse)
+        shortcuts.withdraw(self._viewer, shortcuts.PIN_AT, self.ask_where_to_pin)
         self._connections.close()
         for event in ("inserted", "removed", "reordered"):
             getattr(self._viewer.layers.events, event).disconnect(self._follow_layers)
@@ -82,6 +84,12 @@ class ViewerEvents:
         panel = self._panel()
         if panel is not None:
             panel.pin(tuple(self._viewer.cursor.position))
+
+    def ask_where_to_pin(self) -> None:
+        """Ask for a row and a column."""
+        panel = self._panel()
+        if panel is not None:
+            panel.ask_where_to_pin()
 
     def _follow_layers(self, event=None) -> None:
         panel = self._panel()

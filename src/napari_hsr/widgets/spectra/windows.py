@@ -16,8 +16,15 @@ TOOLS = {
 }
 
 
+PIN_AT = "Pin at"
+
+
 def make(name: str, panel: QWidget, viewer: Any) -> QWidget:
-    """The window of one of :data:`TOOLS`."""
+    """The window of one of :data:`TOOLS`, or :data:`PIN_AT`."""
+    if name == PIN_AT:
+        from napari_hsr.widgets.spectra.pin_at import PinAtWindow
+
+        return PinAtWindow(panel, viewer)
     if name == "Table":
         from napari_hsr.widgets.spectra.curve_table import CurveTable
 
