@@ -261,6 +261,8 @@ def trust(theme: str) -> None:
     for layer in viewer.layers:
         layer.visible = layer is cube
     panels = demo_viewer.add_panels(viewer)
+    demo_viewer.settle()  # the canvas has its width between the panels before the view is fitted
+    viewer.reset_view()
     axis.go_to(viewer, 550)
     demo_viewer.pin_patches(viewer, panels["Spectra"])
     wait_until(lambda: not panels["Spectra"].trust.busy)
