@@ -10,6 +10,8 @@ import io
 import itertools
 import math
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 
@@ -23,6 +25,8 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import WRITE_SUFFIXES, lazy, limits, read, write
 from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.label_images import read_labels
+from napari_hsr.io.stacks import read_stack
+from napari_hsr.photograph import Photograph
 
 from .refusals import refused
 
@@ -203,6 +207,28 @@ class TestTIFF:
             file.pages[4].tags["ImageLength"].overwrite(0)
         assert "page 5 holds no pixels" in refused(path)
 
+    @pytest.mark.parametrize("colours", [False, True])
+    def test_a_page_that_swells_is_held_against_its_own_part_of_the_file(
+        self, tmp_path, monkeypatch, colours
+    ):
+        monkeypatch.setattr(limits, "ASKED_FROM", 100_000)
+        monkeypatch.setattr(lazy, "too_big", lambda shape: True)
+        path = tmp_path / "a.tif"
+        with tifffile.TiffWriter(path) as file:
+            shape = (256, 256, 3) if colours else (256, 256)
+            for _ in range(31):
+                file.write(
+                    np.zeros(shape, np.uint8 if colours else np.float32),
+                    photometric="rgb" if colours else "minisblack",
+                    compression="zlib",
+                    rowsperstrip=256,
+                    metadata=None,
+                )
+        page = 4 * 256 * 256 - colours * 256 * 256
+        assert page < limits.MOST_SWELLING * path.stat().st_size  # the whole would do for one
+        with pytest.raises(FileError, match=r"--allow-large"):
+            (read_stack if colours else read)(path)
+
 
 class TestPictures:
     def test_png_of_terapixels(self, tmp_path):
@@ -215,6 +241,18 @@ class TestPictures:
         parts = chunk(b"IHDR", size), chunk(b"IDAT", zlib.compress(bytes(99))), chunk(b"IEND", b"")
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
         assert "damaged or cut short" in refused(path)
+
+    def test_what_libpng_warns_of_is_no_second_line(self, tmp_path):
+        path = tmp_path / "a.png"
+        write(Photograph(np.zeros((4, 4, 3), np.uint8), encoding="srgb"), path)
+        content = path.read_bytes()
+        body = b"zTXta\0\0cut"  # what is packed in it cannot be unpacked
+        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        path.write_bytes(content[:33] + chunk + content[33:])  # behind the head
+        what = f"from napari_hsr import read; print(read({str(path)!r}).data.shape)"
+        ended = subprocess.run([sys.executable, "-c", what], capture_output=True, text=True)
+        assert ended.stdout == "(4, 4, 3)\n"
+        assert ended.stderr == ""
 
     @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
     def test_more_than_is_read_is_not_called_damage(self, tmp_path, suffix):

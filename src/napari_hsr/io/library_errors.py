@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ _NO_ROOM = {
     errno.EFBIG: "it would be larger than files may be there; allow larger ones (ulimit -f) or choose "
     "another disk, and do the same again",
 }
+
+# what these log about damaged files is said in our sentence; no second line on the screen
+for _library in ("tifffile", "imagecodecs"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 @contextmanager

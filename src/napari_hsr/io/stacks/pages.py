@@ -105,18 +105,18 @@ def read_tiff(path: Path) -> PhotographStack:
         spacing = _spacing(file)
     if shape is None:
         raise FileError(path, "a stack of RGB pages of one size was expected")
-    limits.check_room(path, int(first.nbytes), "a page")
+    letters, lead = shape
+    count = int(np.prod(lead))
+    limits.check_room(path, int(first.nbytes), "a page", path.stat().st_size // max(count, 1))
     plain = dtype in (np.uint8, np.uint16)
     if not plain and dtype.kind != "f":
         raise FileError(path, f"frames are of 8 or 16 bits or floats, and these are {dtype}")
-    letters, lead = shape
     axes = [
         StackAxis(_AXES.get(letter, "frame"), size, *spacing.get(letter, (1.0, 0.0, "pixel")))
         for letter, size in zip(letters, lead, strict=True)
     ]
     encoding = encodings.SRGB if plain else None
     notices = () if plain else (unknown_encoding("A TIFF of floats"),)
-    count = int(np.prod(lead))
     return PhotographStack(
         _TiffFrames(path, count, encoding),
         tuple(axes),

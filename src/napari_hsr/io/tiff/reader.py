@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import weakref
@@ -53,8 +52,6 @@ _ORIENTATION, _MIN_IS_WHITE = 274, 0
 #: Names of axes that are taken for bands and are none.
 _OTHER_AXES = {"Z": "depth", "T": "time", "P": "position", "A": "angle", "V": "view"}
 _DAMAGED = "the TIFF file is damaged or cut short"
-# what tifffile logs about damaged files is said in our sentence; no second line on the screen
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
@@ -310,17 +307,20 @@ def _source(path: Path, file: Any, series: Any) -> Any:
             dtype = series.dtype.newbyteorder(file.byteorder)
             return map_file(path, dtype, tuple(series.shape), series.dataoffset)
         if len(series.pages) == series.shape[0] and len(series.shape) == 3:
-            check_room(path, series, "one of its pages", series.shape[1:])
+            share = path.stat().st_size // series.shape[0]
+            check_room(path, series, "one of its pages", series.shape[1:], share)
             return Pages(file, series)
     check_room(path, series, "the image", series.shape)
     return series.asarray()
 
 
-def check_room(path: Path, image: Any, what: str, shape: tuple[int, ...]) -> None:
+def check_room(
+    path: Path, image: Any, what: str, shape: tuple[int, ...], held: int | None = None
+) -> None:
     """Refuse to decode far more than the file holds; FileError says how much it would be."""
     size = " x ".join(str(int(n)) for n in shape)
     needed = math.prod(int(n) for n in shape) * image.dtype.itemsize
-    limits.check_room(path, needed, f"{what} ({size})")
+    limits.check_room(path, needed, f"{what} ({size})", held)
 
 
 class Pages:
