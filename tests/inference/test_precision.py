@@ -58,7 +58,7 @@ def test_auto_takes_bfloat16_where_it_was_measured_and_is_native(model, native):
         assert any("on the CPU in bfloat16" in step for step in result.cube.provenance.steps)
     else:
         assert result.notices[-1] == (
-            "Computed in float32: this device has no bfloat16 of its own."
+            "Computed in float32: bfloat16 would be no faster on this device."
         )
 
 

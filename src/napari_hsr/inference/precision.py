@@ -90,7 +90,7 @@ def _notice(precision: str, why: str) -> Notice:
 def _why_exact(model: Model, fast: str) -> str | None:
     """None if "auto" takes the precision that is fastest on the device, else the reason why not."""
     if not fast:
-        return "this device has no bfloat16 of its own"
+        return "bfloat16 would be no faster on this device"
     if fast not in model.precisions:
         return f"{model.name} has no {fast}"
     error = model.card.precision_errors.get(fast)

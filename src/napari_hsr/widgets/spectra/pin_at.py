@@ -43,7 +43,9 @@ class PinAtWindow(QDialog):
         form.addRow("Cube", self.cube)
         form.addRow("Row", self.row)
         form.addRow("Column", self.column)
-        column(form, row(self.pin_button, HelpButton(self, "spectra")), self.message, into=self)
+        buttons = row(self.pin_button, HelpButton(self, "spectra"))
+        column(form, buttons, self.message, into=self).setContentsMargins(9, 9, 9, 9)
+        self.setMinimumWidth(260)  # the sentence in one line
         name_controls(self)
 
     def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
