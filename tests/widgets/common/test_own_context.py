@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from vispy.app import use_app
 from vispy.gloo.context import GLContext
 
+from napari_hsr.widgets.common import own_context
 from napari_hsr.widgets.common.own_context import delete_in_own_context
 
 
@@ -43,12 +44,29 @@ def window_of(qtbot):
     return window, native, native._vispy_canvas.context
 
 
-def test_a_viewer_finishes_in_its_own_context_and_leaves_none_behind(qtbot):
+def current(monkeypatch, context):
+    """Let a context, or none, be the current one, whatever earlier tests have left behind."""
+    monkeypatch.setattr(
+        own_context, "QOpenGLContext", SimpleNamespace(currentContext=lambda: context)
+    )
+
+
+def test_a_viewer_finishes_in_its_own_context_and_leaves_none_behind(qtbot, monkeypatch):
+    current(monkeypatch, None)
     window, _, context = window_of(qtbot)
     for _ in range(2):  # a second panel changes nothing
         delete_in_own_context(window)
     context.finish()
     assert context.said == ["own", "finish", "none"]
+
+
+def test_the_context_that_was_the_current_one_is_so_again(qtbot, monkeypatch):
+    window, _, context = window_of(qtbot)
+    other = SimpleNamespace(surface=lambda: "other", makeCurrent=context.said.append)
+    current(monkeypatch, other)
+    delete_in_own_context(window)
+    context.finish()
+    assert context.said == ["own", "finish", "other"]
 
 
 def test_after_the_canvas_is_gone_it_only_finishes(qtbot):
