@@ -276,3 +276,11 @@ def test_numbers():
     assert [number(t) for t in ("1", "-.5", "1e3", " 7 ")] == [1, -0.5, 1000, 7]
     assert np.isnan(number("nan"))
     assert [whole(t) for t in ("31", "31.0", "1.5", "1e300", "inf")] == [31, 31, None, None, None]
+
+
+def test_a_header_of_endless_lines_is_refused_at_once(tmp_path):
+    path = tmp_path / "a.hdr"
+    head = "ENVI\nsamples = 2\nlines = 2\nbands = 4\ndata type = 1\ninterleave = bsq\n"
+    path.write_text(head + "k = 1\n" * 1_000_000)  # minutes, in `spectral`
+    path.with_suffix(".img").write_bytes(bytes(16))
+    refused(path, "lines; up to 100,000 are looked through")

@@ -349,3 +349,21 @@ class TestChoice:
         Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
         with pytest.raises(FileError, match="no file of named arrays"):
             read(tmp_path / "a.png", variable="x")
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [({"scale_factor": "two"}, 1), ({"scale_factor": [0.5, 2.0]}, 1), ({"add_offset": "x"}, 1)]
+    + [({"scale_factor": ""}, 0), ({"scale_factor": h5py.Empty("f4")}, 0), ({}, 0)],
+)
+def test_a_scale_factor_that_cannot_be_used_is_told(tmp_path, stated, told):
+    values = RNG.random((4, 5, 6)).astype("f4")
+    cube = read(netcdf(tmp_path, values, **stated))
+    np.testing.assert_array_equal(cube.data, values)
+    assert [n.code for n in cube.notices].count(Code.GAIN_NOT_APPLIED) == told
+
+
+def test_widths_that_are_no_numbers_do_not_warn(tmp_path):
+    extra = "wavelength = {450, 500, 550, 600}\nfwhm = {nan, nan, nan, nan}"
+    cube = read(envi(tmp_path, stored_values(), extra))
+    np.testing.assert_array_equal(cube.wavelengths.nm, NM)

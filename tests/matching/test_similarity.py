@@ -56,3 +56,11 @@ def test_what_has_no_value_is_missing():
     lonely[0, 4] = 1
     for measure in (spectral_angle, correlation, divergence):
         assert np.isnan(measure(lonely, ONE)).all()
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e200, 1e308])
+@pytest.mark.parametrize("measure", [spectral_angle, correlation, divergence])
+def test_no_measure_depends_on_the_size_of_a_spectrum(measure, size):
+    of_size = TWO / TWO.max() * size  # their squares leave float64
+    np.testing.assert_allclose(measure(ONE, of_size), measure(ONE, TWO), rtol=1e-6)
+    np.testing.assert_allclose(measure(of_size, ONE), measure(TWO, ONE), rtol=1e-6)

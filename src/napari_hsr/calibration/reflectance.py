@@ -183,7 +183,7 @@ def _reflectance_of(given: float | np.ndarray | SpectralLibrary, raw: Cube) -> n
     if not np.isfinite(curve).all() or curve.min() <= 0 or curve.max() > 1.2:
         raise InputError(
             "The white's reflectance must lie above 0 and not above 1.2; it goes from "
-            f"{np.nanmin(curve):g} to {np.nanmax(curve):g}."
+            f"{curve.min():g} to {curve.max():g}."
         )
     return np.broadcast_to(curve, (raw.bands,))
 

@@ -62,6 +62,10 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
     scale, offset = (
         _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
     )
+    for key, taken in (("scale_factor", scale), ("add_offset", offset)):
+        if taken is None and _says_something(attributes.get(key)):
+            told = f"The file's '{key}' fits neither the array nor one of its axes, or is no number: not applied."
+            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     if divisor != 1.0 and scale is not None:  # CF's is the one that has a convention
         told = (
             f"The file states two scale factors: scale_factor was applied, and the {divisor:g} to "
@@ -159,6 +163,12 @@ def _numbers(value: Any) -> list[float]:
         return [] if known is None else [known]
     array = np.ravel(np.asarray(value))
     return [float(v) for v in array] if array.dtype.kind in "iuf" else []
+
+
+def _says_something(value: Any) -> bool:
+    """Whether an attribute is there and holds a text or numbers."""
+    array = np.asarray(value)
+    return bool(text(value)) or (array.dtype.kind in "iufc" and array.size > 0)
 
 
 def _of_all_or_each(found: Found, numbers: list[float] | None) -> Any:

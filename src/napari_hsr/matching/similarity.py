@@ -111,7 +111,15 @@ FUNCTIONS = {"angle": spectral_angle, "sid": divergence, "correlation": correlat
 def _filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.atleast_2d(np.asarray(values, dtype=np.float64))
     known = np.isfinite(values)
-    return np.where(known, values, 0.0), known.astype(np.float64)
+    return _near_one(np.where(known, values, 0.0)), known.astype(np.float64)
+
+
+def _near_one(values: np.ndarray) -> np.ndarray:
+    """Each spectrum by a power of two, so that no square leaves float64: no measure depends on the size."""
+    largest = np.max(np.abs(values), axis=1, initial=0.0, keepdims=True)
+    if ((largest == 0) | ((largest > 1e-100) & (largest < 1e100))).all():
+        return values
+    return np.asarray(np.ldexp(values, -np.frexp(largest)[1]))
 
 
 def _centred(values: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ _SQUARE = re.compile(
 )
 WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
 UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
+#: Lines of a header: ``spectral`` takes them off one by one, in time that grows with their square.
+_MOST_LINES = 100_000
 _STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
@@ -80,6 +82,7 @@ def parse(path: Path) -> dict[str, Any]:
         text = re.sub(r"=[^\S\n]*\n\s*\{", "= {", text)  # the brace on a line of its own
         text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
         text = _SQUARE.sub(r"\1= {\2}", text)
+        limits.check_count(path, text.count("\n"), "lines", _MOST_LINES)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
         with _temporary_folder(path) as folder, warnings.catch_warnings():

@@ -40,6 +40,8 @@ def in_nm(
         stored = np.asarray(widths, dtype=np.float64)
     except (TypeError, ValueError):
         return list(widths), None  # texts: kept as they are
+    if not np.isfinite(stored).any():
+        return stored.tolist(), None
     scaled = stored if scale is None or np.all(scale == 1.0) else np.round(stored * scale, 6)
     if scaled.size < 2:
         return scaled.tolist() if own is None else (stored * own).tolist(), None
