@@ -17,7 +17,7 @@ import tifffile
 from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, limits, read, stacks
 from napari_hsr.io.hdf5.chunks import CheckedDataset
-from napari_hsr.io.libraries import is_library
+from napari_hsr.io.libraries import is_library, read_library
 from napari_hsr.io.number_parsing import number, whole
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer import session_file
@@ -284,3 +284,14 @@ def test_a_header_of_endless_lines_is_refused_at_once(tmp_path):
     path.write_text(head + "k = 1\n" * 1_000_000)  # minutes, in `spectral`
     path.with_suffix(".img").write_bytes(bytes(16))
     refused(path, "lines; up to 100,000 are looked through")
+
+
+def test_spectra_of_sizes_that_nothing_can_be_computed_with(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("wavelength,a,b\n" + "".join(f"{nm},{nm}e-200,1\n" for nm in (400, 500, 600)))
+    with pytest.raises(FileError, match="too small to compute with"):
+        read_library(path)
+    path.write_text("wavelength,a,b\n" + "".join(f"{nm},1,{nm}e200\n" for nm in (400, 500, 600)))
+    library = read_library(path)
+    assert has(library.notices, Code.NO_DATA)
+    np.testing.assert_array_equal(library.values, [[1, 1, 1], [np.nan] * 3])

@@ -353,8 +353,14 @@ class TestChoice:
 
 @pytest.mark.parametrize(
     ("stated", "told"),
-    [({"scale_factor": "two"}, 1), ({"scale_factor": [0.5, 2.0]}, 1), ({"add_offset": "x"}, 1)]
-    + [({"scale_factor": ""}, 0), ({"scale_factor": h5py.Empty("f4")}, 0), ({}, 0)],
+    [
+        ({"scale_factor": "two"}, 1),
+        ({"scale_factor": [0.5, 2.0]}, 1),
+        ({"add_offset": "x"}, 1),
+        ({"scale_factor": ""}, 0),
+        ({"scale_factor": h5py.Empty("f4")}, 0),
+        ({}, 0),
+    ],
 )
 def test_a_scale_factor_that_cannot_be_used_is_told(tmp_path, stated, told):
     values = RNG.random((4, 5, 6)).astype("f4")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REFLECTANCE = "reflectance"
 #: USGS marks deleted channels by -1.23e34; nothing that is measured comes near it.
 _DELETED_BELOW = -1e30
+#: Beyond it, or below its inverse, a value fits no cube, and its square leaves what can be computed with.
+_MOST = 1e36
 #: What tables have in place of a value that is not there; no spectrum has it by chance.
 _NOT_MEASURED = (-999.0, -9999.0, -99999.0)
 #: A reflectance above this is none: beyond the white of a panel and beyond glitter.
@@ -84,7 +86,7 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         If the wavelengths cannot be used, or no value is finite.
     """
     values = np.array(found.values, dtype=np.float64)
-    missing = (values < _DELETED_BELOW) | np.isin(values, _NOT_MEASURED)
+    missing = (values < _DELETED_BELOW) | (values > _MOST) | np.isin(values, _NOT_MEASURED)
     if found.no_data is not None:
         missing |= values == found.no_data
     notices = list(found.notices)
@@ -94,6 +96,9 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         notices.append(Notice.warning(Code.NO_DATA, told))
     if not np.isfinite(values).any():
         raise FileError(path, "no spectrum in it has a finite value")
+    largest = np.max(np.abs(values), axis=1, initial=0.0, where=np.isfinite(values))
+    if ((largest > 0) & (largest < 1 / _MOST)).any():
+        raise FileError(path, f"its values are too small to compute with: below {1 / _MOST:g}")
     resolved = wl.resolve(found.wavelengths, values.shape[1], found.unit)
     if resolved.wavelengths is None or resolved.wavelengths.assumed:
         raise FileError(path, _unusable(found.wavelengths, values.shape[1], found.unit))
