@@ -76,7 +76,10 @@ def test_a_split_file_decides_and_what_it_does_not_name_is_left_out(tmp_path):
     found = by_file(tmp_path, "# mine\ntrain s0\nheld-out s2   # the difficult one\n\ntrain s1\n")
     assert sides(found) == {"s0": False, "s1": False, "s2": True}
     (left,) = [s for s in found if s.problem]
-    assert (left.name, left.problem) == ("s3", "The split file does not name it.")
+    assert (left.name, left.problem) == (
+        "s3",
+        "It is unticked, or the split file does not name it.",
+    )
     assert left.problem.code in LEFT_OUT
 
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _STREAM = 0x5B117
 _LINE = re.compile(r"(train|held[-_ ]?out|val(?:id(?:ation)?)?)[\s,:]+(.+)", re.IGNORECASE)
 _LISTS = ("train_list.txt", "valid_list.txt")
-_NOT_LISTED = Notice.warning(Code.NOT_IN_SPLIT_FILE, "The split file does not name it.")
+_NOT_LISTED = Notice.warning(
+    Code.NOT_IN_SPLIT_FILE, "It is unticked, or the split file does not name it."
+)
 
 
 def assign(scenes: list[Scene], data: DataSettings, seed: int) -> list[Scene]:
