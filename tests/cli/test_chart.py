@@ -55,6 +55,12 @@ def test_what_is_missing_is_named(hsr, chart, tmp_path):
     assert (status, "it holds no patches" in warned) == (1, True)
 
 
+@pytest.mark.parametrize("option", ["--save", "--estimate-camera", "--input-encoding"])
+def test_what_is_for_photographs_is_not_passed_over(hsr, chart, tmp_path, option):
+    status, _, warned = hsr("chart", *chart, option, "srgb")
+    assert (status, f"{option} is for a photograph" in warned) == (1, True)
+
+
 def test_corners_are_asked_for_and_may_lie_outside(hsr, tmp_path):
     tifffile.imwrite(tmp_path / "p.tif", np.full((30, 40, 3), 90, np.uint8), photometric="rgb")
     status, _, warned = hsr("chart", tmp_path / "p.tif", "24")

@@ -74,6 +74,11 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             f"Where the chart lies in {Path(args.colours).name} is not said: give its four --corners."
         )
+    for option in ("save", "estimate_camera", "input_encoding"):
+        if getattr(args, option) is not None:
+            raise InputError(
+                f"--{option.replace('_', '-')} is for a photograph whose four --corners are given."
+            )
 
     library = read_library(args.chart)
     colours = _read_colours(Path(args.colours))
