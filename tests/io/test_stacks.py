@@ -347,6 +347,45 @@ def test_a_film_that_was_cut_off_is_told_in_words(film, tmp_path):
     assert "Unknown error" not in str(found.value)
 
 
+def test_an_avi_that_ends_too_early_says_how_many_frames_are_missing(tmp_path):
+    """Its list of frames stands at its end, and FFmpeg goes without one in silence."""
+    av = pytest.importorskip("av")
+    path, frames = tmp_path / "whole.avi", 6
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        noise = np.random.default_rng(0)
+        for _ in range(frames):
+            values = noise.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(values)))
+        out.mux(stream.encode(None))
+    assert Code.MAYBE_DAMAGED not in {notice.code for notice in read_stack(path).notices}
+    for share, found in ((0.5, "of 6 that it states"), (0.99, "the last not whole")):
+        cut = tmp_path / f"{share}.avi"
+        cut.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        (notice,) = (n for n in read_stack(cut).notices if n.code is Code.MAYBE_DAMAGED)
+        assert found in notice.text
+
+
+@pytest.mark.parametrize("damage", ["cut", "hole"])
+def test_a_gif_that_does_not_end_as_it_should_is_told(tmp_path, damage):
+    noise, path = np.random.default_rng(0), tmp_path / "film.gif"
+    pictures = [
+        Image.fromarray(noise.integers(0, 255, (40, 50, 3), dtype=np.uint8)) for _ in range(4)
+    ]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    assert read_stack(path).notices == ()
+    content, half = bytearray(path.read_bytes()), path.stat().st_size // 2
+    if damage == "cut":
+        del content[half:]
+    else:
+        content[half : half + 400] = bytes(400)
+    path.write_bytes(content)
+    stack = read_stack(path)
+    assert len(stack) < len(pictures)
+    assert [notice.code for notice in stack.notices] == [Code.MAYBE_DAMAGED]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="colons in names")
 def test_the_name_of_a_film_is_no_address(film, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

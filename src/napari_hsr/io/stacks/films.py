@@ -86,6 +86,8 @@ def stated(path: Path) -> tuple[dict[str, Any], np.ndarray]:
             "unit": float(stream.time_base),
             "curve": int(stream.codec_context.color_trc or 0),
             "codec": stream.codec_context.name,
+            "frames": int(stream.frames),  # 0 if it does not say
+            "cut": film.ends_too_early(),
         }
     limits.check_room(
         path,
@@ -139,11 +141,22 @@ class _Film:
             told = f"{_DAMAGED}: it ends too early" if cut else _NO_PICTURES
             raise FileError(path, told)
         with translated(path, _DAMAGED):
-            packets = self._container.demux(self.stream)
-            times = {_time(packet) for packet in packets if packet.size and not packet.is_discard}
+            self._frames = int(self.stream.frames)  # 0 if it does not say
+            self._packets, self._last_is_cut = 0, False
+            times: set[int | None] = set()
+            for packet in self._container.demux(self.stream):
+                if packet.size and not packet.is_discard:
+                    times.add(_time(packet))
+                if packet.size or packet.dts is not None:  # else it only empties the decoder
+                    self._packets += 1
+                    self._last_is_cut = packet.is_corrupt
         self.times = sorted(t for t in times if t is not None)
         if not self.times:
             raise FileError(path, "it holds no frame")
+
+    def ends_too_early(self) -> bool:
+        """Whether fewer frames are there than it states, or only a part of the last."""
+        return self._last_is_cut or self._frames > self._packets
 
     def read(self, number: int) -> np.ndarray:
         """One frame, turned upright."""
@@ -207,6 +220,11 @@ def read(path: Path) -> PhotographStack:
             f"takes the mean, {step:.3g} s."
         )
         notices.append(Notice.info(Code.FRAMES_UNEVEN, told))
+    if frames.stated["cut"]:
+        lacking = frames.stated["frames"] > len(frames)
+        how = f"of {frames.stated['frames']} that it states" if lacking else "the last not whole"
+        told = f"The film is damaged or cut short: frames found: {len(frames)}, {how}."
+        notices.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     curve = _HDR.get(frames.stated["curve"])
     if curve:
         told = (

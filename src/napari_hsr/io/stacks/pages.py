@@ -15,8 +15,10 @@ from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import icc
 from napari_hsr.io.photographs.reader import finish, unknown_encoding
+from napari_hsr.io.stacks import gif_blocks
 from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import page_chain as tiff_chain
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.provenance import Provenance
 
@@ -197,6 +199,13 @@ def read_gif(path: Path) -> PhotographStack:
         step = (image.info.get("duration") or 100) / 1000
         height, width = image.height, image.width
     axis = StackAxis("time", count, step, 0.0, "second")
+    notices: tuple[Notice, ...] = ()
+    if not gif_blocks.pictures(path.read_bytes()).complete:
+        told = (
+            f"The GIF file is damaged or cut short: frames found: {count}, and others may be missing, "
+            "since nothing says that it ends there."
+        )
+        notices = (Notice.warning(Code.MAYBE_DAMAGED, told),)
     return PhotographStack(
         _GifFrames(path, count),
         (axis,),
@@ -206,4 +215,5 @@ def read_gif(path: Path) -> PhotographStack:
         encodings.SRGB,
         path.stem,
         Provenance(input=path.name),
+        notices,
     )
