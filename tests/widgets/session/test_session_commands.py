@@ -18,9 +18,10 @@ from napari_hsr.viewer import preferred_reader
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.session import commands
-from napari_hsr.widgets.session.settings import open_panels, restore, settings
+from napari_hsr.widgets.session.settings import open_panels
 from napari_hsr.widgets.spectra import dropped_library
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 

@@ -21,6 +21,7 @@ from napari_hsr.viewer.rendering import is_picture
 from napari_hsr.viewer.trust_maps import add_trust_maps, remember
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.control_settings import set_as_before
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.area import moved
@@ -81,6 +82,7 @@ class ReconstructWidget(RunPanel):
         )
         self.encoding.chosen.connect(self._on_encoding_chosen)
         self._on_layer(self.photograph.layer())
+        set_as_before(viewer, self)
 
     def _attach(self) -> None:
         super()._attach()

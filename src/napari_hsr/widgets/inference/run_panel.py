@@ -20,6 +20,7 @@ from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
+from napari_hsr.widgets.common.control_settings import remember
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import row
@@ -61,9 +62,8 @@ BAR = 1000
 class RunPanel(Panel):
     """Choose a layer and a model, run, and get the result as a layer.
 
-    A checkpoint dropped on the panel is imported. The two models used last stay loaded while the
-    panel is open. A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and
-    its result is added all the same. Closing the panel or the viewer cancels the run.
+    A checkpoint dropped on it is imported. The two models used last stay loaded while it is open. A run
+    goes on without its layer, and is cancelled when it is closed. Opened again, it is set as before.
 
     Parameters
     ----------
@@ -383,6 +383,7 @@ class RunPanel(Panel):
         self.loaded.reopen()
 
     def _release(self) -> None:
+        remember(self._viewer, self)
         self.loaded.close()
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
@@ -394,7 +395,6 @@ class RunPanel(Panel):
             hidden.hide()
         said: list[QWidget] = [self.bar, self.status, self.obstacle, self.outcome]
         said += [self.keep_button, self.next_steps, self.notices, self.estimate]
-        said += [self.provenance_fold]
         buttons = row(self.run_button, self.cancel_button, self.help_button())
-        lay_out(self, (form, *folds), buttons, said)
+        lay_out(self, (form, *folds), buttons, [*said, self.provenance_fold])
         self.attach()
