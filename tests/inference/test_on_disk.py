@@ -155,7 +155,7 @@ def test_another_run_does_not_go_on(tmp_path, photograph):
     darker = Photograph(photograph.data // 2, "linear-srgb", name="leaf")
     for changed, model, options in (
         ("weights", toy(weights_sha256="1" * 64), {}),
-        ("sha256", toy(), {"image": darker}),
+        ("input", toy(), {"image": darker}),
         ("ensemble", toy(), {"ensemble": "mean"}),
         ("tile", toy(), {"tile": 64}),
     ):

@@ -86,7 +86,9 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         If the wavelengths cannot be used, or no value is finite.
     """
     values = np.array(found.values, dtype=np.float64)
-    missing = (values < _DELETED_BELOW) | (values > _MOST) | np.isin(values, _NOT_MEASURED)
+    # infinity stays: it is no mark for a gap, and lights with it are refused
+    huge = (values > _MOST) & np.isfinite(values)
+    missing = (values < _DELETED_BELOW) | huge | np.isin(values, _NOT_MEASURED)
     if found.no_data is not None:
         missing |= values == found.no_data
     notices = list(found.notices)
