@@ -68,6 +68,15 @@ def test_byte_order_and_offset(tmp_path, scene, interleave, order, offset):
     np.testing.assert_array_equal(cube.data, scene)
 
 
+def test_a_header_offset_before_the_file_is_refused(tmp_path, scene):
+    (tmp_path / "a.raw").write_bytes(scene.tobytes())
+    header(tmp_path / "a.hdr", scene.shape)
+    text = (tmp_path / "a.hdr").read_text().replace("header offset = 0", "header offset = -4")
+    (tmp_path / "a.hdr").write_text(text)
+    with pytest.raises(FileError, match="header offset -4 is negative"):
+        read(tmp_path / "a.hdr")
+
+
 @pytest.mark.parametrize(
     ("binary", "head"),
     [

@@ -160,11 +160,13 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
     with translated(path, "this kind of ENVI file is not supported"):
         envi.check_compatibility(checked)
     offset = _whole(path, "header offset", items.get("header offset", 0))
+    if offset < 0:
+        raise FileError(path, f"header offset {offset} is negative")
     return Layout(
         **numbers,
         dtype=dtype.newbyteorder("<" if order == 0 else ">"),
         interleave=interleave,
-        offset=max(offset, 0),
+        offset=offset,
         notices=notices,
     )
 
