@@ -50,6 +50,24 @@ class Undo:
         """What the last step was; empty if there is none."""
         return self._steps[-1][0] if self._steps else ""
 
+    @contextmanager
+    def as_one(self, text: str) -> Iterator[None]:
+        """What is pushed inside is one step, which is taken back where its first part can be."""
+        before, self._steps = self._steps, deque()
+        try:
+            yield
+        finally:
+            parts, self._steps = [back for _, back in self._steps], before
+
+        def back() -> bool:
+            done = parts[0]()
+            for part in parts[1:] if done else ():
+                part()
+            return done
+
+        if parts:
+            self.push(text, back)
+
     def undo(self) -> str:
         """Take the last step back that still can be, and say what it was; empty if there was none."""
         done = ""

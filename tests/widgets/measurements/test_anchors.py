@@ -11,6 +11,7 @@ from napari_hsr.io import write
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 
 NM = np.arange(400.0, 701.0, 10.0)
@@ -73,13 +74,45 @@ def test_spectra_at_pins_and_in_a_shape_correct_the_cube(viewer, section, qtbot,
     section.run()  # a second time
     settled(section, qtbot)
     assert len(viewer.layers) == 5
-    section.undo_button.click()
-    assert len(viewer.layers) == 4
-    assert section.undo_button.isEnabled()
+    section.cube.set_layer(viewer.layers[1])  # what was corrected, once more
+    settled(section, qtbot)
+    section.choose(0, "not measured")
+    section.run()
+    settled(section, qtbot)
+    assert "refused" in section.message.text()
     section.undo_button.click()
     assert len(viewer.layers) == 3
     assert viewer.layers[0].visible
     assert not section.undo_button.isEnabled()
+
+
+def test_one_step_back_shows_the_cube_again_also_where_it_is_asked_for_elsewhere(
+    viewer, section, qtbot, tmp_path
+):
+    section.read(measured(viewer, tmp_path, GAIN))
+    settled(section, qtbot)
+    cube = viewer.layers[0]
+    section.run()
+    settled(section, qtbot)
+    assert not cube.visible
+    assert undo_of(viewer).undo() == "correct cube"  # as Spectra does
+    assert cube.visible
+    assert len(viewer.layers) == 3
+    settled(section, qtbot)
+    assert not section.undo_button.isEnabled()
+    cube.visible = False  # by the user
+    section.run()
+    settled(section, qtbot)
+    section.cube.set_layer(viewer.layers[1])
+    made = viewer.layers[1]
+    made.data = made.data / GAIN[:, None, None].astype(np.float32)
+    settled(section, qtbot)
+    section.run()  # of what was corrected
+    settled(section, qtbot)
+    assert len(viewer.layers) == 5
+    section.undo_button.click()
+    assert len(viewer.layers) == 3
+    assert not cube.visible
 
 
 def test_what_does_not_help_is_refused(viewer, section, qtbot, tmp_path):

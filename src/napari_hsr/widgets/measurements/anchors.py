@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QProgressBar, QWidget
@@ -14,6 +14,7 @@ from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.pins import is_points
 from napari_hsr.viewer.super_resolved import display_of
+from napari_hsr.viewer.undo import changing, undo_of
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -41,6 +42,14 @@ _NONE = "not measured"
 _SETTLE_MS = 60
 
 
+class _Corrected(NamedTuple):
+    """A corrected layer, the cube that it was made from, and whether that was visible before."""
+
+    layer: Any
+    cube: Any
+    shown: bool
+
+
 class AnchorSection(QWidget):
     """Attach measured spectra to places, correct the cube by them, and see what it gains.
 
@@ -58,9 +67,7 @@ class AnchorSection(QWidget):
         self._library: SpectralLibrary | None = None
         self._choosers: dict[str, tuple[Place, NarrowComboBox]] = {}
         self._chosen: dict[str, str] = {}  # spectrum by place, also while its row is not there
-        self._made: list[
-            tuple[Any, Any]
-        ] = []  # corrected layers, the last one last, and those below
+        self._made: list[_Corrected] = []  # the last one last
         self.cube = LayerChooser(viewer, is_cube, empty="no cube open")
         self.points = LayerChooser(viewer, is_points, empty="no pins")
         self.open_button = button(
@@ -73,7 +80,9 @@ class AnchorSection(QWidget):
         self.apply_button = button(
             "Correct the cube", self.run, "Fit the correction; it is refused if it does not help"
         )
-        self.undo_button = button("Undo", self.undo, "Remove the corrected cube")
+        self.undo_button = button(
+            "Undo", self.undo, "Remove what was corrected, and show the cube as it was before"
+        )
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.hide()
@@ -120,7 +129,7 @@ class AnchorSection(QWidget):
         for layer in self._viewer.layers:
             if layer is self.points.layer() or layer.__class__.__name__ == "Shapes":
                 self._shapes.connect(layer.events.data, "_later")
-        self._made = [pair for pair in self._made if pair[0] in self._viewer.layers]
+        self._made = [one for one in self._made if one.layer in self._viewer.layers]
         self._later()
 
     def _later(self, event: object = None) -> None:
@@ -219,13 +228,13 @@ class AnchorSection(QWidget):
         self._update_buttons()
 
     def undo(self) -> None:
-        """Remove the cube that was corrected last, and show the one it was made from."""
+        """Remove all that was made of the cube that was corrected last, and show it as it was."""
         if not self._made:
             return
-        made, below = self._made.pop()
-        if made in self._viewer.layers:
-            self._viewer.layers.remove(made)
-        below.visible = True
+        last = self._made[-1]
+        for one in [one for one in self._made if one.cube == last.cube]:
+            self._viewer.layers.remove(one.layer)
+        last.cube.visible = last.shown
         self.message.clear()
         self._update_buttons()
 
@@ -240,11 +249,18 @@ class AnchorSection(QWidget):
             return
         kept = self.cube.layer()
         place = spatial_transform(layer) | display_of(layer)
-        made = add_cube(self._viewer, cube, above=layer, name=f"{layer.name} · anchored", **place)
+        shown = layer.visible
+        with undo_of(self._viewer).as_one(f"correct {layer.name}"):
+            name = f"{layer.name} · anchored"
+            made = add_cube(self._viewer, cube, above=layer, name=name, **place)
+            with changing(self._viewer, layer, "hide what was corrected", ("visible",)):
+                layer.visible = False
         if kept is not None and kept in self._viewer.layers:
             self.cube.set_layer(kept)
-        layer.visible = False
-        self._made.append((made, layer))
+        # the cube before all anchors, also of one that was corrected again
+        first = next((one for one in self._made if layer in (one.layer, one.cube)), None)
+        found = (layer, shown) if first is None else (first.cube, first.shown)
+        self._made.append(_Corrected(made, *found))
         doubts = [notice for notice in cube.notices if notice not in layer_cube(layer).notices]
         show = self.message.show_warning if doubts else self.message.show_info
         show(" ".join([f"{fit.words()}.", *doubts]))
