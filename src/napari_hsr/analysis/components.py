@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
 from napari_hsr.errors import InputError
+from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part, result_of
 
 if TYPE_CHECKING:
+    import os
     import threading
     from collections.abc import Callable, Generator, Iterator
 
@@ -81,27 +79,18 @@ class Components:
 
     def to_csv(self) -> str:
         """One band a row: band, wavelength, mean, loadings; then eigenvalues and their shares."""
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["band", "wavelength_nm", "mean", *self.names])
+        rows: list[list[object]] = [["band", "wavelength_nm", "mean", *self.names]]
         for at, band in enumerate(self.bands.tolist()):
             nm = "" if self.wavelengths_nm is None else f"{self.wavelengths_nm[at]:.10g}"
-            rows.writerow(
-                [band + 1, nm, repr(float(self.mean[at])), *self.loadings[:, at].tolist()]
-            )
+            rows.append([band + 1, nm, repr(float(self.mean[at])), *self.loadings[:, at].tolist()])
         n = len(self.loadings)
-        rows.writerow(["eigenvalue", "", "", *self.eigenvalues[:n].tolist()])
-        rows.writerow(["share", "", "", *self.share[:n].tolist()])
-        return text.getvalue()
+        rows.append(["eigenvalue", "", "", *self.eigenvalues[:n].tolist()])
+        rows.append(["share", "", "", *self.share[:n].tolist()])
+        return csv_text(rows)
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_csv` to a file, atomically."""
-        from napari_hsr.io.atomic import replacing
-
-        with replacing(Path(os.path.expanduser(path))) as temporary:
-            temporary.write_text(
-                self.to_csv(), encoding="utf-8", errors="backslashreplace", newline=""
-            )
+        write_text(path, self.to_csv())
 
 
 def components(

@@ -17,6 +17,7 @@ from napari_hsr.colour import decode_photograph_tile, normalise_encoding
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, saturated, slug
 
@@ -197,8 +198,6 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
     InputError, FileError
         If its name is none to keep it by, or is kept by another one.
     """
-    from napari_hsr.io.atomic import replacing
-
     if path is None and not slug(profile.name):
         raise InputError(
             f"The name {profile.name!r} has no letter a to z and no digit to be kept by."
@@ -208,9 +207,7 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
         raise FileError(target, "it holds another profile, whose name differs in signs alone")
     target.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
-    with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return target
+    return write_text(target, text)
 
 
 def read_profile(name: str | Path) -> CameraProfile:

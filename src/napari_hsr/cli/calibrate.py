@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.convert import numbers
-from napari_hsr.cli.files import add_output_options
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
+from napari_hsr.cli.output import report_written
 from napari_hsr.cli.reading import add_reading_options, stated
-from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -63,13 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.files import prepare_output, read_cube
+    from napari_hsr.calibration import calibrate
     from napari_hsr.io import WRITE_SUFFIXES, write
 
-    out = Path(args.output)
-    if out.suffix.lower() not in WRITE_SUFFIXES:
-        args.usage_error(f"{out}: cubes are written as {', '.join(WRITE_SUFFIXES)}")
-    from napari_hsr.calibration import calibrate
+    out = checked_output(args, WRITE_SUFFIXES, "cubes")
 
     files = {"raw": args.raw, "white": args.white, "dark": args.dark, "white_dark": args.white_dark}
     given = {name: file for name, file in files.items() if file}
@@ -85,20 +81,8 @@ def run(args: argparse.Namespace) -> int:
     )
     write(cube, out)
     notices = [notice for notice in cube.notices if notice not in before]
-    if args.json:
-        print_json(
-            {
-                **files,
-                "output": str(out),
-                "replaced": replaced,
-                "shape": list(cube.shape),
-                "value_range": list(cube.value_range),
-                "notices": notices,
-            }
-        )
-    else:
-        print(one_line(f"{args.raw} -> {out}"))
-    note(notices)
+    facts = {"shape": list(cube.shape), "value_range": list(cube.value_range)}
+    report_written(args, files, out, {"replaced": replaced, **facts}, notices=notices)
     return 0
 
 

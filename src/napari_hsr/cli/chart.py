@@ -133,12 +133,10 @@ def _photographed(args: argparse.Namespace) -> int:
     note(photograph.notices)
     if args.estimate_camera:
         from napari_hsr.cli.files import prepare_output
-        from napari_hsr.io.atomic import replacing
+        from napari_hsr.io.text_files import write_text
 
         prepare_output(Path(args.estimate_camera), [], overwrite=False)
-        text = table_of(profile)
-        with replacing(Path(args.estimate_camera)) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_text(args.estimate_camera, table_of(profile))
     kept = str(save(profile)) if args.save else None
     if args.json:
         figures = {"exposure": fit.exposure, "balance": fit.balance.tolist()}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options, prepare_output, read_cube
-from napari_hsr.cli.output import note, print_json, print_table, progress_bar
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
+from napari_hsr.cli.output import note, print_json, print_table, worked
 from napari_hsr.cli.reading import add_reading_options, stated
 from napari_hsr.cli.spectra import add_place_options, curves_of
 
@@ -46,16 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.errors import InputError
     from napari_hsr.io import read_library
     from napari_hsr.io.label_images import WRITE_SUFFIXES, write_labels
     from napari_hsr.matching import classify_events
-    from napari_hsr.progress import Progress, result_of
 
-    out = Path(args.output)
-    if out.suffix.lower() not in WRITE_SUFFIXES:
-        args.usage_error(f"{out}: label images are written as {', '.join(WRITE_SUFFIXES)}")
+    out = checked_output(args, WRITE_SUFFIXES, "label images")
     places = bool(args.at or args.regions)
     if places == bool(args.library):
         raise InputError("Name the classes: by --library, or by --at and --regions of the cube.")
@@ -70,12 +66,9 @@ def run(args: argparse.Namespace) -> int:
     inputs = [Path(name) for name in (args.cube, args.library, args.regions) if name]
     replaced = prepare_output(out, inputs, args.overwrite)
     threshold = None if args.no_threshold else args.threshold
-    with cancel_on_interrupt() as cancel, progress_bar(cube.shape[1]) as bar:
-
-        def show(progress: Progress) -> None:
-            bar.update(progress.done - bar.n)
-
-        found = result_of(classify_events(cube, entries, threshold=threshold, cancel=cancel), show)
+    found = worked(
+        lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel)
+    )
     write_labels(found.labels, out, found.to_dict(), cube.metadata)
     if args.json:
         files = {"input": args.cube, "output": args.output, "replaced": replaced}
@@ -85,11 +78,8 @@ def run(args: argparse.Namespace) -> int:
             ("label", "class", "pixels", "share", f"area ({found.area_unit})", "mean angle (°)"),
             [
                 (
-                    one["label"],
-                    one["name"],
-                    one["pixels"],
-                    f"{one['share']:.1%}",
-                    f"{one['area']:.6g}",
+                    *(one["label"], one["name"], one["pixels"]),
+                    *(f"{one['share']:.1%}", f"{one['area']:.6g}"),
                     "" if one["mean_angle"] is None else f"{one['mean_angle']:.2f}",
                 )
                 for one in found.rows()

@@ -9,7 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.files import (
+    add_output_options,
+    checked_output,
+    prepare_output,
+    read_cube,
+    write_map,
+)
+from napari_hsr.cli.output import worked
 from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
@@ -39,10 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr.analysis import components_events
-    from napari_hsr.cli.files import prepare_output, read_cube
-    from napari_hsr.cli.maps import checked_output, worked, write_map
+    from napari_hsr.io import WRITE_SUFFIXES
 
-    out = checked_output(args)
+    out = checked_output(args, WRITE_SUFFIXES, "maps")
     if args.loadings:
         prepare_output(Path(args.loadings), [Path(args.cube)], args.overwrite)
     cube = read_cube(args.cube, **stated(args))

@@ -10,10 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
+from napari_hsr.cli.output import report_written
 from napari_hsr.cli.reading import add_reading_options, stated
-from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -82,16 +81,12 @@ def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.files import prepare_output, read_cube
+    from napari_hsr.conversion import convert
     from napari_hsr.io import WRITE_SUFFIXES, write
     from napari_hsr.io.tiff import geotiff
     from napari_hsr.notices import Code, Notice
 
-    out = Path(args.output)
-    if out.suffix.lower() not in WRITE_SUFFIXES:
-        args.usage_error(f"{out}: cubes are written as {', '.join(WRITE_SUFFIXES)}")
-    from napari_hsr.conversion import convert
-
+    out = checked_output(args, WRITE_SUFFIXES, "cubes")
     replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
     cube = read_cube(args.cube, **stated(args))
     before = cube.notices
@@ -103,32 +98,14 @@ def run(args: argparse.Namespace) -> int:
         scale=args.scale,
         units=args.units,
     )
-    write(
-        cube,
-        out,
-        dtype=args.dtype,
-        factor=args.factor,
-        interleave=args.interleave,
-        matlab=args.matlab,
-    )
+    storing = {key: getattr(args, key) for key in ("dtype", "factor", "interleave", "matlab")}
+    write(cube, out, **storing)
     notices = [notice for notice in cube.notices if notice not in before]
     lost = geotiff.lost(cube.metadata) if out.suffix.lower() == ".hdr" else None
     notices += [Notice.warning(Code.PLACE_UNUSABLE, lost)] if lost else []
-    if args.json:
-        nm = None if cube.wavelengths is None else list(cube.wavelengths)
-        print_json(
-            {
-                "input": args.cube,
-                "output": str(out),
-                "replaced": replaced,
-                "shape": list(cube.shape),
-                "wavelengths_nm": nm,
-                "notices": notices,
-            }
-        )
-    else:
-        print(one_line(f"{args.cube} -> {out}"))
-    note(notices)
+    nm = None if cube.wavelengths is None else list(cube.wavelengths)
+    facts = {"replaced": replaced, "shape": list(cube.shape), "wavelengths_nm": nm}
+    report_written(args, {"input": args.cube}, out, facts, notices=notices)
     return 0
 
 

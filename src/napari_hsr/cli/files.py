@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.output import note
+from napari_hsr.cli.output import note, report_written
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -104,6 +104,16 @@ def is_file_name(out: str, suffixes: Sequence[str]) -> bool:
     return suffix in suffixes
 
 
+def checked_output(
+    args: argparse.Namespace, suffixes: Sequence[str], what: str, option: str = "output"
+) -> Path:
+    """The path that an option names; another suffix than these is wrong usage, which exits."""
+    out = Path(getattr(args, option))
+    if out.suffix.lower() not in suffixes:
+        args.usage_error(f"{out}: {what} are written as {', '.join(suffixes)}")
+    return out
+
+
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """``--overwrite`` and ``--json``, for the commands that write files."""
     parser.add_argument(
@@ -114,6 +124,22 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print what was done as JSON on standard output"
     )
+
+
+def write_map(
+    args: argparse.Namespace,
+    out: Path,
+    made: Cube,
+    facts: dict[str, Any],
+    lines: Iterable[tuple[str, object]] = (),
+) -> None:
+    """Write maps of ``args.cube`` and say what was done: facts as JSON, or lines for people."""
+    from napari_hsr.io import write
+
+    replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
+    write(made, out)
+    facts = {"replaced": replaced, "shape": list(made.shape), **facts}
+    report_written(args, {"input": args.cube}, out, facts, lines, made.notices)
 
 
 def prepare_output(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
-from napari_hsr.cli.output import print_json, print_table
+from napari_hsr.cli.files import add_output_options, checked_output, read_cube, write_map
+from napari_hsr.cli.output import print_json, print_table, worked
 from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     if (args.what is None) != (args.output is None):
         args.usage_error("WHAT and --output go together; without both, indices are listed")
-    from napari_hsr.cli.files import read_cube
-    from napari_hsr.cli.maps import checked_output, worked, write_map
+    from napari_hsr.io import WRITE_SUFFIXES
 
-    out = checked_output(args) if args.output else None
+    out = checked_output(args, WRITE_SUFFIXES, "maps") if args.output else None
     cube = read_cube(args.cube, **stated(args))
     if out is None:
         return _list(args, cube)

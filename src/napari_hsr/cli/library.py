@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output
 from napari_hsr.cli.output import note, print_json, print_pairs
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import LIBRARY_WRITE_SUFFIXES, read_library, write
     from napari_hsr.io.libraries import join
 
-    out = Path(args.output) if args.output else None
-    if out is not None and out.suffix.lower() not in LIBRARY_WRITE_SUFFIXES:
-        args.usage_error(f"{out}: libraries are written as {', '.join(LIBRARY_WRITE_SUFFIXES)}")
+    out = checked_output(args, LIBRARY_WRITE_SUFFIXES, "libraries") if args.output else None
     stated = {"wavelengths": args.wavelengths, "scale": args.scale, "column": args.column}
     found = [read_library(file, **stated) for file in args.files]
     library = found[0] if len(found) == 1 else join(found, out.stem if out else "library")
@@ -58,8 +56,6 @@ def run(args: argparse.Namespace) -> int:
         library = library.normalised(args.normalise)
     replaced = False
     if out is not None:
-        from napari_hsr.cli.files import prepare_output
-
         replaced = prepare_output(out, map(Path, args.files), args.overwrite)
         write(library, out)
     summary = library.summary()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.output import note, print_json, progress_bar
+from napari_hsr.cli.output import note, print_json, worked
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from napari_hsr.inference import Measurement
-    from napari_hsr.progress import Progress
 
 HELP = "measure the error of lower precisions against float32, and write it into the model's card"
 
@@ -34,30 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.inference import measure_events
     from napari_hsr.inference.precision_benchmark import keep
 
-    with cancel_on_interrupt() as cancel:
-        events = measure_events(
-            args.name,
-            args.image,
-            encoding=args.input_encoding,
-            device=args.device,
-            cancel=cancel,
-        )
-        measured = _result(events)
+    options = {"encoding": args.input_encoding, "device": args.device}
+    measured = worked(
+        lambda cancel: measure_events(args.name, args.image, **options, cancel=cancel)
+    )
     kept = keep(measured) is not None
     if args.json:
         errors = {key: error.model_dump() for key, error in measured.errors.items()}
-        print_json(
-            {
-                "model": measured.model.name,
-                "precision_errors": errors,
-                "left_out": measured.left_out,
-                "kept": kept,
-            }
-        )
+        facts = {"model": measured.model.name, "precision_errors": errors}
+        print_json({**facts, "left_out": measured.left_out, "kept": kept})
     else:
         _print(measured, kept)
     if measured.errors and not kept:
@@ -68,21 +54,6 @@ def run(args: argparse.Namespace) -> int:
             ]
         )
     return 0 if measured.errors else 1
-
-
-def _result(events: Iterator[Progress | Measurement]) -> Measurement:
-    """Drive the work, with a bar on a terminal."""
-    from napari_hsr.progress import result_of
-
-    with progress_bar() as bar:
-
-        def show(event: Progress) -> None:
-            if event.total:
-                bar.total = event.total
-                bar.set_description_str(event.message)
-                bar.update(event.done - bar.n)
-
-        return result_of(events, show)
 
 
 def _print(measured: Measurement, kept: bool) -> None:

@@ -8,11 +8,17 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from napari_hsr.cli.interrupt import cancel_on_interrupt
 from napari_hsr.errors import explain, lacks_memory
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import argparse
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from napari_hsr.progress import Progress
 
 
 def sentence(error: BaseException) -> str:
@@ -41,6 +47,20 @@ def progress_bar(total: float | None = None) -> Iterator[Any]:
         bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
     ) as bar:
         yield bar
+
+
+def worked(work: Callable[[threading.Event], Iterable[Any]]) -> Any:
+    """The result of long work, with a progress bar; Ctrl-C cancels it."""
+    from napari_hsr.progress import result_of
+
+    with cancel_on_interrupt() as cancel, progress_bar() as bar:
+
+        def show(event: Progress) -> None:
+            bar.total = event.total
+            bar.set_description_str(event.message)
+            bar.update(event.done - bar.n)
+
+        return result_of(work(cancel), show)
 
 
 @contextmanager
@@ -76,3 +96,24 @@ def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None
     for line in lines:
         cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def report_written(
+    args: argparse.Namespace,
+    files: dict[str, str | None],
+    out: Path,
+    facts: dict[str, Any],
+    lines: Iterable[tuple[str, object]] = (),
+    notices: Iterable[str] = (),
+) -> None:
+    """What a command says that has written ``out``: facts as JSON, or lines for people.
+
+    ``files`` are those that it read, the first of them what the result was made from.
+    """
+    notices = list(notices)
+    if args.json:
+        print_json({**files, "output": str(out), **facts, "notices": notices})
+    else:
+        print(one_line(f"{next(iter(files.values()))} -> {out}"))
+        print_pairs(lines)
+    note(notices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.output import note, print_json, progress_bar
+from napari_hsr.cli.output import note, print_json, worked
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -16,63 +16,38 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from napari_hsr.cli.files import prepare_output
-    from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.errors import Cancelled
     from napari_hsr.inference.stacks.frames_on_disk import store_frames_events
     from napari_hsr.io.stacks import read_stack
     from napari_hsr.io.zarr.unfinished_store import unfinished
     from napari_hsr.models import DEFAULT
-    from napari_hsr.progress import Progress
     from napari_hsr.workers import connected
 
     _check(args)
     axis = {"axis": "time", "step": args.interval, "unit": "second"} if args.interval else {}
     stack = read_stack(args.inputs[0], **axis)
     prepare_output(Path(args.output), [Path(args.inputs[0])], args.overwrite)
-    names = ("device", "tile", "precision", "ensemble", "finer", "detail", "exact", "camera")
+    names = ["device", "tile", "precision", "ensemble", "finer", "detail", "exact", "camera"]
+    names += ["output", "overwrite", "watch"]
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
-    stored = None
-    with (
-        connected(args.scheduler, args.workers) as client,
-        cancel_on_interrupt() as cancel,
-        progress_bar() as bar,
-    ):
-        events = store_frames_events(
-            stack,
-            args.model or DEFAULT,
-            output=args.output,
-            overwrite=args.overwrite,
-            watch=args.watch,
-            encoding=args.input_encoding,
-            client=client,
-            cancel=cancel,
-            **options,
-        )
+    options["encoding"] = args.input_encoding
+    with connected(args.scheduler, args.workers) as client:
+        options["client"] = client
         try:
-            for event in events:
-                if not isinstance(event, Progress):
-                    stored = event
-                    break
-                bar.total = event.total
-                bar.set_description_str(event.message)
-                bar.update(event.done - bar.n)
+            stored = worked(
+                lambda cancel: store_frames_events(
+                    stack, args.model or DEFAULT, cancel=cancel, **options
+                )
+            )
         except Cancelled:
             begun = unfinished(Path(args.output))
             note([f"{begun} keeps what is finished: the same command goes on with it."])
             return 130
-    assert stored is not None  # a run ends with its result
     note(stored.notices)
     if args.json:
         failures = {str(number + 1): why for number, why in stored.failures.items()}
-        print_json(
-            {
-                "output": str(stored.path),
-                "frames": stored.frames,
-                "computed": stored.computed,
-                "failures": failures,
-                "seconds": stored.seconds,
-            }
-        )
+        facts = {"output": str(stored.path), "frames": stored.frames, "computed": stored.computed}
+        print_json({**facts, "failures": failures, "seconds": stored.seconds})
     else:
         there = stored.frames - len(stored.failures)
         empty = f", {len(stored.failures)} left empty" if stored.failures else ""

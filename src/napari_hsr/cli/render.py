@@ -11,10 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
+from napari_hsr.cli.output import report_written
 from napari_hsr.cli.reading import add_reading_options, stated
-from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -50,17 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, write
-
-    out = Path(args.output)
-    if out.suffix.lower() not in PHOTOGRAPH_WRITE_SUFFIXES:
-        args.usage_error(f"{out}: pictures are written as {', '.join(PHOTOGRAPH_WRITE_SUFFIXES)}")
-
     from napari_hsr.cameras import get_camera, simulate
-    from napari_hsr.cli.files import prepare_output, read_cube
+    from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, write
     from napari_hsr.photograph import SRGB
 
-    exists = prepare_output(out, [Path(args.cube)], args.overwrite)
+    out = checked_output(args, PHOTOGRAPH_WRITE_SUFFIXES, "pictures")
+    replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
     camera = get_camera(args.camera)
     photograph = simulate(
         read_cube(args.cube, **stated(args)),
@@ -72,11 +66,8 @@ def run(args: argparse.Namespace) -> int:
     write(photograph, out)
     bits = photograph.data.dtype.itemsize * 8
     notices = [*photograph.notices, photograph.provenance.steps[-1]]
-    if args.json:
-        files = {"input": args.cube, "output": str(out), "replaced": exists}
-        print_json({**files, "encoding": photograph.encoding, "bits": bits, "notices": notices})
-    else:
-        print(one_line(f"{args.cube} -> {out}"))
+    facts = {"replaced": replaced, "encoding": photograph.encoding, "bits": bits}
+    report_written(args, {"input": args.cube}, out, facts, notices=notices)
+    if not args.json:
         print(f"encoding: {photograph.encoding}, {bits} bit")
-    note(notices)
     return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options, prepare_output, read_cube
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
 from napari_hsr.cli.output import print_json, print_table
 from napari_hsr.cli.reading import add_reading_options, stated
 
@@ -96,10 +96,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.errors import InputError
     from napari_hsr.spectra.region_table import facts
 
-    out = Path(args.output) if args.output else None
     suffixes = (".csv",) if args.wide else spectra.TABLE_SUFFIXES
-    if out is not None and out.suffix.lower() not in suffixes:
-        args.usage_error(f"{out}: these tables are written as {', '.join(suffixes)}")
+    out = checked_output(args, suffixes, "these tables") if args.output else None
     cube = read_cube(args.cube, **stated(args))
     curves = curves_of(args, cube, spectra.QUANTILES)
     other = None

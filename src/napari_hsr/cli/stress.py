@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.output import print_json, progress_bar
+from napari_hsr.cli.output import print_json, worked
 
 if TYPE_CHECKING:
     import argparse
@@ -36,25 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr.cli.files import prepare_output, read_cube
-    from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.inference.trust.stress import stress_events
     from napari_hsr.inference.trust.stress_plot import target_of, write_plot
-    from napari_hsr.progress import Progress, result_of
 
     if args.plot:
         prepare_output(target_of(args.plot), [], overwrite=False)
     scene = read_cube(args.scene) if args.scene else None
-    with cancel_on_interrupt() as cancel, progress_bar() as bar:
-
-        def show(event: Progress) -> None:
-            bar.total = event.total
-            bar.set_description_str(event.message)
-            bar.update(event.done - bar.n)
-
-        events = stress_events(
-            args.model, scene, camera=args.camera, device=args.device, cancel=cancel
-        )
-        report = result_of(events, show)
+    options = {"camera": args.camera, "device": args.device}
+    report = worked(lambda cancel: stress_events(args.model, scene, **options, cancel=cancel))
     if args.plot:
         write_plot(report, args.plot)
     if args.json:

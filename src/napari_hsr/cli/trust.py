@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.output import note, print_json, progress_bar
+from napari_hsr.cli.output import note, print_json, worked
 from napari_hsr.cli.spectra import add_place_options
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from napari_hsr.inference.results import Result
     from napari_hsr.inference.trust.evidence import Evidence
     from napari_hsr.inference.trust.pixel import PixelTrust
     from napari_hsr.inference.trust.run import Trust
@@ -52,14 +53,12 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr import spectra
     from napari_hsr.cli.files import prepare_output
-    from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.inference.inputs import as_photograph
     from napari_hsr.inference.reconstruction import reconstruct_events
     from napari_hsr.inference.trust.evidence import Evidence
     from napari_hsr.inference.trust.intervals import looker
     from napari_hsr.models import DEFAULT, load_model
-    from napari_hsr.progress import Progress, result_of
 
     if not args.at and not args.regions:
         args.usage_error("name pixels by --at, or a label image with regions by --regions")
@@ -79,13 +78,10 @@ def run(args: argparse.Namespace) -> int:
         note([f"{model.name} is not calibrated: there is no interval."])
     if camera is None and not calibrated:
         return 1
-    with cancel_on_interrupt() as cancel, progress_bar() as bar:
-
-        def show(event: Progress) -> None:
-            bar.set_description_str(event.message)
-
-        options = {"exact": args.exact, "camera": camera, "intervals": calibrated}
-        result = result_of(reconstruct_events(photograph, model, **options, cancel=cancel), show)
+    options = {"exact": args.exact, "camera": camera, "intervals": calibrated}
+    result: Result = worked(
+        lambda cancel: reconstruct_events(photograph, model, **options, cancel=cancel)
+    )
     assert result.trust is not None
     held = Evidence.of(result)
     assert held is not None  # without a finer grid

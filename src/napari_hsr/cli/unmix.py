@@ -10,7 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.files import (
+    add_output_options,
+    checked_output,
+    prepare_output,
+    read_cube,
+    write_map,
+)
+from napari_hsr.cli.output import worked
 from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
@@ -65,15 +72,12 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from napari_hsr.analysis import unmix_events
-    from napari_hsr.cli.files import prepare_output, read_cube
-    from napari_hsr.cli.maps import checked_output, worked, write_map
     from napari_hsr.io import WRITE_SUFFIXES, write
 
-    out = checked_output(args)
+    out = checked_output(args, WRITE_SUFFIXES, "maps")
     if args.residual:
-        if Path(args.residual).suffix.lower() not in WRITE_SUFFIXES:
-            args.usage_error(f"{args.residual}: maps are written as {', '.join(WRITE_SUFFIXES)}")
-        prepare_output(Path(args.residual), [Path(args.cube)], args.overwrite)
+        residual = checked_output(args, WRITE_SUFFIXES, "maps", "residual")
+        prepare_output(residual, [Path(args.cube)], args.overwrite)
     cube = read_cube(args.cube, **stated(args))
     chosen = _endmembers(args, cube)
     made = worked(

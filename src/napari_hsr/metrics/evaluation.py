@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import textwrap
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
+from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.metrics.protocols import LABELS
 
 if TYPE_CHECKING:
+    import os
+
     from napari_hsr.notices import Notice
 
 #: What may be left out of the figures: the noun, and why.
@@ -121,27 +120,25 @@ class Evaluation:
         Overall figures come first, with empty band and wavelength; bands count from 0. Undefined
         values are written as ``nan``, infinite ones as ``inf``.
         """
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["metric", "band_index", "wavelength_nm", "value", "unit", "protocol"])
+        rows = [["metric", "band_index", "wavelength_nm", "value", "unit", "protocol"]]
         for key, value in self.values.items():
-            rows.writerow([key, "", "", repr(float(value)), self.units[key], self.protocol])
+            rows.append([key, "", "", repr(float(value)), self.units[key], self.protocol])
         for light, value in self.delta_e.items():
-            rows.writerow([f"delta_e_2000 {light}", "", "", repr(float(value)), "", self.protocol])
+            rows.append([f"delta_e_2000 {light}", "", "", repr(float(value)), "", self.protocol])
         for key, values in self.per_band.items():
             for band, value in enumerate(values):
                 nm = "" if self.wavelengths is None else f"{self.wavelengths[band]:.10g}"
                 unit = self.units.get(key, "")
-                rows.writerow([key, band, nm, repr(float(value)), unit, self.protocol])
-        return text.getvalue()
+                rows.append([key, str(band), nm, repr(float(value)), unit, self.protocol])
+        return csv_text(rows)
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_csv` to a file, atomically."""
-        _write(path, self.to_csv())
+        write_text(path, self.to_csv())
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_json` to a file, atomically."""
-        _write(path, self.to_json())
+        write_text(path, self.to_json())
 
     def table(self) -> str:
         """Format the figures for a terminal, with the protocol and all notes."""
@@ -173,10 +170,3 @@ def _percent(share: float | None) -> str:
     if share is None:
         return ""
     return f" ({share:.2%})" if share >= 1e-4 else " (< 0.01 %)"
-
-
-def _write(path: str | os.PathLike[str], text: str) -> None:
-    from napari_hsr.io.atomic import replacing
-
-    with replacing(Path(os.path.expanduser(path))) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

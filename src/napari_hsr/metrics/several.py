@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.metrics.evaluate import evaluate_events
 from napari_hsr.metrics.protocols import BETTER, LABELS, get_protocol
 from napari_hsr.progress import Progress, as_part, result_of
@@ -149,23 +147,21 @@ class FigureTable:
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_csv` to a file, atomically."""
-        _write(path, self.to_csv())
+        write_text(path, self.to_csv())
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`to_dict` to a file, atomically."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        _write(path, f"{text}\n")
+        write_text(path, f"{text}\n")
 
     def to_csv(self) -> str:
         """One prediction a row, with a column a figure."""
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
         heads = [f"delta_e_2000 {c.key}" if c.light else c.key for c in self.columns]
-        rows.writerow(["prediction", *heads, "truth", "protocol"])
+        rows = [["prediction", *heads, "truth", "protocol"]]
         for row, one in enumerate(self.evaluations):
             values = [repr(float(self.value(row, column))) for column in self.columns]
-            rows.writerow([one.prediction, *values, one.truth, one.protocol])
-        return text.getvalue()
+            rows.append([one.prediction, *values, one.truth, one.protocol])
+        return csv_text(rows)
 
 
 def evaluate_several(
@@ -245,10 +241,3 @@ def _told_apart(names: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         told.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return told
-
-
-def _write(path: str | os.PathLike[str], text: str) -> None:
-    from napari_hsr.io.atomic import replacing
-
-    with replacing(Path(path).expanduser()) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
@@ -13,6 +11,8 @@ import numpy as np
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import csv_text, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,21 +46,16 @@ def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     FileError
         If the suffix is none of these, or the file cannot be written.
     """
-    from napari_hsr.io.atomic import replacing
-
     target, curves = Path(os.path.expanduser(path)), list(curves)
     if not curves:
         raise InputError("There is no spectrum to write.")
     suffix = target.suffix.lower()
     if suffix not in TABLE_SUFFIXES:
         raise FileError(target, f"tables of spectra are written as {', '.join(TABLE_SUFFIXES)}")
-    with replacing(target) as temporary:
-        if suffix == ".npz":
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **_arrays(curves))
-        else:
-            text = _csv(curves) if suffix == ".csv" else _json(curves)
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    if suffix != ".npz":
+        return write_text(target, _csv(curves) if suffix == ".csv" else _json(curves))
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **_arrays(curves))
     return target
 
 
@@ -107,11 +102,9 @@ def _shares(curves: Sequence[Curve]) -> list[float]:
 
 def _csv(curves: Sequence[Curve]) -> str:
     shares = _shares(curves)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     place = ["row", "column", "x", "y"]
     head = ["name", "cube", "n", *place, "band", "wavelength_nm", "units", "mean", "sd"]
-    table.writerow(head + [_short(share) for share in shares])
+    rows: list[list[object]] = [[*head, *map(_short, shares)]]
     for curve in curves:
         where = [*(curve.position or ("", "")), *(curve.coordinates or ("", ""))]
         start = [curve.name, curve.cube, curve.count, *map(_place, where)]
@@ -119,8 +112,8 @@ def _csv(curves: Sequence[Curve]) -> str:
         for band in range(len(curve)):
             nm = None if curve.wavelengths_nm is None else curve.wavelengths_nm[band]
             cells = [_number(None if values is None else values[band]) for values in columns]
-            table.writerow([*start, band, _place(nm), curve.units or "", *cells])
-    return text.getvalue()
+            rows.append([*start, band, _place(nm), curve.units or "", *cells])
+    return csv_text(rows)
 
 
 def _json(curves: Sequence[Curve]) -> str:

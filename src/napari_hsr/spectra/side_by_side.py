@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.io.text_files import csv_text, write_text
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from napari_hsr.spectra.curve import Curve
 
@@ -41,13 +40,7 @@ def write_csv(curves: Iterable[Curve], path: str | os.PathLike[str]) -> Path:
     FileError
         If the file cannot be written.
     """
-    from napari_hsr.io.atomic import replacing
-
-    target = Path(os.path.expanduser(path))
-    text = to_text(curves, separator=",")
-    with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    return target
+    return write_text(path, to_text(curves, separator=","))
 
 
 def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
@@ -68,20 +61,18 @@ def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
     curves = list(curves)
     if not curves:
         raise InputError("There is no spectrum to write.")
-    text = io.StringIO()
-    table = csv.writer(text, delimiter=separator, lineterminator="\n")
     with_nm = [c for c in curves if c.wavelengths_nm is not None]
     by_index = [c for c in curves if c.wavelengths_nm is None]
     leading = ["wavelength_nm"] * bool(with_nm) + ["band_index"] * bool(by_index)
-    table.writerow(leading + _header(curves))
+    rows = [leading + _header(curves)]
     columns = [_by_band(curve) for curve in curves]
     for nm in sorted({nm for c in with_nm for nm in _grid(c.wavelengths_nm)}):
         start = [f"{nm:.10g}"] + [""] * bool(by_index)
-        table.writerow(start + _cells(curves, columns, (True, nm)))
+        rows.append(start + _cells(curves, columns, (True, nm)))
     for index in range(max((len(c) for c in by_index), default=0)):
         start = [""] * bool(with_nm) + [str(index)]
-        table.writerow(start + _cells(curves, columns, (False, index)))
-    return text.getvalue()
+        rows.append(start + _cells(curves, columns, (False, index)))
+    return csv_text(rows, separator)
 
 
 def _grid(wavelengths_nm: np.ndarray | None) -> list[float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
+from napari_hsr.io.text_files import write_text
 from napari_hsr.models.card import DETAIL_ESTIMATED, HELD_OUT, ILL_POSED, NOT_STATED
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
@@ -185,7 +186,6 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     FileError
         If a file cannot be written, or the folder holds another model.
     """
-    from napari_hsr.io.atomic import replacing
     from napari_hsr.io.library_errors import translated
     from napari_hsr.models.model_file import save_model
     from napari_hsr.training.data import split
@@ -199,12 +199,10 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     write_recipe(recipe, output / "recipe.yaml")
     named = [(name, False) for name in facts.train] + [(name, True) for name in facts.held_out]
     split.write(named, output / "split.txt")
-    with replacing(output / "log.csv") as temporary:
-        temporary.write_text(history.csv(), encoding="utf-8", errors="backslashreplace", newline="")
+    write_text(output / "log.csv", history.csv())
     write_plot(history, output / "plot.png", recipe.title or recipe.name)
-    with replacing(output / "card.json") as temporary:
-        text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    write_text(output / "card.json", text + "\n")
     save_model(output / f"{recipe.name}.safetensors", stored.weights, card)
 
 

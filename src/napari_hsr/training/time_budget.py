@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import format_seconds
 
@@ -71,8 +71,7 @@ class Budget:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = {"seconds": self._elapsed(), "minutes": self._shares}
-        with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+        write_text(self.path, json.dumps(content))
 
     def _elapsed(self) -> float:
         return self._before + self.clock() - self._began

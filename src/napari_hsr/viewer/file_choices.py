@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
 from napari_hsr.io import alternatives, limits
-from napari_hsr.io.atomic import replacing
 from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ def remember(path: str, seen: Alternatives, choice: Choice) -> None:
     kept = _all() | {layout(path, seen): {key: getattr(choice, key) for key in _KEPT}}
     file = _file()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    write_text(file, json.dumps(kept, indent=1))
 
 
 def remembered(path: str, seen: Alternatives) -> Choice | None:

@@ -27,10 +27,10 @@ from pydantic import (
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import replacing
 from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import Choice
+from napari_hsr.io.text_files import write_text
 from napari_hsr.units import one_line
 from napari_hsr.viewer.session_limits import check_drawing, is_tangle
 
@@ -253,9 +253,7 @@ def write(session: Session, path: Path) -> None:
         Session.model_validate(kept)
     except ValidationError as error:
         raise FileError(path, f"a session cannot hold it: {told(error)}") from error
-    text = json.dumps({"version": VERSION, **kept}, ensure_ascii=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_text(path, json.dumps({"version": VERSION, **kept}, ensure_ascii=False))
 
 
 def read(path: str | os.PathLike[str]) -> Session:

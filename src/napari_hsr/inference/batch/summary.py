@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError, explain
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import csv_text, write_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -48,15 +46,10 @@ def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:
         facts = {"seconds": result.seconds, "cancelled": result.cancelled, "items": records}
         text = json.dumps(jsonable(facts), indent=2, allow_nan=False) + "\n"
     else:
-        table = io.StringIO()
         heads = ["name", "state", "seconds", "error", *_OF_FILES, "notices"]
-        writer = csv.DictWriter(table, heads, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(r | {"notices": " | ".join(r["notices"])} for r in records)
-        text = table.getvalue()
-    with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    return target
+        told = (r | {"notices": " | ".join(r["notices"])} for r in records)
+        text = csv_text([heads, *([row.get(head) for head in heads] for row in told)])
+    return write_text(target, text)
 
 
 def summary_path(path: str | PathLike[str]) -> Path:

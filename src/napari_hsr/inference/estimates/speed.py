@@ -20,7 +20,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,8 +87,7 @@ def keep() -> None:
         path = file()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(content), encoding="utf-8")
+            write_text(path, json.dumps(content))
         except (OSError, ValueError) as error:  # no place to write: it is measured again next time
             logger.info("The speed of this machine could not be kept: %s", error)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,22 +90,16 @@ class OverTime:
 
         The heads name the unit of the axis, and of each column its pixel and ``what`` it holds.
         """
-        import csv
-
-        from napari_hsr.io.atomic import replacing
+        from napari_hsr.io.text_files import csv_text, write_text
 
         heads = [
             f"{name} (row {y}, column {x}): {what}"
             for name, (y, x) in zip(names, self.pixels, strict=True)
         ]
-        with (
-            replacing(Path(path).expanduser()) as temporary,
-            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-        ):
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow([self.axis.label, *heads])
-            for at, column in zip(self.positions, values.T, strict=True):
-                rows.writerow([f"{at:.9g}", *(repr(float(one)) for one in column)])
+        rows = [[self.axis.label, *heads]]
+        for at, column in zip(self.positions, values.T, strict=True):
+            rows.append([f"{at:.9g}", *(repr(float(one)) for one in column)])
+        write_text(path, csv_text(rows))
 
 
 class PixelsOverTime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io.atomic import replacing, replacing_both
+from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.envi.writer import clean
+from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -26,14 +26,10 @@ def write_csv(library: SpectralLibrary, path: Path) -> None:
     Control characters of a name are replaced: a file with them would be taken for binary data.
     """
     unit = f" [{library.units}]" if library.units else ""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["wavelength_nm", *(one_line(f"{name}{unit}") for name in library.names)])
-        for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
-            table.writerow([f"{nm:.10g}", *("" if np.isnan(v) else repr(float(v)) for v in values)])
+    rows = [["wavelength_nm", *(one_line(f"{name}{unit}") for name in library.names)]]
+    for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
+        rows.append([f"{nm:.10g}", *("" if np.isnan(v) else repr(float(v)) for v in values)])
+    write_text(path, csv_text(rows))
 
 
 def write_sli(library: SpectralLibrary, path: Path) -> None:
@@ -88,9 +84,4 @@ def write_json(library: SpectralLibrary, path: Path) -> None:
             for name, values in library
         ],
     }
-    with replacing(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, ensure_ascii=False, indent=1),
-            encoding="utf-8",
-            errors="backslashreplace",
-        )
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1))

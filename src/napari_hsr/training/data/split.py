@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import pairing
 
@@ -121,8 +121,7 @@ def split_text(named: Iterable[tuple[str, bool]]) -> str:
 
 def write(named: Iterable[tuple[str, bool]], path: Path) -> None:
     """Write :func:`split_text` to a file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(split_text(named), encoding="utf-8", errors="backslashreplace")
+    write_text(path, split_text(named))
 
 
 def _lines(path: Path) -> list[str]:

@@ -100,15 +100,12 @@ def write_recipe(recipe: Recipe, path: str | Path) -> Path:
     FileError
         If it cannot be written.
     """
-    from napari_hsr.io.atomic import replacing
+    from napari_hsr.io.text_files import write_text
 
-    path = Path(path)
     text = _yaml().safe_dump(
         _dumped(recipe), sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
     )
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    return path
+    return write_text(path, text)
 
 
 def _dumped(recipe: Recipe) -> dict[str, Any]:

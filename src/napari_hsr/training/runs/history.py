@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hsr.io.text_files import csv_text
 from napari_hsr.training.events import Baseline, Began, Event, Measured, Step, from_json
 from napari_hsr.training.runs.run_folder import last_lines, thinned
 
@@ -101,10 +100,6 @@ class History:
             )
         for measured in self.measured:
             rows.setdefault(measured.step, {}).update(measured.mean, best=int(measured.best))
-        text = io.StringIO()
         names = [*COLUMNS, *(f"loss_{name}" for name in terms)]
-        table = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-        table.writeheader()
-        for number in sorted(rows):
-            table.writerow({"step": number, **rows[number]})
-        return text.getvalue()
+        known = ({"step": number, **rows[number]} for number in sorted(rows))
+        return csv_text([names, *([row.get(name) for name in names] for row in known)])

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explain, lacks_memory
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
 from napari_hsr.training.runs.history import History
@@ -106,8 +106,8 @@ def _write_table(output: Path) -> None:
     if not (history.steps or history.measured):
         return
     # A full disk was told when it was met.
-    with suppress(OSError, FileError), replacing(output / "log.csv") as temporary:
-        temporary.write_text(history.csv(), encoding="utf-8", errors="backslashreplace", newline="")
+    with suppress(OSError, FileError):
+        write_text(output / "log.csv", history.csv())
 
 
 def _guarded(

@@ -16,8 +16,8 @@ from typing import Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import (
     LONGEST_LINE,
@@ -196,8 +196,7 @@ def write_state(folder: Path, state: State) -> None:
     """
     for attempt in range(5):
         try:
-            with replacing(Path(folder) / STATE, shared=True) as temporary:
-                temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            write_text(Path(folder) / STATE, json.dumps(asdict(state)), shared=True)
             return
         except FileError as error:
             if attempt == 4 or not isinstance(error.__cause__, PermissionError):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import csv_text, write_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -29,7 +28,7 @@ def write_json(
             if row["prediction"] == evaluation.prediction:
                 row.update(held.to_dict())
                 break
-    _write(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_csv(
@@ -42,7 +41,7 @@ def write_csv(
     evaluation = comparison.evaluation
     text = (comparison.table or evaluation).to_csv()
     if held is None or comparison.table is not None:
-        _write(path, text)
+        write_text(path, text)
         return
     rows = [[*row, ""] for row in csv.reader(io.StringIO(text))]
     rows[0][-1] = "share"
@@ -59,11 +58,4 @@ def write_csv(
                 "" if share is None else repr(share),
             ]
         )
-    made = io.StringIO()
-    csv.writer(made, lineterminator="\n").writerows(rows)
-    _write(path, made.getvalue())
-
-
-def _write(path: str | PathLike[str], text: str) -> None:
-    with replacing(Path(path).expanduser()) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    write_text(path, csv_text(rows))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
@@ -44,6 +41,8 @@ from napari_hsr.widgets.spectra.libraries import LIBRARY
 from napari_hsr.widgets.spectra.match_window import ask_library
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_hsr.cube import Cube
     from napari_hsr.matching import Classification
     from napari_hsr.progress import Progress
@@ -248,15 +247,7 @@ class ClassifyWindow(QDialog):
             If the file cannot be written.
         """
         rows = present(self._found).rows()
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        with replacing(Path(path)) as temporary:
-            temporary.write_text(
-                text.getvalue(), encoding="utf-8", errors="backslashreplace", newline=""
-            )
-        return Path(path)
+        return write_text(path, csv_text([list(rows[0]), *(row.values() for row in rows)]))
 
     def _ask_csv(self) -> None:
         kinds = "Comma-separated values (*.csv)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.io.text_files import write_text
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.training.events import Event, Preparing
 
@@ -105,7 +106,6 @@ def written(
 ) -> Generator[Progress, None, Recipe]:
     """Write what another process needs into a folder; returns the recipe."""
     from napari_hsr.errors import FileError
-    from napari_hsr.io.atomic import replacing
     from napari_hsr.training.recipe.schema import Recipe
 
     try:
@@ -121,8 +121,7 @@ def written(
             data["pairs"].append(write_pair(pair, folder))
     if split:
         data["split_file"] = str(folder / "split.txt")
-        with replacing(folder / "split.txt") as temporary:
-            temporary.write_text(split, encoding="utf-8", errors="backslashreplace")
+        write_text(folder / "split.txt", split)
     return Recipe.model_validate({**content, "data": data})
 
 
