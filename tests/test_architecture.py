@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("byte_cache", "errors", "notices", "moved_modules", "units"),
+    ("byte_cache", "errors", "notices", "moved_modules", "units", "user_folders"),
     ("georeference", "progress", "provenance"),
     ("workers",),
     ("cube",),

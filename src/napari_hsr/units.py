@@ -43,7 +43,7 @@ def one_line(text: object, longest: int = 1_000) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def file_stem(text: str, otherwise: str = "cube", longest: int = 60) -> str:
+def file_stem(text: str, longest: int = 60) -> str:
     """A name of a layer or a cube as that of a file, without its suffix, short enough for any disk.
 
     A long one loses its middle: the number of a frame stands at the end.
@@ -51,7 +51,7 @@ def file_stem(text: str, otherwise: str = "cube", longest: int = 60) -> str:
     plain = re.sub(r"[^\w.-]+", "_", text).strip("_.")
     if len(plain) > longest:
         plain = f"{plain[: longest // 2]}_{plain[-(longest // 2 - 1) :]}"
-    return plain or otherwise
+    return plain or "cube"
 
 
 def from_home(place: Path) -> str:

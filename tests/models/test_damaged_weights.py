@@ -12,6 +12,7 @@ from napari_hsr.models import load_model, user_models
 from napari_hsr.models.checkpoint_import import examine, import_checkpoint
 from napari_hsr.models.torch_checkpoint import read_torch
 from napari_hsr.training.engine import checkpoint
+from napari_hsr.user_folders import DATA_VARIABLE
 
 
 def flip(path, at):
@@ -66,7 +67,7 @@ def test_the_checkpoint_of_a_training(tmp_path):
 
 @pytest.fixture
 def damaged_model(tmp_path, monkeypatch, weights):
-    monkeypatch.setenv(user_models.FOLDER_VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
     path = tmp_path / "x.pth"
     torch.save(weights, path)
     import_checkpoint(path, "mine", wavelengths=load_model("rootpoly-srgb").wavelengths)

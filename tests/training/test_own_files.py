@@ -61,13 +61,13 @@ def test_no_entry_of_the_register_keeps_others_from_being_found(put, tmp_path):
     (tmp_path / "run").mkdir()
     write_state(tmp_path / "run", State("finished", started=1))
     processes.register(tmp_path / "run")
-    put(processes.data_folder() / ".known" / "other.txt")
+    put(processes.trainings_folder() / ".known" / "other.txt")
     assert [run.output for run in processes.find()] == [tmp_path / "run"]
 
 
 @pytest.mark.parametrize("text", ["a\0b", "/" + "a" * 5_000, "/a" * 30_000, "", "/dev/zero"])
 def test_folders_that_cannot_be_are_none(text):
-    place = processes.data_folder() / ".known"
+    place = processes.trainings_folder() / ".known"
     place.mkdir(parents=True)
     (place / "other.txt").write_text(text)
     assert processes.find() == []

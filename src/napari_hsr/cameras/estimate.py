@@ -80,19 +80,19 @@ def bundled_components() -> Components:
     return Components(mean, directions, deviations, held["cameras"])
 
 
-def components_of(cameras: Sequence[Camera], count: int = COMPONENTS) -> Components:
+def components_of(cameras: Sequence[Camera]) -> Components:
     """Mean and principal components of measured cameras."""
-    if len(cameras) <= count:
+    if len(cameras) <= COMPONENTS:
         raise InputError(
-            f"{count} components take more than {count} cameras; there are {len(cameras)}."
+            f"{COMPONENTS} components take more than {COMPONENTS} cameras; there are {len(cameras)}."
         )
     curves = np.stack([_on_grid(camera) for camera in cameras])  # (cameras, 3, bands)
     mean = curves.mean(axis=0)
     directions, deviations = [], []
     for channel in range(3):
         _, size, found = np.linalg.svd(curves[:, channel] - mean[channel], full_matrices=False)
-        directions.append(found[:count])
-        deviations.append(size[:count] / np.sqrt(len(cameras) - 1))
+        directions.append(found[:COMPONENTS])
+        deviations.append(size[:COMPONENTS] / np.sqrt(len(cameras) - 1))
     return Components(mean, np.stack(directions), np.stack(deviations), len(cameras))
 
 

@@ -20,6 +20,7 @@ from napari_hsr.io import limits
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, saturated, slug
+from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
@@ -182,12 +183,8 @@ class _Stored(BaseModel):
 
 
 def folder() -> Path:
-    """Where profiles are kept: in the user's data folder, or in that of ``NAPARI_HSR_DATA``."""
-    if chosen := os.environ.get("NAPARI_HSR_DATA"):
-        return Path(chosen).expanduser() / "profiles"
-    from platformdirs import user_data_path
-
-    return user_data_path("napari-hsr", appauthor=False) / "profiles"
+    """Where profiles are kept; it need not exist."""
+    return data_folder() / "profiles"
 
 
 def save(profile: CameraProfile, path: Path | None = None) -> Path:

@@ -14,7 +14,7 @@ from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_hsr.cube import Cube
 
@@ -142,9 +142,7 @@ def write_map(
     report_written(args, {"input": args.cube}, out, facts, lines, made.notices)
 
 
-def prepare_output(
-    out: Path, inputs: Iterable[Path], overwrite: bool, tell: Callable[[list[str]], None] = note
-) -> bool:
+def prepare_output(out: Path, inputs: Iterable[Path], overwrite: bool) -> bool:
     """Before ``out`` is written: whether it exists, which is told unless the user asked for it.
 
     Raises
@@ -157,10 +155,8 @@ def prepare_output(
     if not replaces(out, (*inputs, *named_files())):
         return False
     if not overwrite:
-        tell(
-            [
-                f"{out} exists already and is replaced. A later version will refuse to; "
-                "--overwrite allows it."
-            ]
+        told = (
+            "exists already and is replaced. A later version will refuse to; --overwrite allows it."
         )
+        note([f"{out} {told}"])
     return True

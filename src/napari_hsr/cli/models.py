@@ -340,8 +340,8 @@ def _is_open(card: ModelCard, name: str) -> bool:
     return bool(getattr(card, name) == type(card).model_fields[name].default)
 
 
-def _print_card(card: ModelCard, mark: str = "") -> None:
-    print(one_line(f"{card.name}{mark}: {card.title}"))
+def _print_card(card: ModelCard) -> None:
+    print(one_line(f"{card.name}: {card.title}"))
     for heading, text in card.sentences():
         _print_row(heading, text)
 

@@ -37,13 +37,11 @@ class EventPrinter:
     ----------
     stream : file, optional
         stderr if not given.
-    terminal : bool, optional
-        Whether the stream is a terminal; by default it is asked.
     """
 
-    def __init__(self, stream: TextIO | None = None, terminal: bool | None = None):
+    def __init__(self, stream: TextIO | None = None):
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty() if terminal is None else terminal
+        self._terminal = self._stream.isatty()
         self._open = False  # whether the last line can be updated
         self._last = -PLAIN_SECONDS
         self._prepared = Preparing(0, 0, "")

@@ -36,9 +36,9 @@ _BRADFORD = np.array(
 )
 
 
-def bradford(white: np.ndarray, target: np.ndarray = WHITE_D65) -> np.ndarray:
-    """Bradford adaptation from the XYZ of ``white`` to ``target``, shape (3, 3)."""
-    gain = (_BRADFORD @ target) / (_BRADFORD @ white)
+def bradford(white: np.ndarray) -> np.ndarray:
+    """Bradford adaptation from the XYZ of ``white`` to D65, shape (3, 3)."""
+    gain = (_BRADFORD @ WHITE_D65) / (_BRADFORD @ white)
     return np.linalg.solve(_BRADFORD, gain[:, None] * _BRADFORD)
 
 

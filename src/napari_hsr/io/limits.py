@@ -157,10 +157,10 @@ def check_count(path: Path, count: int, what: str, most: int = MOST_ENTRIES) -> 
         raise FileError(path, f"it holds {count:,} {what}; up to {most:,} are looked through")
 
 
-def too_deep(value: Any, most: int = DEEPEST) -> bool:
+def too_deep(value: Any) -> bool:
     """Whether lists and mappings lie deeper in one another than that; each is looked at once."""
     level, seen = [value], set()
-    for _ in range(most + 1):
+    for _ in range(DEEPEST + 1):
         inner = [v for v in level if isinstance(v, (dict, list, tuple)) and id(v) not in seen]
         if not inner:
             return False

@@ -297,11 +297,11 @@ def _share(which: np.ndarray, what: str) -> str:
     return f"{number} of {which.size} pixels {what}." if number else ""
 
 
-def _low_limits(values: np.ndarray, percentile: float = 99) -> tuple[float, float]:
+def _low_limits(values: np.ndarray) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return (0.0, 1.0)
-    high = float(np.percentile(finite, percentile)) or float(finite.max())
+    high = float(np.percentile(finite, 99)) or float(finite.max())
     return _ascending(0.0, high)
 
 

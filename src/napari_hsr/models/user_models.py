@@ -5,7 +5,6 @@ One safetensors file a model, with its card inside and the hash of its weights i
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import warnings
@@ -18,16 +17,16 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card_editing import edited
 from napari_hsr.models.model_file import AlreadyThereError, read_card, save_model
+from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard, PrecisionError
 
-#: Names another data folder than the system's usual one.
-FOLDER_VARIABLE = "NAPARI_HSR_DATA"
 SUFFIX = ".safetensors"
 
 #: Cards by file, so that lists need not open every file again: (time, size) and card.
@@ -35,16 +34,8 @@ _read: dict[Path, tuple[tuple[int, int], ModelCard]] = {}
 
 
 def folder() -> Path:
-    """Where imported models are kept; it need not exist.
-
-    ``models`` in the user's data folder, or in the folder that ``NAPARI_HSR_DATA`` names.
-    """
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(os.path.expanduser(chosen)) / "models"  # unchanged if there is no such home
-    from platformdirs import user_data_path
-
-    return user_data_path("napari-hsr", appauthor=False) / "models"
+    """Where imported models are kept; it need not exist."""
+    return data_folder() / "models"
 
 
 def stored() -> dict[str, tuple[ModelCard, Path]]:

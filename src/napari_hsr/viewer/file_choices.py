@@ -18,6 +18,7 @@ from napari_hsr.io import alternatives, limits
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
+from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -126,6 +127,4 @@ def _all() -> dict[str, Any]:
 
 
 def _file() -> Path:
-    from napari_hsr.models.user_models import folder
-
-    return folder().parent / "file-layouts.json"
+    return data_folder() / "file-layouts.json"

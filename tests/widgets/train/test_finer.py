@@ -224,7 +224,7 @@ def test_alone_the_coarse_cube_lies_as_super_resolve_lays_it(finer, viewer, qtbo
 def finished_run(panel, qtbot, training):
     """A run of the panel that has stopped with nothing shown yet."""
     training("wait")
-    panel.setup.data.set_folder(processes.data_folder().parent)
+    panel.setup.data.set_folder(processes.trainings_folder().parent)
     qtbot.waitUntil(lambda: panel.start_button.isEnabled())
     run = start(panel, qtbot)
     until_step_3(panel, qtbot)

@@ -41,7 +41,7 @@ def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
     training("finish")
     run = start(ready, qtbot)
     until_the_end(ready, qtbot)
-    assert run.output.parent == processes.data_folder()
+    assert run.output.parent == processes.trainings_folder()
     assert run.output.name.startswith(f"{DEFAULT}-tuned-")
     recipe = run.recipe()
     assert recipe.data.folder == tmp_path / "images"
@@ -147,7 +147,7 @@ def test_what_cannot_start_says_why_and_leaves_nothing_behind(ready, qtbot, monk
     assert ready.run is None
     assert ready.obstacle.kind == "error"
     assert processes.find() == []
-    assert list(processes.data_folder().glob(f"{DEFAULT}*")) == []
+    assert list(processes.trainings_folder().glob(f"{DEFAULT}*")) == []
     assert ready.start_button.isEnabled()
 
 

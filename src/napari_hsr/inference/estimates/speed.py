@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.io import limits
 from napari_hsr.io.text_files import write_text
+from napari_hsr.user_folders import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,11 +96,7 @@ def keep() -> None:
 def file() -> Path:
     """Where it is kept."""
     named = os.environ.get(FILE_VARIABLE)
-    if named:
-        return Path(os.path.expanduser(named))
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-hsr", appauthor=False) / "speed.json"
+    return Path(os.path.expanduser(named)) if named else cache_folder() / "speed.json"
 
 
 def _load() -> None:

@@ -25,6 +25,8 @@ _IMAGES = (".hdr", ".grd", ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".npy
 _DEPTH = 2
 #: Folders in a folder that are looked into: of thousands none is the scene's own.
 _MOST_FOLDERS = 100
+#: Names in a folder that are looked at to tell what else it holds.
+_LOOKED_AT = 200
 
 
 def looks_like_scene(folder: Path) -> bool:
@@ -52,11 +54,11 @@ def _is_scene(name: str, files: dict[int, Path]) -> bool:
     return head.startswith(png_chunks.SIGNATURE) and head[25:] in (b"\0", b"\4")
 
 
-def _images_in(folder: Path, most: int = 200) -> list[str]:
+def _images_in(folder: Path) -> list[str]:
     """Spectral images in a folder, and in the folders in it, by the ends of their names."""
     found = []
-    for inside in sorted(folder.iterdir())[:most]:
-        for file in sorted(inside.iterdir())[:most] if inside.is_dir() else [inside]:
+    for inside in sorted(folder.iterdir())[:_LOOKED_AT]:
+        for file in sorted(inside.iterdir())[:_LOOKED_AT] if inside.is_dir() else [inside]:
             if file.suffix.lower() in _IMAGES and not file.name.startswith("."):
                 found.append(file.relative_to(folder).as_posix())
     return found

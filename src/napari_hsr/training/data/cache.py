@@ -26,6 +26,7 @@ from napari_hsr.training.data.cache_entry import (
 )
 from napari_hsr.training.events import Event, Noticed, Preparing
 from napari_hsr.units import format_bytes, from_home
+from napari_hsr.user_folders import cache_folder
 
 if TYPE_CHECKING:
     import threading
@@ -72,11 +73,7 @@ class Images:
 def folder(given: Path | None = None) -> Path:
     """The cache folder: as given, else ``NAPARI_HSR_CACHE``, else the user's cache."""
     chosen = given or os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(os.path.expanduser(chosen))
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-hsr", appauthor=False) / "training"
+    return Path(os.path.expanduser(chosen)) if chosen else cache_folder() / "training"
 
 
 def build_events(

@@ -19,7 +19,6 @@ import hashlib
 import os
 import urllib.request
 from http.client import HTTPException
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,9 +29,11 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.models.architectures.base import first_difference, shapes_of
 from napari_hsr.models.state_dict import read_weights
 from napari_hsr.training.events import Preparing
+from napari_hsr.user_folders import DATA_VARIABLE, cache_folder, data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -145,18 +146,8 @@ def vgg_weights(file: Path | None = None, sha256: str | None = None) -> dict[str
 
 def _public_file() -> Path:
     """Where the public file is kept for the user."""
-    return _cache() / URL.rpartition("/")[2]
-
-
-def _cache() -> Path:
-    from napari_hsr.models.user_models import FOLDER_VARIABLE
-
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(os.path.expanduser(chosen)) / "downloads"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-hsr", appauthor=False)
+    place = data_folder() / "downloads" if os.environ.get(DATA_VARIABLE) else cache_folder()
+    return place / URL.rpartition("/")[2]
 
 
 def fetch_vgg_weights() -> Iterator[Preparing]:

@@ -36,6 +36,7 @@ from napari_hsr.training.runs.run_folder import (
     read_state,
     write_state,
 )
+from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
     import psutil
@@ -305,20 +306,18 @@ def _reap(output: Path) -> subprocess.Popen[bytes] | None:
 # --- runs that there are -----------------------------------------------------------------
 
 
-def data_folder() -> Path:
+def trainings_folder() -> Path:
     """``trainings`` in the user's data folder, beside the imported models."""
-    from napari_hsr.models.user_models import folder
-
-    return folder().parent / "trainings"
+    return data_folder() / "trainings"
 
 
 def default_output(name: str) -> Path:
     """A new folder name: ``trainings/NAME-DATE`` in the user's data folder."""
     stem = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', name)}-{time.strftime('%Y-%m-%d-%H%M')}"
-    path, number = data_folder() / stem, 1
+    path, number = trainings_folder() / stem, 1
     while path.exists():
         number += 1
-        path = data_folder() / f"{stem}-{number}"
+        path = trainings_folder() / f"{stem}-{number}"
     return path
 
 
@@ -363,4 +362,4 @@ def _entry(output: Path) -> Path:
 
 
 def _register() -> Path:
-    return data_folder() / ".known"
+    return trainings_folder() / ".known"

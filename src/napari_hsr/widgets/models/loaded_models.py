@@ -19,8 +19,7 @@ class LoadedModels:
     Any thread may ask; one loads at a time.
     """
 
-    def __init__(self, kept: int = KEPT):
-        self._kept = kept
+    def __init__(self) -> None:
         self._open = True
         self._lock = threading.RLock()
         self._models: list[tuple[ModelCard, Model]] = []
@@ -43,7 +42,7 @@ class LoadedModels:
         """Keep a model that is loaded already; the one that was not used for longest goes."""
         with self._lock:
             others = [(c, m) for c, m in self._models if c.name != model.card.name]
-            self._models = [(model.card, model), *others][: self._kept]
+            self._models = [(model.card, model), *others][:KEPT]
             if not self._open:
                 self._models = []
 
