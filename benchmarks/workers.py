@@ -32,7 +32,7 @@ import numpy as np
 
 from napari_hsr import load_model, reconstruct
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.workers import quiet
+from napari_hsr.local_workers import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

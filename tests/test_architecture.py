@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("byte_cache", "errors", "notices", "moved_modules", "units", "user_folders"),
     ("georeference", "progress", "provenance"),
+    ("local_workers",),
     ("workers",),
     ("cube",),
     ("photograph", "spectral_library"),

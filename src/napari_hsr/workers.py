@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import logging
 import os
-import signal
 import sys
+import threading
 import time
-import warnings
 from collections import deque
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
+from napari_hsr.local_workers import PATIENCE, local_client
 from napari_hsr.progress import stop_if
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 
-#: Seconds that a scheduler, and its first worker, may take to answer.
-PATIENCE = 10.0
 #: How often workers may be lost while all of them are spoken with.
 LOSSES = 5
 #: Tasks that are sent ahead, for each thread of the workers.
@@ -45,14 +42,6 @@ _LOST = (
 )
 #: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
-#: Settings of dask for workers that are begun here, on whose cores the scheduler and the client run as well:
-#: sampling each thread's stack a hundred times a second, and looking at the event loop fifty times, take a
-#: twentieth of two cores, and nobody sees what they find, as there is no dashboard. By environment
-#: variables, with which a user may say otherwise.
-QUIET = {
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": ("distributed.worker.profile.enabled", False),
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": ("distributed.admin.tick.interval", "500ms"),
-}
 #: Workers that are begun for each core, at most: each takes hundreds of megabytes.
 MOST_A_CORE = 16
 
@@ -78,7 +67,7 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     if workers is not None and not 1 <= workers <= most:
         raise InputError(f"This machine takes 1 to {most} workers, not {workers:,}.")
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise InputError(
             'Workers need dask.distributed: pip install "napari-hsr[distributed]".'
@@ -104,64 +93,9 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         with client:
             yield client
         return
-    cores = str(max(1, (os.cpu_count() or 1) // (workers or 1)))
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
-    options = {"threads_per_worker": 1, "dashboard_address": None, "env": threads}
-    # what dask warns of while it ends its workers is nothing that a user can act on
-    options["silence_logs"] = logging.ERROR
-    with ExitStack() as until_done:
-        with quiet(), _not_interrupted(), warnings.catch_warnings():
-            # of two runs at a time: another port is taken, which nobody here looks at
-            warnings.filterwarnings("ignore", "Port .* is already in use")
-            cluster = until_done.enter_context(LocalCluster(n_workers=workers, **options))
-            client = until_done.enter_context(Client(cluster, timeout=PATIENCE))
-        until_done.callback(_end_at_once, cluster)
+    assert workers is not None
+    with local_client(workers) as client:
         yield client
-
-
-@contextmanager
-def _not_interrupted() -> Iterator[None]:
-    """Processes that are begun in here do not hear Ctrl-C, which is for this one alone.
-
-    A terminal sends it to all of them. Here it comes once they are there.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # which lets the signal through when it begins
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_at_once(cluster: Any) -> None:
-    """End workers whose results are here, or wanted no more.
-
-    dask would wait up to seconds for what they still compute of a run that was cancelled. A store
-    survives that: its shards appear whole.
-    """
-    for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] == "distributed":  # of connections that are closed: nothing to act on
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        if nanny.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(nanny.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """A cluster and clients that are begun in here leave the cores to the work (:data:`QUIET`)."""
-    import dask.config
-
-    unsaid = (setting for variable, setting in QUIET.items() if variable not in os.environ)
-    with dask.config.set(dict(unsaid)):
-        yield
 
 
 async def _answers(scheduler: str) -> None:
@@ -173,22 +107,24 @@ async def _answers(scheduler: str) -> None:
     (await connect(scheduler, timeout=PATIENCE, **secure)).abort()
 
 
-def checked(client: Any) -> list[dict[str, Any]]:
+def checked(client: Any, cancel: threading.Event | None = None) -> list[dict[str, Any]]:
     """What the scheduler knows of each worker.
 
     Raises
     ------
     InputError
         If there are none, or one has another version of napari-hsr, or none at all.
+    Cancelled
+        If ``cancel`` was set: workers that have just begun load their libraries for seconds.
     """
     where = client.scheduler.address if client.scheduler else "this address"
     with suppress(TimeoutError):
-        client.wait_for_workers(1, timeout=PATIENCE)
+        _stoppable(lambda: client.wait_for_workers(1, timeout=PATIENCE), cancel)
     known = _known(client)
     if not known:
         raise InputError(f"The scheduler at {where} has no workers: start some first.")
     try:
-        found = set(with_patience(client, lambda: client.run(_version)).values())
+        found = set(with_patience(client, lambda: client.run(_version), cancel).values())
     except ImportError as error:
         raise InputError(
             f"The workers at {where} have no napari-hsr, or not all of it ({error}): install "
@@ -288,28 +224,54 @@ def result_of_task(task: Any, seconds: float | None = None) -> Any:
         raise FutureCancelledError(task.key, "the scheduler forgot it") from error
 
 
-def with_patience(client: Any, function: Callable[[], T]) -> T:
+def with_patience(
+    client: Any, function: Callable[[], T], cancel: threading.Event | None = None
+) -> T:
     """Call what speaks with all workers; again, if one of them is lost meanwhile.
 
     Raises
     ------
     InputError
         If the scheduler is gone, or workers were lost again and again.
+    Cancelled
+        If ``cancel`` was set.
     """
     from distributed.comm import CommClosedError
 
     for _ in range(LOSSES):
         try:
-            return function()
+            return _stoppable(function, cancel)
         except CommClosedError:  # of a worker that is gone, as the scheduler does not know yet
             check_connection(client)
             time.sleep(_POLL)
             with suppress(TimeoutError):
-                client.wait_for_workers(1, timeout=PATIENCE)
+                _stoppable(lambda: client.wait_for_workers(1, timeout=PATIENCE), cancel)
     raise InputError(
         "Workers were lost again and again while the model was sent to them, which is a lack of "
         "memory as a rule: give them more."
     )
+
+
+def _stoppable(function: Callable[[], T], cancel: threading.Event | None) -> T:
+    """What a call gives, in a thread that is left to itself once ``cancel`` is set."""
+    if cancel is None:
+        return function()
+    answers: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def call() -> None:
+        try:
+            answers.put((function(), None))
+        except BaseException as error:  # whoever waits has it
+            answers.put((None, error))
+
+    threading.Thread(target=call, name="napari-hsr workers", daemon=True).start()
+    while True:
+        stop_if(cancel)
+        with suppress(Empty):
+            found, error = answers.get(timeout=_POLL)
+            if error is not None:
+                raise error
+            return cast("T", found)
 
 
 def check_connection(client: Any) -> None:

@@ -9,10 +9,11 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
-from napari_hsr import Cube, evaluate, super_resolve, workers
+from napari_hsr import Cube, evaluate, local_workers, super_resolve, workers
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import reconstruct, reconstruct_events
@@ -249,6 +250,22 @@ def test_a_worker_lost_while_the_model_is_sent_is_no_fault_of_the_run(monkeypatc
         workers.with_patience(client, client.scatter)
 
 
+def test_what_all_workers_are_told_is_not_waited_for_once_cancelled():
+    """They have just begun, and load their libraries."""
+    cancel, ready = threading.Event(), threading.Event()
+
+    def loading():
+        cancel.set()
+        return ready.wait(60)
+
+    with pytest.raises(Cancelled):
+        workers.with_patience(None, loading, cancel)
+    ready.set()
+    assert workers.with_patience(None, lambda: "told", threading.Event()) == "told"
+    with pytest.raises(KeyError):
+        workers.with_patience(None, lambda: {}["none"], threading.Event())
+
+
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), workers.connected(None, 2):
@@ -261,7 +278,7 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
 @pytest.fixture(scope="module")
 def client():
     with (
-        workers.quiet(),
+        local_workers.quiet(),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
         distributed.Client(made) as found,
     ):
@@ -269,19 +286,19 @@ def client():
 
 
 def _settings():
-    return [dask.config.get(name) for name, _ in workers.QUIET.values()]
+    return [dask.config.get(name) for name, _ in local_workers.QUIET.values()]
 
 
 def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch):
-    for variable in workers.QUIET:
+    for variable in local_workers.QUIET:
         monkeypatch.delenv(variable, raising=False)
     assert list(client.run(_settings).values()) == [[False, "500ms"]] * 2
     before = _settings()
-    with workers.quiet():
+    with local_workers.quiet():
         assert _settings() == [False, "500ms"]
     assert _settings() == before  # other clusters of the same program are as they were
     monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "True")
-    with workers.quiet():
+    with local_workers.quiet():
         assert _settings() == [before[0], "500ms"]
 
 
@@ -290,7 +307,7 @@ def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch
 def test_ctrl_c_is_for_the_client_alone_and_no_worker_is_waited_for(monkeypatch):
     """A terminal sends it to the workers too; of what they still compute nobody wants the result."""
     ended, kill = [], os.kill
-    monkeypatch.setattr(workers.os, "kill", lambda *what: ended.append(what) or kill(*what))
+    monkeypatch.setattr(local_workers.os, "kill", lambda *what: ended.append(what) or kill(*what))
     with workers.connected(workers=1) as client:
         (number,) = client.run(os.getpid).values()
         kill(number, signal.SIGINT)
@@ -298,6 +315,28 @@ def test_ctrl_c_is_for_the_client_alone_and_no_worker_is_waited_for(monkeypatch)
         client.submit(time.sleep, 60)
     assert ended == [(number, signal.SIGKILL)]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")  # dask's, of what never came
+def test_ctrl_c_while_workers_begin_leaves_none_of_them(monkeypatch):
+    """Their libraries take seconds to load, which nobody waits for."""
+    begun = []
+
+    def interrupted(_client, processes):
+        begun.extend(process.pid for process in processes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local_workers, "_wait_for", interrupted)
+    with pytest.raises(KeyboardInterrupt), workers.connected(workers=2):
+        pass
+    assert len(begun) == 2
+    assert not any(psutil.pid_exists(number) for number in begun)
+
+
+def test_workers_that_end_as_they_begin_are_not_waited_for():
+    gone = SimpleNamespace(is_alive=lambda: False)
+    with pytest.raises(InputError, match="lack of memory"):
+        local_workers._wait_for(None, [gone])
 
 
 def test_workers_of_another_version_are_refused(client, image, local, monkeypatch):

@@ -109,7 +109,7 @@ def reconstruct_events(
     size = photograph.height, photograph.width
     factor = reduction(detail, model, *size, device, finer)
     disk = output is not None
-    workers = None if client is None else Workers(client, device)
+    workers = None if client is None else Workers(client, device, cancel)
     sharing = workers.planning if workers else {}
     used = tabulated(detail, model, *size, device, finer)
     looked_up = is_quick(used)

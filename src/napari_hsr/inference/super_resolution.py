@@ -115,7 +115,7 @@ def super_resolve_events(
     find_degradation(degradation)
     torch_device = resolve(device)
     options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
-    options["workers"] = None if client is None else Workers(client, device)
+    options["workers"] = None if client is None else Workers(client, device, cancel)
     wanted = wants_filter(upscaler, denoise)
     if output is not None:
         _check_on_disk(refinement, denoise)

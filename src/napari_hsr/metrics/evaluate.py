@@ -131,7 +131,7 @@ def evaluate_events(
     """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
     if client is not None:
-        checked(client)
+        checked(client, cancel)
     resampled: list[Notice] = []
     if resample and isinstance(prediction, Cube) and isinstance(truth, Cube):
         if not bad_bands:  # they must not be mixed into the others

@@ -30,6 +30,7 @@ from napari_hsr.workers import (
 )
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     import numpy as np
@@ -64,6 +65,8 @@ class Workers:
     client : distributed.Client
     device : str
         As for :func:`napari_hsr.reconstruct`; each worker looks for its own.
+    cancel : threading.Event, optional
+        Once set, what is said to all workers at a time is not waited for.
 
     Attributes
     ----------
@@ -76,11 +79,13 @@ class Workers:
     ------
     InputError
         If there are none, or one has another version of napari-hsr, or none at all.
+    Cancelled
+        If ``cancel`` was set.
     """
 
-    def __init__(self, client: Any, device: str = "auto"):
-        self.client, self._device = client, device
-        known = checked(client)
+    def __init__(self, client: Any, device: str = "auto", cancel: threading.Event | None = None):
+        self.client, self._device, self._cancel = client, device, cancel
+        known = checked(client, cancel)
         self.threads = threads_of(client)
         limits = [w["memory_limit"] / w["nthreads"] for w in known if w.get("memory_limit")]
         self.memory = int(SHARE * min(limits)) if limits else None
@@ -94,7 +99,7 @@ class Workers:
         """Room for the tiles of a plan, which workers write if they are told how."""
         without = replace(run, tiles=(), model=cast("Any", None))  # which is sent by itself
         work = Work(without, self._device, __version__, *(writing or (None, None)))
-        return Tasks(self.client, work, run.model, self.threads)
+        return Tasks(self.client, work, run.model, self.threads, self._cancel)
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,16 @@ class Tasks:
         Tasks to have under way at a time.
     """
 
-    def __init__(self, client: Any, work: Work, model: Model, threads: int):
+    def __init__(
+        self,
+        client: Any,
+        work: Work,
+        model: Model,
+        threads: int,
+        cancel: threading.Event | None = None,
+    ):
         self._client, self._work, self._model, self._threads = client, work, model, threads
+        self._cancel = cancel
         self.most = AHEAD * threads
         self._shared: Any = None
         self._waiting: dict[int, tuple[Group, int]] = {}  # with the number of losses
@@ -164,8 +177,8 @@ class Tasks:
         with warnings.catch_warnings():  # the scheduler keeps the tiles, for the case of a loss
             warnings.filterwarnings("ignore", "Sending large graph")
             if self._shared is None:
-                self._shared = _scattered(self._client, self._work)
-            model = _sent(self._client, self._model)
+                self._shared = _scattered(self._client, self._work, self._cancel)
+            model = _sent(self._client, self._model, self._cancel)
             future = self._client.submit(compute, self._shared, model, group, pure=False)
         self._futures[number] = future
         future.add_done_callback(lambda done: self._mail.put((number, done)))
@@ -271,16 +284,16 @@ def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float
     return answers, time.perf_counter() - start
 
 
-def _sent(client: Any, model: Model) -> Any:
+def _sent(client: Any, model: Model, cancel: threading.Event | None) -> Any:
     """A model as it lies on the workers of a client, which it is sent to where it is not yet there."""
     known = _SENT.setdefault(model, {})
     for name in [n for n, one in known.items() if one.client.status != "running"]:
         del known[name]
     if client.id not in known:
-        known[client.id] = _scattered(client, model)
+        known[client.id] = _scattered(client, model, cancel)
     return known[client.id]
 
 
-def _scattered(client: Any, value: Any) -> Any:
+def _scattered(client: Any, value: Any, cancel: threading.Event | None) -> Any:
     """Something as it lies on all workers."""
-    return with_patience(client, lambda: client.scatter(value, broadcast=True, hash=False))
+    return with_patience(client, lambda: client.scatter(value, broadcast=True, hash=False), cancel)
