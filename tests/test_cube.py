@@ -4,6 +4,7 @@ import json
 import math
 import os
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -221,3 +222,10 @@ def test_what_is_made_coarse_and_finer_again_lies_where_it_was():
     again = coarse.over_same_area(np.zeros((5, 8, 12)))
     assert (again.place.pixel, again.place.origin) == ((1, 1), (0, 0))
     assert cube.over_same_area(np.ones((5, 8, 12))).place is None
+
+
+def test_values_beyond_float32_are_infinite_without_a_warning_of_numpy():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cube = Cube(np.full((2, 3, 4), 1e300))
+    assert np.isinf(cube.data).all()

@@ -171,7 +171,8 @@ class Cube:
         if isinstance(self.data, np.ndarray) and self.data.dtype != np.float32:
             if self.data.dtype.kind not in "fiub":
                 raise InputError(f"A cube holds real numbers, not {self.data.dtype}.")
-            self.data = self.data.astype(np.float32)
+            with np.errstate(over="ignore"):  # infinite, as in cubes that are read lazily
+                self.data = self.data.astype(np.float32)
         self.notices = as_notices(self.notices)
         if self.wavelengths is not None and not isinstance(self.wavelengths, Wavelengths):
             self.wavelengths = Wavelengths(self.wavelengths)

@@ -134,3 +134,16 @@ def test_units_that_contradict_each_other_are_left_out_of_account(viewer):
     viewer.add_image(np.zeros((8, 6)))
     assert viewer.layers.extent.units is None
     assert layer_data.pixel_at(cube, (550, 1.6, 2.1), viewer) == (3, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 4), (2, 3, 5, 4)])
+def test_a_layer_that_is_being_removed_has_other_units_than_those_that_stay(viewer, shape):
+    gone = layers.add_cube(viewer, make_cube(), units=("nm", "um", "um"))
+    if len(shape) == 4:
+        gone = viewer.add_image(np.zeros(shape), rgb=False)
+    viewer.layers.remove(gone)
+    viewer.layers.clear()
+    viewer.add_image(np.zeros((2, 5, 4)), rgb=False)
+    place = world_coordinates.to_layer(viewer, gone, (1.0, 2.0, 3.0))
+    np.testing.assert_allclose(place[-3:], gone.world_to_data((1.0, 2.0, 3.0))[-3:])
+    axis.go_to_band(viewer, gone, 1)

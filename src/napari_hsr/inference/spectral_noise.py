@@ -100,7 +100,7 @@ def without_noise(cube: Cube, cancel: threading.Event | None = None) -> Filtered
     if found is None:
         return Filtered(cube)
     mean, noise, kept = found
-    size = float(np.sqrt(np.mean(np.square(noise))))
+    size = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
     scale = float(np.sqrt(np.mean(np.square(spectra, dtype=np.float64))))
     if size < LEAST * scale:
         return Filtered(cube)
@@ -111,7 +111,7 @@ def without_noise(cube: Cube, cancel: threading.Event | None = None) -> Filtered
         part = spectra[:, start : start + AT_ONCE]
         from_mean = (part - mean) / noise
         left_out = from_mean - kept @ from_mean
-        left_out[:, np.square(left_out).sum(0) > limit] = 0
+        left_out[:, np.square(left_out, dtype=np.float64).sum(0) > limit] = 0
         made[:, start : start + AT_ONCE] = part - noise * left_out
     text = (
         f"The noise of the bands was estimated at {size:.2g} ({size / scale:.1%} of the root mean "

@@ -38,6 +38,8 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
     if axis is None or not is_cube(layer):
         return None
     place = to_layer(viewer, layer, viewer.dims.point)[-3]
+    if not np.isfinite(place):  # a layer that lies nowhere
+        return None
     # As napari slices: half to even.
     band = int(np.round(place))
     return band if 0 <= band < layer_shape(layer)[0] else None

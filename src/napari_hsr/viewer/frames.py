@@ -227,7 +227,7 @@ def shown_frame(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
         return (0,) * lead
     place = to_layer(viewer, layer, viewer.dims.point)[:lead]
     return tuple(
-        int(np.clip(np.round(p), 0, size - 1))
+        int(np.clip(np.round(np.nan_to_num(p)), 0, size - 1))
         for p, size in zip(place, _stack_of(layer).lead, strict=True)
     )
 

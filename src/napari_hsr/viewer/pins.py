@@ -9,7 +9,7 @@ import numpy as np
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import NAME as NAME_COLUMN
 from napari_hsr.viewer.names import whole_numbers
-from napari_hsr.viewer.regions import distinct_colors, hex_color
+from napari_hsr.viewer.regions import distinct_colors, hex_color, hex_colors
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 
@@ -29,6 +29,8 @@ PALETTE = (
 )
 #: Colours for shapes: the same from the other end, so that pins and shapes differ.
 REGION_PALETTE = PALETTE[::-1]
+#: Points whose numbers are written beside them, at most: napari takes a second to draw a thousand.
+MOST_NUMBERED = 500
 #: napari's default colour of points.
 _DEFAULT_FACE = "#ffffff"
 
@@ -84,33 +86,36 @@ def add_pin(viewer: Any, layer: Any, place: tuple[float, ...], avoid: Collection
 
 
 def tidy(layer: Any, avoid: Collection[str] = ()) -> None:
-    """Number new points, show the numbers, and give each a colour of its own.
+    """Number new points, show the numbers of few, and give each a colour of its own.
 
     Points that had a number keep it, and their colour. Points added or pasted with napari's own
     tools are recognised by carrying the number of another one. Points of the user's own keep
     their colours where these differ.
     """
     numbers = _numbers(layer)
-    fresh = [i for i, n in enumerate(numbers) if n <= 0 or n in numbers[:i]]
+    fresh, taken, most = [], set(), max(0, *numbers) if numbers else 0
+    for i, number in enumerate(numbers):
+        if number <= 0 or number in taken:
+            fresh.append(i)
+        taken.add(number)
     if fresh:
-        for i in fresh:
-            numbers[i] = max(*numbers, 0) + 1
+        for step, i in enumerate(fresh, start=1):
+            numbers[i] = most + step
         features = layer.features.copy()
         features[_NUMBER] = numbers
         if NAME_COLUMN in features:  # a new point has the name of the one before
             features.loc[fresh, NAME_COLUMN] = ""
         layer.features = features
-    colors = [hex_color(c) for c in layer.face_color]
-    plain = [
-        i
-        for i, color in enumerate(colors)
-        if color == _DEFAULT_FACE or (i in fresh and color in (*colors[:i], *avoid))
-    ]
+    colors, plain, seen, new = hex_colors(layer.face_color), [], {*avoid}, {*fresh}
+    for i, color in enumerate(colors):
+        if color == _DEFAULT_FACE or (i in new and color in seen):
+            plain.append(i)
+        seen.add(color)
     if plain:
         colored = distinct_colors(layer.face_color, plain, PALETTE, avoid)
         colored[plain, 3] = 1.0
         layer.face_color = colored
-    if numbers and not any(np.atleast_1d(layer.text.values)):
+    if 0 < len(numbers) <= MOST_NUMBERED and not any(np.atleast_1d(layer.text.values)):
         layer.text = {"string": f"{{{_NUMBER}}}", "size": 8, "color": "black", "anchor": "center"}
     if is_ours(layer):
         _plain_border(layer)

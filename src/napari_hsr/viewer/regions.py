@@ -46,8 +46,15 @@ class Plane:
         return points @ self.matrix.T + self.offset
 
     def to_data(self, points: np.ndarray) -> np.ndarray:
-        """World (n, 2) → data (n, 2)."""
-        return np.linalg.solve(self.matrix, (points - self.offset).T).T
+        """World (n, 2) → data (n, 2); NaN where the plane is flat."""
+        return _solved(self.matrix, (points - self.offset).T).T
+
+
+def _solved(matrix: np.ndarray, of: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.solve(matrix, of)
+    except np.linalg.LinAlgError:  # pixels without extent
+        return np.full_like(of, np.nan)
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,12 @@ def hex_color(rgba: Sequence[float]) -> str:
     return "#" + "".join(f"{round(255 * float(v)):02x}" for v in np.asarray(rgba)[:3])
 
 
+def hex_colors(colors: Any) -> list[str]:
+    """``#rrggbb`` of many colours (n, 3 or 4), as :func:`hex_color` of one."""
+    rounded = np.round(255 * np.asarray(colors, dtype=float)[:, :3])
+    return [f"#{code:06x}" for code in (rounded.astype(int) @ (65536, 256, 1)).tolist()]
+
+
 def distinct_colors(
     colors: np.ndarray, fresh: Sequence[int], palette: Sequence[str], avoid: Collection[str] = ()
 ) -> np.ndarray:
@@ -144,7 +157,7 @@ def distinct_colors(
     Nor those in ``avoid``, as far as the palette goes.
     """
     colors = np.array(colors, dtype=float)
-    taken = {hex_color(c) for i, c in enumerate(colors) if i not in fresh} | {*avoid}
+    taken = {*hex_colors(np.delete(colors, fresh, axis=0)), *avoid}
     for i in fresh:
         color = next((c for c in palette if c not in taken), palette[i % len(palette)])
         taken.add(color)
@@ -209,15 +222,29 @@ def shape_mask(region: ShapeRegion, target: Target) -> np.ndarray:
     shape = target.cube.shape[1:]
     mask = np.zeros(shape, dtype=bool)
     corners = target.plane.to_data(region.outline)
+    if not np.isfinite(corners).all():
+        return mask
     if region.closed:
         mask[polygon(corners[:, 0], corners[:, 1], shape)] = True
         return mask
     for start, stop in pairwise(corners):
-        steps = int(np.ceil(2 * np.abs(stop - start).max())) + 1
-        along = np.floor(np.linspace(start, stop, steps + 1) + 0.5).astype(int)
+        along = np.floor(_along(start, stop, shape) + 0.5)
         inside = ((along >= 0) & (along < shape)).all(axis=1)
-        mask[tuple(along[inside].T)] = True
+        mask[tuple(along[inside].astype(int).T)] = True
     return mask
+
+
+def _along(start: np.ndarray, stop: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Points (n, 2) of a line, less than a pixel apart; of one that goes far, those near the image."""
+    way = stop - start
+    steps = np.ceil(2 * np.abs(way).max()) + 1
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ends = np.sort([(-1 - start) / way, (np.array(shape) - start) / way], axis=0)
+    first, last = np.nanmax([*ends[0], 0.0]), np.nanmin([*ends[1], 1.0])
+    if not first <= last:
+        return np.zeros((0, 2))
+    numbers = np.arange(np.floor(first * steps), min(np.ceil(last * steps), steps) + 1)
+    return start + numbers[:, None] * (way / steps)
 
 
 def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
@@ -225,7 +252,7 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
     image = regions.image
     wanted = np.array(sorted(regions.colors))
     # From a pixel of the cube to a pixel of the label image: one affine map.
-    matrix = np.linalg.solve(regions.plane.matrix, target.plane.matrix)
+    matrix = _solved(regions.plane.matrix, target.plane.matrix)
     offset = regions.plane.to_data(target.plane.offset[None])[0]
     height, width = target.cube.shape[1:]
     found = np.zeros((height, width), dtype=image.dtype)
@@ -233,12 +260,11 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
         rows = np.arange(top, min(top + 256, height))[:, None]
         cols = np.arange(width)[None, :]
         at = [
-            np.floor(matrix[i, 0] * rows + matrix[i, 1] * cols + offset[i] + 0.5).astype(int)
-            for i in range(2)
+            np.floor(matrix[i, 0] * rows + matrix[i, 1] * cols + offset[i] + 0.5) for i in range(2)
         ]
         inside = (at[0] >= 0) & (at[0] < image.shape[0]) & (at[1] >= 0) & (at[1] < image.shape[1])
         strip = found[top : top + 256]
-        strip[inside] = image[at[0][inside], at[1][inside]]
+        strip[inside] = image[tuple(axis[inside].astype(int) for axis in at)]
     found[~np.isin(found, wanted)] = 0
     return found
 
@@ -297,9 +323,10 @@ def tell_shapes_apart(
     avoid : collection of str
         Colours that pins have.
     """
-    colors = [hex_color(c) for c in layer.edge_color]
-    fresh = [
-        i for i, c in enumerate(colors) if c == _DEFAULT_EDGE or (i >= seen and c in colors[:i])
-    ]
+    colors, fresh, taken = hex_colors(layer.edge_color), [], set()
+    for i, color in enumerate(colors):
+        if color == _DEFAULT_EDGE or (i >= seen and color in taken):
+            fresh.append(i)
+        taken.add(color)
     if fresh:
         layer.edge_color = distinct_colors(layer.edge_color, fresh, palette, avoid)

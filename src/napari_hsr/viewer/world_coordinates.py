@@ -22,7 +22,8 @@ def unit_factors(viewer: ViewerModel | None, layer: Layer) -> np.ndarray:
     """How many units of the viewer's world one unit of the layer is, for each of its axes.
 
     All 1 without a viewer, and where units of layers contradict each other: napari leaves them out
-    of account then.
+    of account then. A layer that is being removed may have other units and more axes than those
+    that stay.
     """
     world = None if viewer is None else viewer.layers.extent.units
     return np.array(_ratios(tuple(layer.units), None if world is None else tuple(world)))
@@ -76,8 +77,8 @@ def plane_in_world(
 def _ratios(units: tuple[Any, ...], world: tuple[Any, ...] | None) -> tuple[float, ...]:
     if world is None:
         return (1.0,) * len(units)
-    own = world[-len(units) :]
-    return tuple(
-        1.0 if unit == here else float((1 * unit).to(here).magnitude)
-        for unit, here in zip(units, own, strict=True)
-    )
+    pairs = [*zip(units[::-1], world[::-1], strict=False)]  # the last axes belong together
+    if any(unit.dimensionality != here.dimensionality for unit, here in pairs):
+        return (1.0,) * len(units)
+    found = [1.0 if unit == here else float((1 * unit).to(here).magnitude) for unit, here in pairs]
+    return (*(1.0,) * (len(units) - len(found)), *found[::-1])
