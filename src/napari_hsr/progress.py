@@ -8,7 +8,7 @@ and the tests, and is cancelled by setting a :class:`threading.Event`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from napari_hsr.errors import Cancelled
 
@@ -40,6 +40,8 @@ class Progress:
         Share of the step under way that is done, 0 to 1.
     """
 
+    #: Whether it must be heard of, though a later one may be there already.
+    lasting: ClassVar[bool] = False
     done: int
     total: int
     message: str = ""

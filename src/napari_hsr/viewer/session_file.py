@@ -52,7 +52,9 @@ MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 200, 200_000
 #: that are counted.
 _BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
 
-Text = Annotated[str, Field(max_length=4096)]
+#: Letters of a text.
+MOST_TEXT = 4096
+Text = Annotated[str, Field(max_length=MOST_TEXT)]
 Numbers = Annotated[list[FiniteFloat], Field(max_length=MOST_POINTS)]
 Rows = Annotated[list[Numbers], Field(max_length=MOST_POINTS)]
 Few = Annotated[list[FiniteFloat], Field(max_length=16)]

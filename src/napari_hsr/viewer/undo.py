@@ -46,6 +46,11 @@ class Undo:
         self._steps.append((text, back))
         self.events.changed()
 
+    def forget_last(self) -> None:
+        """What was done last is nothing that the user takes back."""
+        self._steps.pop()
+        self.events.changed()
+
     def last(self) -> str:
         """What the last step was; empty if there is none."""
         return self._steps[-1][0] if self._steps else ""

@@ -208,7 +208,7 @@ def test_a_click_on_the_legend_highlights(viewer, panel, settled, qtbot):
     QTest.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, pos=legend.mapFromScene(label))
     assert panel.plot.curves[0].width == 2
     QTest.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(1, 1))
-    assert panel.look.highlighted is None
+    assert panel.look.marks.highlighted is None
 
 
 # --- libraries ---------------------------------------------------------------------------------

@@ -21,10 +21,11 @@ from napari_hsr.inference.estimates.memory_use import available
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.stacks.first_look import FirstLook, Passed
 from napari_hsr.inference.stacks.frame_arrays import CubesArray, Enlarged, State
-from napari_hsr.inference.stacks.placeholder import quick_cube, quick_model
+from napari_hsr.inference.stacks.placeholder import PLACEHOLDER, quick_cube, quick_model
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.photograph_stack import PhotographStack
 
-#: The model of the placeholders.
-PLACEHOLDER = "instant-photo"
 #: Pixels that a placeholder is computed of, at most about.
 PLACEHOLDER_PIXELS = 40_000
 #: What a cache takes unless it is told: this share of the free memory, and no more than this.
@@ -88,7 +87,8 @@ class FrameCubes:
     ):
         self.stack, self.options = stack, options
         self.model = on_grid(load_model(model), options.pop("finer", 1))
-        self._quick = quick_model(placeholder, stack, self.model.wavelengths)
+        frame = Photograph(np.zeros((1, 1, 3), stack.dtype), stack.encoding)
+        self._quick = quick_model(placeholder, frame, self.model.wavelengths)
         if self.model.bands is None:
             raise ValueError("a model for photographs states its bands")
         self.bands = self.model.bands

@@ -14,28 +14,35 @@ from napari_hsr.inference.photograph_job import PhotographJob
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles.one_tile import computed
 from napari_hsr.models.library import load_model
-from napari_hsr.photograph import Photograph
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Wavelengths
     from napari_hsr.models.model import Model
-    from napari_hsr.photograph_stack import PhotographStack
+    from napari_hsr.photograph import Photograph
+
+#: The model of placeholders.
+PLACEHOLDER = "instant-photo"
 
 
 def quick_model(
-    model: Model | str | None, stack: PhotographStack, wavelengths: Wavelengths | None
+    model: Model | str | None, photograph: Photograph, wavelengths: Wavelengths | None
 ) -> Model | None:
-    """The model of placeholders, looked up; None if its bands are others or it takes no such frames."""
+    """The model of placeholders, looked up; None if its bands are others or it takes no such photographs."""
     if model is None:
         return None
     loaded = load_model(model)
     fits = loaded.wavelengths and wavelengths and wavelengths.matches(loaded.wavelengths)
-    sample = Photograph(np.zeros((1, 1, 3), stack.dtype), stack.encoding)
+    sample = replace(photograph, data=np.asarray(photograph.data[:1, :1]))
     if not fits or why_not(sample, loaded):
         return None
     from napari_hsr.models.colour_table import looked_up  # torch, late
 
     return looked_up(loaded)
+
+
+def spacing(photograph: Photograph, pixels: int) -> int:
+    """Which pixels of rows and columns are taken: every so manieth, for about so many at most."""
+    return max(1, math.ceil(math.sqrt(photograph.height * photograph.width / pixels)))
 
 
 def quick_cube(photograph: Photograph, model: Model, pixels: int, device: str) -> Cube:
@@ -52,11 +59,12 @@ def quick_cube(photograph: Photograph, model: Model, pixels: int, device: str) -
     """
     import torch
 
-    every = max(1, math.ceil(math.sqrt(photograph.height * photograph.width / pixels)))
+    every = spacing(photograph, pixels)
     few = replace(photograph, data=np.ascontiguousarray(photograph.data[::every, ::every]))
     run = plan_run(model, few.height, few.width, device=device, tile="whole")
     job, module = PhotographJob(few, model), run.module()
     with torch.inference_mode():
         *_, result = computed(run.tiles[0], job.read(run.tiles[0]), run, module)
     assert result is not None  # the last one is
-    return Cube(job.undo(result), model.wavelengths, units=model.card.units)
+    made = replace(photograph.provenance, model=model.name)
+    return Cube(job.undo(result), model.wavelengths, units=model.card.units, provenance=made)

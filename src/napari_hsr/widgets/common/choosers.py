@@ -180,6 +180,11 @@ class LayerChooser(NarrowComboBox):
         """Leave the viewer without callbacks of this chooser; what is chosen stays."""
         self._connections.close()
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether what is chosen was chosen by the user, and is there still."""
+        return self._touched
+
     def layer(self):
         """The chosen layer, or None if there is none."""
         return self._current

@@ -5,16 +5,21 @@ For a session's file, and for a panel that is closed and opened again in its vie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 from weakref import WeakKeyDictionary
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QLineEdit,
+    QListWidget,
+    QListWidgetItem,
     QRadioButton,
     QSpinBox,
+    QTabWidget,
     QWidget,
 )
 
@@ -24,25 +29,113 @@ from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, Na
 if TYPE_CHECKING:
     import napari
 
-#: By viewer and class of panel, how a panel was set when it was closed.
-_CLOSED: WeakKeyDictionary[Any, dict[type[QWidget], dict[str, Any]]] = WeakKeyDictionary()
+T = TypeVar("T")
+
+#: Says of a control what its setting is about, where that is not how the user works.
+_ABOUT = "napari_hsr_about"
+_LAYERS, _VIEW = "layers", "view"
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A panel or window that opens files beside the layers, and can open them again."""
+
+    def files_in_use(self) -> list[str]:
+        """Their paths."""
+
+    def use_files(self, paths: list[str]) -> object:
+        """Open them."""
+
+
+@dataclass(frozen=True)
+class _Closed:
+    """How a panel was set when it was closed.
+
+    Attributes
+    ----------
+    values : dict
+        As :func:`settings` gives them.
+    of_layers : dict
+        Those that are about the layers which the viewer held.
+    layers : tuple
+        Of the layers, what tells them apart.
+    files : list of str
+        What it had opened beside them.
+    """
+
+    values: dict[str, Any]
+    of_layers: dict[str, Any]
+    layers: tuple[Any, ...]
+    files: list[str]
+
+
+#: By viewer and class of panel.
+_CLOSED: WeakKeyDictionary[Any, dict[type[QWidget], _Closed]] = WeakKeyDictionary()
+#: By viewer and class, what :func:`one_for` gives.
+_SHARED: WeakKeyDictionary[Any, dict[type, Any]] = WeakKeyDictionary()
+
+
+def about_layers(*controls: QWidget) -> None:
+    """State of controls that what they are set to is true of the layers there are, and of no others."""
+    for control in controls:
+        control.setProperty(_ABOUT, _LAYERS)
+
+
+def about_view(*controls: QWidget) -> None:
+    """State of controls that they only show how the viewer is set."""
+    for control in controls:
+        control.setProperty(_ABOUT, _VIEW)
 
 
 def remember(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
     """Keep how a panel is set for the next one of its kind in the viewer."""
-    layers = {name for name, one in _named(panel).items() if isinstance(one, LayerChooser)}
-    kept = {name: value for name, value in settings(panel).items() if name not in layers}
+    values, of_layers, named = settings(panel), {}, _named(panel)
+    for name, control in named.items():
+        about = control.property(_ABOUT)
+        chosen = isinstance(control, LayerChooser) and control.by_hand
+        if name in values and (about == _LAYERS or chosen):
+            of_layers[name] = values[name]
+        if about is not None or isinstance(control, LayerChooser):
+            values.pop(name, None)
+    files = panel.files_in_use() if isinstance(panel, HasFiles) else []
+    kept = _Closed(values, of_layers, _layers(viewer), files)
     _CLOSED.setdefault(_itself(viewer), {})[type(panel)] = kept
 
 
 def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
-    """Set a new panel as the last of its kind was; what is no longer offered is left as it is."""
-    restore(panel, _CLOSED.get(_itself(viewer), {}).get(type(panel), {}))
+    """Set a new panel as the last of its kind was; what is no longer offered is left as it is.
+
+    What is about layers is set only if the viewer has the same ones as then. The panel itself says
+    what it finds wrong with a file.
+    """
+    kept = _CLOSED.get(_itself(viewer), {}).get(type(panel))
+    if kept is None:
+        return
+    if kept.files and isinstance(panel, HasFiles) and panel.files_in_use() != kept.files:
+        panel.use_files(kept.files)
+    same = kept.layers == _layers(viewer)
+    restore(panel, {**kept.of_layers, **kept.values} if same else kept.values)
+
+
+def one_for(viewer: Any, kind: type[T]) -> T:
+    """What all panels of a viewer share, and what is there when they are closed: made at first."""
+    of = _SHARED.setdefault(_itself(viewer), {})
+    if kind not in of:
+        of[kind] = kind()
+    return cast("T", of[kind])
+
+
+def _layers(viewer: Any) -> tuple[Any, ...]:
+    return tuple(layer.unique_id for layer in viewer.layers)
 
 
 def _itself(viewer: Any) -> Any:
     """The viewer behind the proxy that napari hands to plugins."""
     return getattr(viewer, "__wrapped__", viewer)
+
+
+#: Lists of entries to tick, and of pages; between the texts of ticked ones.
+_LISTS, _APART, _TICKED = (QListWidget, QTabWidget), "\n", Qt.CheckState.Checked
 
 
 def settings(panel: QWidget) -> dict[str, Any]:
@@ -56,15 +149,17 @@ def restore(panel: QWidget, wanted: dict[str, Any]) -> list[str]:
     told = []
     for name, control in _named(panel).items():
         if name in wanted and wanted[name] != _value(control) and not _set(control, wanted[name]):
-            told.append(f"{name} cannot be set to {wanted[name]!r} here.")
+            value = str(wanted[name]).replace(_APART, ", ")
+            told.append(f"{name} cannot be set to {value!r} here.")
     return told
 
 
 def _named(panel: QWidget) -> dict[str, QWidget]:
     """Those that hold a setting, by name; a second one of a name is numbered."""
     found: dict[str, QWidget] = {}
-    for control in controls(panel):
-        kinds = (QCheckBox, QRadioButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit)
+    lists = [*panel.findChildren(QTabWidget), *panel.findChildren(QListWidget)]
+    for control in (*controls(panel), *(one for one in lists if one.accessibleName())):
+        kinds = (QCheckBox, QRadioButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit, *_LISTS)
         # the encoding is that of the layer
         if not isinstance(control, kinds) or isinstance(control, EncodingChooser):
             continue
@@ -82,6 +177,11 @@ def _value(control: QWidget) -> Any:
         return control.currentText() or None
     if isinstance(control, QLineEdit):
         return control.text()
+    if isinstance(control, QTabWidget):
+        return control.tabText(control.currentIndex())
+    if isinstance(control, QListWidget):
+        ticked = [one.text() for one in _items(control) if one.checkState() == _TICKED]
+        return _APART.join(ticked)
     return cast("QSpinBox | QDoubleSpinBox", control).value()
 
 
@@ -106,6 +206,16 @@ def _set(control: QWidget, value: Any) -> bool:
     elif isinstance(control, QLineEdit):
         control.setText(str(value))
         control.editingFinished.emit()
+    elif isinstance(control, QTabWidget):
+        texts = [control.tabText(at) for at in range(control.count())]
+        if value not in texts:
+            return False
+        control.setCurrentIndex(texts.index(value))
+    elif isinstance(control, QListWidget):
+        wanted = set(str(value).split(_APART)) - {""}
+        for item in _items(control):
+            item.setCheckState(_TICKED if item.text() in wanted else Qt.CheckState.Unchecked)
+        return wanted <= {item.text() for item in _items(control)}
     elif isinstance(value, (int, float)):
         box = cast("QDoubleSpinBox", control)  # or a QSpinBox
         if not box.minimum() <= value <= box.maximum():
@@ -114,3 +224,7 @@ def _set(control: QWidget, value: Any) -> bool:
     else:
         return False
     return True
+
+
+def _items(of: QListWidget) -> list[QListWidgetItem]:
+    return [item for item in map(of.item, range(of.count())) if item is not None]

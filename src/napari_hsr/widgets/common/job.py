@@ -56,7 +56,7 @@ class Job(QObject):
     -------
     started()
     progressed(Progress)
-        The latest one; those that came in between are left out.
+        The latest one; those that came in between are left out, but for lasting ones.
     finished(object), failed(Exception), cancelled()
         Exactly one of these ends the run, unless the panel is gone.
     ended()
@@ -143,10 +143,12 @@ class Job(QObject):
 
     def _deliver(self) -> None:
         news = self._run.news()
-        progress = next((e for e in reversed(news) if isinstance(e, Progress)), None)
-        if progress is not None:
-            self._run.show_activity(progress)
+        *earlier, last = [None, *(e for e in news if isinstance(e, Progress))]
+        for progress in [one for one in earlier if one is not None and one.lasting]:
             self.progressed.emit(progress)
+        if last is not None:
+            self._run.show_activity(last)
+            self.progressed.emit(last)
         end = next((e for e in news if isinstance(e, _End)), None)
         if end is None or not self.running:  # a slot may have stopped it just now
             return

@@ -11,6 +11,7 @@ from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_room
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
+from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.own_context import delete_in_own_context
 from napari_hsr.widgets.common.panel_keys import PanelKeys
@@ -118,23 +119,30 @@ class Panel(Docked):
     """A panel that lets go of the viewer when it is closed or taken out of its dock.
 
     napari does not delete a panel then, and may dock it again. Subclasses call :meth:`attach`
-    once they are built, and implement ``_attach`` and ``_release``.
+    once they are built, and implement ``_attach`` and ``_release``. A new one in the viewer is then
+    set as the last of its kind was, unless all its settings are about a layer.
     """
 
     _attached: bool | None = None  # None until it is built
+    _keeps_settings = True
 
     def attach(self) -> None:
         """Follow the viewer; does nothing if it does so already."""
         if not self._attached:
-            if self._attached is None:
+            new = self._attached is None
+            if new:
                 self.finish()
             self._attached = True
             self._attach()
+            if new and self._keeps_settings:
+                set_as_before(self._viewer, self)
 
     def release(self) -> None:
         """Leave the viewer without callbacks of this panel; safe to call twice."""
         if self._attached:
             self._attached = False
+            if self._keeps_settings:
+                remember(self._viewer, self)
             self._release()
 
     def files_in_use(self) -> list[str]:

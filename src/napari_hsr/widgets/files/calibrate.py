@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ from napari_hsr.viewer.layer_data import (
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.control_settings import about_layers
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
@@ -53,6 +55,7 @@ class CalibrateWidget(Panel):
         super().__init__()
         self._viewer = viewer
         self._curve: SpectralLibrary | None = None
+        self._curve_path = ""
         none = "no cube open"
         self.scan = LayerChooser(viewer, is_cube, self, empty=none)
         self.white = LayerChooser(viewer, self._may_be_white, self, empty=none)
@@ -71,6 +74,7 @@ class CalibrateWidget(Panel):
             "From a file…", self._ask_for_curve, "The white's reflectance spectrum; its first one"
         )
         self.exposures = tuple(_time(of) for of in ("scan", "white"))
+        about_layers(*self.exposures, self.has_dark, self.has_white_dark)
         self.message = Message(lines=3)
         self.run_button = button("Calibrate", self.run, "Add the reflectance as a new layer")
         self._arrange()
@@ -136,15 +140,25 @@ class CalibrateWidget(Panel):
         self.message.show_info(f"“{layer.name}” was added. {told}".strip())
         return layer
 
-    def read_curve(self, path: str) -> None:
-        """Take the first spectrum of a file as the white's reflectance."""
+    def files_in_use(self) -> list[str]:
+        """The white's reflectance spectrum."""
+        return [self._curve_path] if self._curve_path else []
+
+    def use_files(self, paths: list[str]) -> list[str]:
+        """Take it again; a sentence if it cannot be."""
+        return [said for path in paths[-1:] if (said := self.read_curve(path))]
+
+    def read_curve(self, path: str) -> str:
+        """Take the first spectrum of a file as the white's reflectance; why that cannot be, or ""."""
         try:
             self._curve = read_library(path)
         except HSRError as error:
             self.message.show_exception(error)
-            return
+            return str(error)
+        self._curve_path = os.path.abspath(path)
         self.reflectance.setEnabled(False)
         self.curve_button.setText(one_line(self._curve.names[0]))
+        return ""
 
     def _ask_for_curve(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Reflectance of the white", "", "All files (*)")

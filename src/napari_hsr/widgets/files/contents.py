@@ -58,7 +58,7 @@ class FileContentsWidget(Panel):
 
     def __init__(self, viewer: napari.viewer.Viewer):
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._keeps_settings = viewer, False  # they are those of one file
         self._path = ""
         self._seen = alternatives.Alternatives()
         self.chooser = LayerChooser(viewer, _is_of_a_file, self, empty="nothing opened from a file")

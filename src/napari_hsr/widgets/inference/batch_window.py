@@ -176,6 +176,16 @@ class BatchWindow(QDialog):
         self.output = Path(folder)
         self.refresh()
 
+    def files_in_use(self) -> list[str]:
+        """The folder, and that of the results."""
+        both = (self.folder, self.output)
+        return [f"{one or ''}" for one in both] if any(both) else []
+
+    def use_files(self, paths: list[str]) -> None:
+        """Take these folders again."""
+        self.folder, self.output = (Path(one) if one else None for one in paths)
+        self.refresh()
+
     def refresh(self, _event: object = None) -> None:
         """Show what is chosen, and whether it can be started."""
         chosen = self.selected()

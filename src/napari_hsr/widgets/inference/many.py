@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hsr.inference.stacks.watched_folder import Grown, watched_events
 from napari_hsr.viewer.frames import add_frames, add_stack, grow
+from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -68,6 +69,7 @@ class ManyPhotographs(QWidget):
         window = self._windows.get(kind)
         if window is None:
             window = self._windows[kind] = kind(*about)
+            set_as_before(self._viewer, window)
         window.refresh()
         window.show()
         window.raise_()
@@ -103,6 +105,7 @@ class ManyPhotographs(QWidget):
         self._watching.drop()
         self._on_ended()
         for window in self._windows.values():
+            remember(self._viewer, window)
             window.close()
 
     def _on_watch(self) -> None:

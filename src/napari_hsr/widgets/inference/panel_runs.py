@@ -5,6 +5,7 @@ Both check and run the same way: a request says what is specific to each.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -79,6 +80,8 @@ class Verdict:
     offers: dict[str, tuple[Any, ...]] | None = None
     #: The zarr store that the result is to be written to.
     output: Path | None = None
+    #: What the run will take; infinite if that is not known.
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class Request:
     keeping: Keeping = field(default=Keeping(), kw_only=True)
     #: The zarr store that the check has found the result is to be written to.
     output: Path | None = field(default=None, kw_only=True)
+    #: What the check has estimated the run to take; infinite if that is not known.
+    seconds: float = field(default=0.0, kw_only=True)
     #: What needs less memory, for a sentence.
     smaller: ClassVar[str]
 
@@ -179,9 +184,17 @@ class ReconstructionRequest(Request):
         """The events of the run."""
         from napari_hsr import inference
 
-        return inference.reconstruct_events(
+        yield from self.preview(model)
+        yield from inference.reconstruct_events(
             self.image, model, **self.options, output=self.output, cancel=cancel
         )
+
+    def preview(self, model: Model) -> Iterator[Progress]:
+        """A first picture of a run that takes long."""
+        from napari_hsr.inference.preview import preview_events
+
+        area, device = self.options.get("region"), self.options["device"]
+        return preview_events(self.image, model, self.seconds, region=area, device=device)
 
 
 @dataclass(frozen=True)
@@ -304,7 +317,8 @@ def check_events(
     if output is not None:
         memory = f"{memory or ''} The result is written to {output}.".strip()
     said = " ".join(filter(None, (advice, memory))) or None
-    yield Verdict(None, said, takes.words(), offers, output)
+    seconds = math.inf if takes.seconds is None else takes.seconds
+    yield Verdict(None, said, takes.words(), offers, output, seconds)
 
 
 def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.preview import Preview
 from napari_hsr.resample import aligned
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.frames import add_frames, layer_stack, shown_frame
@@ -21,7 +22,6 @@ from napari_hsr.viewer.rendering import is_picture
 from napari_hsr.viewer.trust_maps import add_trust_maps, remember
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.common.control_settings import set_as_before
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.area import moved
@@ -31,6 +31,7 @@ from napari_hsr.widgets.inference.many import ManyPhotographs
 from napari_hsr.widgets.inference.map_worker import MapWorker
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest, StackRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
+from napari_hsr.widgets.inference.preview_layer import PreviewLayer
 from napari_hsr.widgets.inference.result_place import ResultPlace
 from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.inference.trust_options import TrustOptions
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_hsr.photograph import Photograph
+    from napari_hsr.progress import Progress
 
 
 class ReconstructWidget(RunPanel):
@@ -66,6 +68,7 @@ class ReconstructWidget(RunPanel):
         self.trust = TrustOptions(self._on_changed)
         self.place = ResultPlace(self._on_changed)
         self.many = ManyPhotographs(self, viewer, self._add_of_queue)
+        self._preview = PreviewLayer(viewer)
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
         form.addRow("Encoding", self.encoding)
@@ -82,7 +85,7 @@ class ReconstructWidget(RunPanel):
         )
         self.encoding.chosen.connect(self._on_encoding_chosen)
         self._on_layer(self.photograph.layer())
-        set_as_before(viewer, self)
+        self.attach()
 
     def _attach(self) -> None:
         super()._attach()
@@ -91,6 +94,7 @@ class ReconstructWidget(RunPanel):
     def _release(self) -> None:
         shortcuts.withdraw(self._viewer, shortcuts.RUN, self.run)
         self.many.release()
+        self._preview.remove()  # its run is cancelled
         super()._release()
 
     def _chosen(self) -> tuple:
@@ -158,14 +162,41 @@ class ReconstructWidget(RunPanel):
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
         if isinstance(request, StackRequest):
             return partial(self._add_frames, layer, f"{layer.name} · {request.model}")
-        flat, area = spatial_transform(layer), request.options["region"]
-        flat = moved(flat, flat["scale"], area)
+        flat = self._place(layer, request)
         pixel, origin = aligned(
             request.options["finer"], tuple(flat["scale"]), tuple(flat["translate"])
         )
         place = flat | {"scale": pixel, "translate": origin}
-        name = f"{layer.name} · {request.model}{' (part)' if area else ''}"
-        return partial(self._add, name=name, above=layer, **place)
+        return partial(self._add, name=_name(layer, request), above=layer, **place)
+
+    def _place(self, layer: Any, request: ReconstructionRequest) -> dict[str, Any]:
+        """Where what is computed of a photograph lies, in its pixels."""
+        flat = spatial_transform(layer)
+        return moved(flat, flat["scale"], request.options["region"])
+
+    def _on_progress(self, progress: Progress) -> None:
+        super()._on_progress(progress)
+        if isinstance(progress, Preview):
+            layer, request = self._run_of
+            place = self._place(layer, request)
+            said = self._preview.show(progress, layer, _name(layer, request), place)
+            self.outcome.show_info(said)
+
+    def _on_finished(self, add: Callable[[Any], object], result: Any) -> None:
+        super()._on_finished(partial(self._add_for_preview, add), result)
+
+    def _add_for_preview(self, add: Callable[[Any], object], result: Any) -> None:
+        add(result)
+        self._preview.remove()
+
+    def _on_cancelled(self) -> None:
+        super()._on_cancelled()
+        if self._preview.remove():
+            self.outcome.show_info(f"{self.outcome.text()} The preview was removed.")
+
+    def _on_ended(self) -> None:
+        super()._on_ended()
+        self._preview.remove()
 
     def _add_of_queue(self, layer: Any, model: str, options: dict[str, Any], result: Any) -> None:
         chosen = options | {"region": None}
@@ -183,6 +214,10 @@ class ReconstructWidget(RunPanel):
         remember(layer, Evidence.of(result))
         if result.trust is not None:
             MapWorker(self._viewer, add_trust_maps(self._viewer, result, layer))
+
+
+def _name(layer: Any, request: ReconstructionRequest) -> str:
+    return f"{layer.name} · {request.model}{' (part)' if request.options['region'] else ''}"
 
 
 def _is_input(layer: Any) -> bool:

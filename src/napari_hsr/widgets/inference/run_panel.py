@@ -20,7 +20,6 @@ from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
-from napari_hsr.widgets.common.control_settings import remember
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import row
@@ -44,7 +43,6 @@ from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import napari.viewer
 
@@ -96,7 +94,8 @@ class RunPanel(Panel):
         self._wanted = False  # a run, as soon as that is found out
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
-        self._output: Path | None = None  # where a result is to be written
+        self._run_of: Any = None  # its layer, and what it was asked for
+        self._found = Verdict()  # of the last check
         self._part: Any = None  # what a cancelled run had finished
         self._adds: Callable[..., object] = lambda _result: None  # a result of the run
         self.last_cube: Cube | None = None
@@ -183,11 +182,12 @@ class RunPanel(Panel):
             return
         self._clear_outcome()
         try:
-            request = replace(self._request(layer), output=self._output)
+            output, seconds = self._found.output, self._found.seconds
+            request: Any = replace(self._request(layer), output=output, seconds=seconds)
         except HSRError as error:  # the area that is meant may have changed since the check
             self.outcome.show_warning(str(error))
             return
-        self._ran, self._request_run = self._chosen(), request
+        self._ran, self._run_of = self._chosen(), (layer, request)
         self._adds = self._adding(layer, request)
         self._show_running()
         self._job.start(
@@ -287,7 +287,7 @@ class RunPanel(Panel):
                 self._on_changed()
                 self._wanted = wanted
                 return
-        self._obstacle, self._output = verdict.obstacle, verdict.output
+        self._obstacle, self._found = verdict.obstacle, verdict
         self.estimate.setText(verdict.estimate)
         self.estimate.setVisible(bool(verdict.estimate))
         if verdict.obstacle:
@@ -353,7 +353,7 @@ class RunPanel(Panel):
 
     def _on_cancelled(self) -> None:
         self._part = self._job.part
-        self.outcome.show_info(cancelled(self._part, self._request_run.output))
+        self.outcome.show_info(cancelled(self._part, self._run_of[1].output))
         self.keep_button.setVisible(self._part is not None)
 
     def _keep_part(self) -> None:
@@ -383,7 +383,6 @@ class RunPanel(Panel):
         self.loaded.reopen()
 
     def _release(self) -> None:
-        remember(self._viewer, self)
         self.loaded.close()
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
@@ -397,4 +396,3 @@ class RunPanel(Panel):
         said += [self.keep_button, self.next_steps, self.notices, self.estimate]
         buttons = row(self.run_button, self.cancel_button, self.help_button())
         lay_out(self, (form, *folds), buttons, [*said, self.provenance_fold])
-        self.attach()

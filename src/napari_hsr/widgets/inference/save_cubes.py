@@ -78,6 +78,15 @@ class SaveCubesWindow(QDialog):
         self.folder = Path(folder)
         self.refresh()
 
+    def files_in_use(self) -> list[str]:
+        """The folder."""
+        return [f"{self.folder}"] if self.folder else []
+
+    def use_files(self, paths: list[str]) -> None:
+        """Take this folder again."""
+        for path in paths:
+            self.set_folder(Path(path))
+
     def refresh(self, _layer: object = None) -> None:
         """Show what is chosen, and whether it can be saved."""
         layer = self.cubes.layer()

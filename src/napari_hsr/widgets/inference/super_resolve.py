@@ -14,7 +14,6 @@ from napari_hsr.viewer.super_resolved import add_super_resolved, display_of, pla
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
-from napari_hsr.widgets.common.control_settings import set_as_before
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.inference.area import moved
@@ -87,7 +86,7 @@ class SuperResolveWidget(RunPanel):
         for name in ("inserted", "removed"):  # a photograph alone is mentioned, though not listed
             self._layers.connect(getattr(viewer.layers.events, name), "_on_layers")
         self._on_layer(self.cube.layer())
-        set_as_before(viewer, self)
+        self.attach()
 
     def run(self) -> None:
         """Start a run; the cube stays chosen, though the result will be the active layer."""

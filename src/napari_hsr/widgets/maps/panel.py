@@ -60,6 +60,7 @@ class MapsWidget(Panel):
         self.unmix = UnmixForm(viewer)
         self.tabs = QTabWidget()
         self.tabs.setToolTip("What the maps show")
+        self.tabs.setAccessibleName("What the maps show")
         for form, name in (
             (self.index, "Index"),
             (self.components, "Components"),
@@ -285,6 +286,14 @@ class MapsWidget(Panel):
         return [write(cube, to) for cube, to in zip(self._made, paths, strict=True)]
 
     # --- coming and going ----------------------------------------------------------------
+
+    def files_in_use(self) -> list[str]:
+        """The libraries of endmembers."""
+        return list(self.unmix.paths)
+
+    def use_files(self, paths: list[str]) -> list[str]:
+        """Open libraries of endmembers; a sentence for each that could not be."""
+        return [said for path in paths if (said := self.unmix.add_library(path))]
 
     def _attach(self) -> None:
         self.chooser.attach()

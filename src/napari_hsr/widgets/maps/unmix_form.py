@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -63,6 +64,7 @@ class UnmixForm(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._libraries: list[SpectralLibrary] = []
+        self.paths: list[str] = []  # of the libraries
         self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
         self.list = TickList(
             "Endmembers", "Tick two or more: pins, regions, or spectra of a library", _HEIGHT
@@ -180,16 +182,17 @@ class UnmixForm(QWidget):
         if path:
             self.add_library(path)
 
-    def add_library(self, path: str) -> None:
-        """List the spectra of a file."""
+    def add_library(self, path: str) -> str:
+        """List the spectra of a file; why that cannot be done, empty if it can."""
         from napari_hsr.io import read_library
 
         try:
             library = read_library(path)
         except HSRError as error:
             self.message.show_exception(error)
-            return
+            return str(error)
         self._libraries.append(library)
+        self.paths.append(os.path.abspath(path))
         more = len(library) - MOST
         if more > 0:
             told = f"The first {MOST} of {len(library):,} spectra are listed; keep those you need "
@@ -197,6 +200,7 @@ class UnmixForm(QWidget):
         else:
             self.message.clear()
         self.refresh()
+        return ""
 
 
 def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +66,7 @@ class AnchorSection(QWidget):
         self._viewer = viewer
         self._job = JobSlot(panel)
         self._library: SpectralLibrary | None = None
+        self.path = ""  # of the measured spectra
         self._choosers: dict[str, tuple[Place, NarrowComboBox]] = {}
         self._chosen: dict[str, str] = {}  # spectrum by place, also while its row is not there
         self._made: list[_Corrected] = []  # the last one last
@@ -137,20 +139,21 @@ class AnchorSection(QWidget):
 
     # --- what is attached --------------------------------------------------------------------
 
-    def read(self, path: str | PathLike[str]) -> None:
-        """Take the measured spectra of a file; a sentence says what is wrong with it."""
+    def read(self, path: str | PathLike[str]) -> str:
+        """Take the measured spectra of a file; what is wrong with it, empty if nothing is."""
         from napari_hsr.io import read_library
 
         try:
             library = read_library(path)
         except HSRError as error:
             self.message.show_exception(error)
-            return
+            return str(error)
         self.message.clear()
-        self._library = library
+        self._library, self.path = library, os.path.abspath(path)
         said = [f"{library.name}: {len(library)} spectra.", *library.notices]
         self.library_label.setText(" ".join(said))
         self.refresh()
+        return ""
 
     def refresh(self) -> None:
         """List the places there are now; what was chosen for each stays."""

@@ -47,6 +47,14 @@ class MeasurementsWidget(Panel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.attach()
 
+    def files_in_use(self) -> list[str]:
+        """The file of measured spectra."""
+        return [self.anchors.path] if self.anchors.path else []
+
+    def use_files(self, paths: list[str]) -> list[str]:
+        """Open it again; a sentence if it cannot be."""
+        return [said for path in paths[-1:] if (said := self.anchors.read(path))]
+
     def _attach(self) -> None:
         self.anchors.attach()
         self.chart.attach()

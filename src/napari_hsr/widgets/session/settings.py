@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.units import one_line
-from napari_hsr.viewer.session_file import PanelRecord
+from napari_hsr.viewer.session_file import MOST_TEXT, PanelRecord
 from napari_hsr.viewer.workspace import PLUGIN, open_panel, panel_dock
 from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.panel import Panel
@@ -23,7 +23,7 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
     return [
         PanelRecord(
             name=names[type(panel).__name__],
-            settings=settings(panel),
+            settings={name: value for name, value in settings(panel).items() if _fits(value)},
             files=panel.files_in_use() if isinstance(panel, Panel) else [],
         )
         for panel in dict.fromkeys(viewer.window.dock_widgets.values())
@@ -46,6 +46,11 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
             told += panel.use_files(record.files)
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]
     return told
+
+
+def _fits(value: Any) -> bool:
+    """Whether a session takes it: of a library's thousands of entries all may be ticked."""
+    return not isinstance(value, str) or len(value) <= MOST_TEXT
 
 
 def _names() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer import pins
 from napari_hsr.viewer.names import rename
 from napari_hsr.viewer.undo import undo_of
+from napari_hsr.widgets.common.control_settings import one_for, remember, set_as_before
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
@@ -21,7 +23,7 @@ from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra import windows
 from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
-from napari_hsr.widgets.spectra.processing import Look, ProcessingRow
+from napari_hsr.widgets.spectra.processing import Look, Marks, ProcessingRow
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -73,11 +75,11 @@ class CurvePanel(Panel):
 
     def _build_tools(self) -> QHBoxLayout:
         self.setAcceptDrops(True)
-        self.libraries = Libraries()
+        self.libraries = one_for(self._viewer, Libraries)
         self._windows: dict[str, Any] = {}
         self.processing = ProcessingRow()
         self.processing.changed.connect(self._on_processing)
-        self.look = Look(self.processing)
+        self.look = Look(self.processing, one_for(self._viewer, Marks))
         self.plot.legend.clicked.connect(self._on_legend)
         self.undo_button = button("Undo", self.undo)
         self.clear_button = button(
@@ -102,11 +104,11 @@ class CurvePanel(Panel):
         at -= len(self._cursor_entries())
         if 0 <= at < len(self._now):
             key = self._now[at].key
-            self.highlight(None if key == self.look.highlighted else key)
+            self.highlight(None if key == self.look.marks.highlighted else key)
 
     def highlight(self, key: Any) -> None:
         """Draw the curve with this key in a bold line, and no other."""
-        self.look.highlighted = key
+        self.look.marks.highlighted = key
         self._draw_kept()
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
@@ -116,7 +118,7 @@ class CurvePanel(Panel):
 
     def add_unticked(self, layer: Any) -> None:
         """List the regions of a layer in the table, and draw them only when they are ticked."""
-        self.look.unticked_layers.add(layer.unique_id)
+        self.look.marks.unticked_layers.add(layer.unique_id)
         self._draw_kept()
 
     def rename(self, origin: Any, name: str) -> None:
@@ -154,7 +156,8 @@ class CurvePanel(Panel):
         told = []
         for path in paths:
             try:
-                self.load_library(path)
+                if os.path.abspath(path) not in self.libraries.paths:
+                    self.load_library(path)
             except HSRError as error:
                 told.append(str(error))
         return told
@@ -177,14 +180,24 @@ class CurvePanel(Panel):
 
     def open_window(self, name: str) -> QWidget:
         """Open the window of a tool, one of :data:`windows.TOOLS`, or :data:`windows.PIN_AT`."""
-        if name not in self._windows:
+        new = name not in self._windows
+        if new:
             self._windows[name] = windows.make(name, self, self._viewer)
         window = self._windows[name]
         window.show()
         window.raise_()
         self._measured = False  # with quantiles
         self._update_all()
+        if new:  # it lists all there is by now
+            set_as_before(self._viewer, window)
         return window
+
+    def release(self) -> None:
+        """Leave the viewer; the windows opened again are set as they were."""
+        if self._attached:
+            for window in self._windows.values():
+                remember(self._viewer, window)
+        super().release()
 
     def ask_where_to_pin(self) -> None:
         """Ask for the row and the column of a pin."""

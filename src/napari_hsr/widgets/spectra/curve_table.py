@@ -178,7 +178,7 @@ class CurveTable(QDialog):
 
     def _select(self) -> None:
         keys = [one.key for one in self._shown]
-        lit = self._panel.look.highlighted
+        lit = self._panel.look.marks.highlighted
         modes = QItemSelectionModel.SelectionFlag
         if lit in keys:
             chosen = present(self.table.model()).index(keys.index(lit), 0)
@@ -200,7 +200,7 @@ class CurveTable(QDialog):
     def _on_selection(self) -> None:
         rows = present(self.table.selectionModel()).selectedRows()
         key = self._shown[rows[0].row()].key if rows else None
-        if key != self._panel.look.highlighted:
+        if key != self._panel.look.marks.highlighted:
             self._panel.highlight(key)
 
     def _show_all(self) -> None:

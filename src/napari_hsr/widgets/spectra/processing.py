@@ -107,15 +107,21 @@ class ProcessingRow(QWidget):
         )
 
 
+class Marks:
+    """Which curves the user has hidden and highlighted: of a viewer, whatever panel shows them."""
+
+    def __init__(self) -> None:
+        self.hidden: dict[Any, bool] = {}
+        self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
+        self.highlighted: Any = None
+
+
 class Look:
     """Which curves are drawn, and how: processed, hidden, highlighted."""
 
-    def __init__(self, choice: ProcessingRow):
-        self._choice = choice
+    def __init__(self, choice: ProcessingRow, marks: Marks):
+        self._choice, self.marks = choice, marks
         self._made: weakref.WeakKeyDictionary[Shown, Shown | str] = weakref.WeakKeyDictionary()
-        self._hidden: dict[Any, bool] = {}
-        self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
-        self.highlighted: Any = None
         self.problem = ""
 
     def forget(self) -> None:
@@ -124,11 +130,12 @@ class Look:
 
     def is_hidden(self, key: Any) -> bool:
         """Whether the curve with this key is not drawn."""
-        return self._hidden.get(key, key is not None and key[0][0] in self.unticked_layers)
+        unticked = key is not None and key[0][0] in self.marks.unticked_layers
+        return self.marks.hidden.get(key, unticked)
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Draw it no longer, or again."""
-        self._hidden[key] = hidden
+        self.marks.hidden[key] = hidden
 
     def __call__(self, shown: Sequence[Shown], others: Sequence[Shown]) -> list[Shown]:
         """These as they are drawn; ``problem`` says why one is not."""
@@ -141,7 +148,7 @@ class Look:
             if isinstance(made, str):
                 self.problem = self.problem or made
                 continue
-            if one.key is not None and one.key == self.highlighted:
+            if one.key is not None and one.key == self.marks.highlighted:
                 made = replace(made, drawn=replace(made.drawn, width=_BOLD))
             found.append(made)
         return found

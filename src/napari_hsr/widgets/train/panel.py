@@ -19,6 +19,7 @@ from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
 from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
@@ -89,7 +90,7 @@ class TrainWidget(Docked):
         self.stop_button.clicked.connect(self.stop)
         self.resume_button.clicked.connect(self.resume)
         self.result.more_wanted.connect(self.take_more_time)
-        self._remember()
+        self._begin_as_last_time()
         self.follow(self.runs.waiting())
 
     # --- what the user does ------------------------------------------------------------------
@@ -144,12 +145,13 @@ class TrainWidget(Docked):
         self.follow(None)
         self.setup.take(recipe, times=2)
 
-    def _remember(self) -> None:
-        """Begin with the folder and the time budget of the last training."""
+    def _begin_as_last_time(self) -> None:
+        """Begin with the folder and the time budget of the last training, or as it was closed."""
         newest = self.runs.newest()
         if newest is not None:
             with suppress(HSRError):  # its recipe is gone: there is nothing to remember
                 self.setup.take(newest.recipe())
+        set_as_before(self._viewer, self.setup)
 
     def follow(self, run: Run | None) -> None:
         """Show a training, from its first event on; None sets a new one up."""
@@ -274,6 +276,7 @@ class TrainWidget(Docked):
 
     def _leave(self) -> None:
         """The panel was closed, and the viewer was not."""
+        remember(self._viewer, self.setup)
         self.setup.estimate.forget()
         self._timer.stop()
         run, window = self._running_run(), self._guard.window

@@ -23,6 +23,7 @@ from napari_hsr.viewer.layer_data import (
 from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.control_settings import about_layers, about_view
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
@@ -96,6 +97,8 @@ class WavelengthWidget(Panel):
             "NumPy or zarr file",
         )
         self.channels = [NanometreBox() for _ in range(3)]
+        about_layers(*self.channels)
+        about_view(self.control.number)
         self.message = Message()
         self._arrange()
 

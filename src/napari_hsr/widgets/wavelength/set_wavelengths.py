@@ -81,7 +81,7 @@ class SetWavelengthsWidget(Panel):
 
     def __init__(self, viewer: "napari.viewer.Viewer"):
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._keeps_settings = viewer, False  # they are those of one cube
         self._found: Wavelengths | None = None
         #: The list of the cube's own wavelengths, as the panel entered it.
         self._own_list = ""
