@@ -26,6 +26,7 @@ import torch
 from calibrate_intervals import (
     CHOSE,
     CHOSEN_BY_NOTHING,
+    WITHIN,
     Looked,
     calibrate,
     photographs_of,
@@ -125,7 +126,7 @@ def limits(name: str, options: argparse.Namespace) -> dict[str, dict[str, tuple[
     ours: dict[str, list[float]] = {}
     for source, photographs in by_source.items():
         rest = [one for s in fit if s != source for one in by_source[s]]
-        without = calibrate(rest, rare, training)
+        without = calibrate(rest, rare, training, WITHIN[name])
         both = [scored(without, photographs, relative) for relative in (False, True)]
         ours[source] = [worst_quartile(*one) for one in both]
         x = np.concatenate([features(one, rare) for one in photographs])

@@ -168,7 +168,6 @@ def _on_visible(event: Any) -> None:
     layer = event.source
     elsewhere = isinstance(layer.data, LazyMap) and layer.data.on_ask and not layer.data.computed
     if layer.visible and not elsewhere:
-        layer.events.visible.disconnect(_on_visible)
         show_limits(layer, limits_of(layer.data))
 
 
@@ -182,6 +181,7 @@ def limits_of(found: Any) -> tuple[tuple[float, float], float | None]:
 
 def show_limits(layer: Image, limits: tuple[tuple[float, float], float | None]) -> None:
     """Give a map the limits that were found of it; the user's own stay from then on."""
+    layer.events.visible.disconnect(_on_visible)
     state = {**state_of(layer.metadata), "beyond": limits[1]}
     layer.metadata = {**layer.metadata, KEY: state}
     layer.contrast_limits_range = limits[0]

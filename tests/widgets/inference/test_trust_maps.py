@@ -121,6 +121,10 @@ def test_a_thread_computes_the_maps_of_the_panel_and_the_canvas_shows_them_then(
     assert in_thread == [True]
     np.testing.assert_array_equal(maps[0]._slice.image.raw, expected)
     assert maps[0].contrast_limits == pytest.approx([0, np.quantile(expected, 0.99)])
+    maps[0].contrast_limits = (0, 0.01)  # the user's own stay
+    maps[0].visible = False
+    maps[0].visible = True
+    assert maps[0].contrast_limits == [0, 0.01]
     assert maps[1].data.computed
     assert not maps[2].data.computed
     viewer.layers.clear()

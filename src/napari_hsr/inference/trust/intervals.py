@@ -28,6 +28,8 @@ SAMPLE_PIXELS = 2**14
 #: Along each side, the blocks that they lie in where the cube is on disk; steps of their grid read together.
 SAMPLE_BLOCKS = 8
 GRID_STEPS = 64
+#: The means of regions were calibrated from so many pixels on.
+REGION_PIXELS = 16
 #: Pixels read together, and looked at together: the spectra of these stay in the processor's cache.
 STRIP_PIXELS = 2**16
 _BLOCK = 2**14
@@ -152,7 +154,8 @@ class Intervals:
         Parameters
         ----------
         mask : ndarray of bool, shape (height, width)
-            Of a large region every n-th pixel is looked at.
+            Of a large region every n-th pixel is looked at; one of fewer pixels than
+            :data:`REGION_PIXELS` has the half-widths of a pixel.
         """
         rows, columns = np.nonzero(mask)
         step = max(1, -(-rows.size // SAMPLE_PIXELS))
@@ -160,7 +163,10 @@ class Intervals:
         found = found[:, np.isfinite(found[UNLIKE])]
         if not found.size:
             raise InputError("The region holds no pixel with an interval.")
-        half = between(self.table.region_table, found[LEVEL].mean())
+        few = rows.size < REGION_PIXELS
+        half = between(
+            self.table.table if few else self.table.region_table, found[LEVEL].mean()
+        )
         out: np.ndarray = half * found[SCALE].mean()
         return out
 
