@@ -164,9 +164,7 @@ class Intervals:
         if not found.size:
             raise InputError("The region holds no pixel with an interval.")
         few = rows.size < REGION_PIXELS
-        half = between(
-            self.table.table if few else self.table.region_table, found[LEVEL].mean()
-        )
+        half = between(self.table.table if few else self.table.region_table, found[LEVEL].mean())
         out: np.ndarray = half * found[SCALE].mean()
         return out
 
