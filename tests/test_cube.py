@@ -229,3 +229,9 @@ def test_values_beyond_float32_are_infinite_without_a_warning_of_numpy():
         warnings.simplefilter("error")
         cube = Cube(np.full((2, 3, 4), 1e300))
     assert np.isinf(cube.data).all()
+
+
+@pytest.mark.parametrize("nm", [[5e-324, 500], [500, 1.7e308], [1e-9, 2e-9], [1e12]])
+def test_wavelengths_are_those_of_light(nm):
+    with pytest.raises(InputError, match=r"Wavelengths lie between 0.001 and 1e\+09 nm"):
+        Wavelengths(np.array(nm))

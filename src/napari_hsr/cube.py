@@ -17,6 +17,11 @@ from napari_hsr.provenance import Provenance
 #: The grid taken for a 31-band cube that names none; always announced as an assumption.
 DEFAULT_WAVELENGTHS_NM = tuple(float(nm) for nm in range(400, 701, 10))
 
+#: Wavelengths of light that any instrument separates, gamma rays to radio waves; others are damage.
+SHORTEST_NM, LONGEST_NM = 1e-3, 1e9
+#: Values beyond it are no measurement, and their squares, summed, exceed what float32 holds.
+LARGEST_VALUE = 1e18
+
 #: Up to this size the value range of a cube on disk is found exactly; larger ones are sampled.
 EXACT_RANGE_BYTES = 64 * 2**20
 #: Of a larger one, bands that are looked at, and values that are read where each brings all bands.
@@ -49,6 +54,11 @@ class Wavelengths:
             raise InputError("Wavelengths are empty: one value in nm is needed for each band.")
         if not np.isfinite(nm).all() or (nm <= 0).any():
             raise InputError("Wavelengths must be finite and positive, in nm.")
+        if nm.min() < SHORTEST_NM or nm.max() > LONGEST_NM:
+            raise InputError(
+                f"Wavelengths lie between {SHORTEST_NM:g} and {LONGEST_NM:g} nm, not at "
+                f"{nm.min() if nm.min() < SHORTEST_NM else nm.max():g} nm."
+            )
         if (np.diff(nm) <= 0).any():
             at = int(np.flatnonzero(np.diff(nm) <= 0)[0])
             raise InputError(
@@ -330,6 +340,32 @@ def finite_range(values: np.ndarray) -> tuple[float, float]:
         return low, high
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
+
+
+def check_values(values: np.ndarray, name: str) -> None:
+    """Refuse values that nothing can be computed from in 32-bit floats.
+
+    Parameters
+    ----------
+    values : ndarray of floats
+        NaN and infinity are missing values, and no matter.
+    name : str
+        Of the cube.
+
+    Raises
+    ------
+    InputError
+        Saying what they may be: as a rule a marker of missing values that the file does not state.
+    """
+    size = np.abs(values)
+    if not (size > LARGEST_VALUE).any():
+        return
+    most = float(np.where(np.isfinite(size), size, 0).max())
+    if most > LARGEST_VALUE:
+        raise InputError(
+            f"Values of {name} reach {most:.9g}, too large to compute with: if they stand for missing "
+            "values, say so (--no-data, or read(…, no_data=…)), else scale the cube."
+        )
 
 
 def jsonable(value: Any) -> Any:

@@ -134,3 +134,17 @@ def test_the_table_has_loadings_and_eigenvalues(scene, tmp_path):
     assert float(rows[3][4]) == made.loadings[1, 2]
     assert float(rows[11][3]) == made.eigenvalues[0]
     assert float(rows[12][4]) == made.share[1]
+
+
+@pytest.mark.parametrize("method", ["pca", "mnf"])
+def test_bands_whose_matrices_take_gigabytes_are_asked_about(method):
+    many = Cube(np.random.default_rng(0).random((9000, 2, 2), np.float32))
+    with pytest.raises(InputError, match=r"of 9000 bands takes .* GB of memory: take fewer"):
+        components(many, method)
+
+
+def test_a_marker_that_the_file_does_not_state_is_told(scene):
+    data = scene.data.copy()
+    data[2, 3, 4] = np.finfo(np.float32).min  # GDAL's
+    with pytest.raises(InputError, match=r"reach 3.40282347e\+38, .*--no-data"):
+        components(scene.replace(data=data))

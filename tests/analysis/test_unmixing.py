@@ -124,3 +124,18 @@ def test_endmembers_that_do_not_determine_shares_are_refused_or_told():
 def test_a_reconstruction_says_that_it_shows_the_prior():
     made = unmix(mixed(provenance=Provenance("p.png", model="m")), LIBRARY)
     assert [n.code for n in made.notices] == [Code.MOSTLY_PRIOR]
+
+
+def test_a_marker_that_the_file_does_not_state_is_told():
+    cube = mixed()
+    cube.data[0, 2, 2] = np.finfo(np.float32).min  # GDAL's
+    with pytest.raises(InputError, match=r"field reach .*--no-data"):
+        unmix(cube, LIBRARY)
+
+
+@pytest.mark.parametrize("factor", [2.0**-600, 2.0**400])
+def test_squares_of_tiny_and_of_large_numbers_are_no_matter(factor):
+    pixels = RNG.uniform(0, 1, (NM.size, 7))
+    for fixed in (True, False):
+        made = solve(SPECTRA * factor, pixels * factor, fixed)
+        np.testing.assert_array_equal(made, solve(SPECTRA, pixels, fixed))

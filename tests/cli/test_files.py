@@ -9,6 +9,7 @@ import tifffile
 from napari_hsr import Cube, Photograph, Wavelengths, write
 from napari_hsr.cli.files import is_file_name, prepare_output
 from napari_hsr.errors import InputError
+from napari_hsr.io import file_sets
 from napari_hsr.io.file_lists import expand, output_names
 from napari_hsr.spectral_library import SpectralLibrary
 
@@ -136,3 +137,20 @@ def test_no_file_that_a_command_names_is_written_over(hsr, tmp_path, monkeypatch
     assert status != 0
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert "is an input" in said or "two results" in said
+
+
+def test_inputs_are_looked_at_once_however_many_results_are_written(tmp_path, monkeypatch):
+    photographs = [tmp_path / f"{n}.png" for n in range(6)]
+    for path in photographs:
+        write(Photograph(np.zeros((2, 2, 3), np.uint8), "srgb"), path)
+    outputs = [tmp_path / f"{n}.npz" for n in range(6)]
+    for path in outputs:
+        path.write_bytes(b"x")
+    looked, look = [], file_sets.files_read
+    monkeypatch.setattr(file_sets, "files_read", lambda path: looked.append(path) or look(path))
+    held = file_sets.Inputs([*photographs, *photographs])  # of a command they come twice
+    assert all(file_sets.replaces(out, held) for out in outputs)
+    assert sorted(looked) == photographs
+    (tmp_path / "link.npz").hardlink_to(photographs[3])
+    with pytest.raises(InputError, match="is an input"):
+        file_sets.replaces(tmp_path / "link.npz", held)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 import torch
@@ -236,3 +237,34 @@ def test_an_address_that_no_scheduler_has_is_told(address):
     pytest.importorskip("distributed")
     with pytest.raises(InputError, match="cannot connect to"), connected(address):
         pass
+
+
+def test_a_warning_of_a_library_is_a_note_without_its_source(hsr, cube_file, monkeypatch):
+    def warned(*_args, **_options):
+        warnings.warn("overflow encountered in add", RuntimeWarning, stacklevel=1)
+
+    monkeypatch.setattr("napari_hsr.cli.info.note", warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        status, _, said = hsr("info", cube_file())
+    assert (status, said) == (0, "note: while computing, overflow encountered in add.\n")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1" * 400, "²", "1.5", "nan"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("spectra", "a.mat", "--at", "{},0"),
+        ("unmix", "a.mat", "-o", "o.npz", "--at", "a=0,{}"),
+        ("anchors", "a.mat", "b.csv", "-o", "o.npz", "--at", "a={},0"),
+        ("convert", "a.mat", "-o", "o.npz", "--crop", "0,0,{},1"),
+        ("spectra", "a.mat", "--window", "{}"),
+        ("predict", "a.png", "-o", "o.npz", "--jobs", "{}"),
+    ],
+    ids=lambda command: " ".join(command[:1]),
+)
+def test_a_whole_number_is_one_that_computers_count_in(hsr, command, number):
+    status, _, said = hsr(*(part.format(number) for part in command))
+    assert status == 2
+    assert "invalid" in said.splitlines()[-1]
+    assert len(said.splitlines()[-1]) < 1200

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import napari_hsr
 from napari_hsr import Cube
 from napari_hsr.conversion import common_grid, to_wavelengths
+from napari_hsr.conversion.wavelengths import interpolation
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, has
@@ -127,3 +130,24 @@ def test_evaluate_resamples_when_asked():
     found = napari_hsr.evaluate(coarse, fine, resample=True)
     assert found.values["rmse"] == pytest.approx(0, abs=1e-7)
     assert has(found.notes, Code.RESAMPLED)
+
+
+@pytest.mark.parametrize("size", [1, 2, 31])
+def test_interpolation_is_that_of_numpy_to_the_last_bit(size):
+    rng = np.random.default_rng(0)
+    source = np.sort(rng.uniform(400, 700, size))
+    target = np.sort(np.r_[rng.uniform(390, 710, 50), source, source[-1] + 1e-9])
+    expected = np.stack([np.interp(target, source, unit) for unit in np.eye(size)], axis=1)
+    np.testing.assert_array_equal(interpolation(source, target), expected)
+
+
+def test_memory_follows_from_the_matrix_not_from_a_square_of_the_bands():
+    """20,000 bands took 3.2 GB to become 31."""
+    fine, coarse = np.linspace(300, 2500, 3000), np.arange(400.0, 701.0, 10.0)
+    tracemalloc.start()
+    interpolation(fine, coarse)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 3 * 8 * fine.size * coarse.size
+    with pytest.raises(InputError, match=r"take fewer bands, or allow it"):
+        interpolation(np.linspace(300, 2500, 20_000), np.linspace(300, 2500, 10_000))

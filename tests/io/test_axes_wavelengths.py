@@ -207,3 +207,12 @@ def test_a_unit_that_is_none():
 def test_without_a_place_for_the_unit_nm_needs_no_notice():
     assert wl.resolve([400, 500], 2, None, unit_is_custom=True).notices == ()
     assert "µm" in wl.resolve([0.4, 0.5], 2, None, unit_is_custom=True).notices[0]
+
+
+@pytest.mark.parametrize("numbers", [[1e308, 1.1e308], [5e-324, 1e-320], [1e10, 2e10]])
+def test_what_is_no_light_is_no_wavelength(numbers):
+    """Differences and squares of such numbers ended commands in faults."""
+    found = wl.resolve(numbers, 2, "nm")
+    assert found.wavelengths is None
+    assert "no light" in found.notices[0]
+    assert found.metadata["wavelengths_in_file"] == numbers

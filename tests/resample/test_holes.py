@@ -125,3 +125,15 @@ def test_a_cube_without_values_is_refused():
     empty = Cube(np.full((5, 4, 4), np.nan), name="night")
     with pytest.raises(InputError, match="night has no values: all are NaN or infinite"):
         super_resolve(empty, "bicubic-matlab", 2)
+
+
+def test_a_marker_that_the_file_does_not_state_is_told(tmp_path):
+    """One value of 3.4e38 would scale all others to nothing."""
+    data = smooth()
+    data[1, 2, 3] = np.finfo(np.float32).min  # GDAL's
+    path = write(Cube(data, np.linspace(400, 700, 6)), tmp_path / "a.h5")
+    for model in ("bicubic-matlab", "coarsr-x2"):
+        with pytest.raises(InputError, match=r"reach 3.40282347e\+38, .*--no-data"):
+            super_resolve(read(path), model, 2)
+    stated = read(path, no_data=float(np.finfo(np.float32).min))
+    assert np.nanmax(np.abs(super_resolve(stated, "bicubic-matlab", 2).data)) < 1

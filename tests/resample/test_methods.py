@@ -214,6 +214,8 @@ def test_names():
     assert find("gaussian:1.6").sigma == 1.6
     with pytest.raises(InputError, match=r"'bicubic'.*bicubic-matlab, bicubic-opencv"):
         find("bicubic")
+    with pytest.raises(InputError, match="at most 1000 and"):  # its kernel had 1e308 weights
+        find("gaussian:1e308")
     with pytest.raises(InputError, match=r"at least 0.1, not 'wide'"):
         find("gaussian:wide")
     with pytest.raises(

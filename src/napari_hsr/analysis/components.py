@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
+from napari_hsr.io.limits import check_memory
 from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part, result_of
@@ -26,6 +28,8 @@ METHODS = {"pca": "principal components", "mnf": "minimum noise fraction"}
 NOISE_UNITS = "s.d. of the noise"
 #: Of the largest variance of the noise: what is below it is not told from rounding in float32.
 _LEAST_NOISE = 1e-10
+#: Matrices (bands, bands) of float64 that are held at once, as measured.
+_MATRICES = {"pca": 9, "mnf": 17}
 _SHORT = {"pca": "PC", "mnf": "MNF"}
 
 
@@ -127,7 +131,8 @@ def components(
     Raises
     ------
     InputError
-        If there is no such method or number, too few pixels have all values, or the cube is flat.
+        If there is no such method or number, too few pixels have all values, the cube is flat, values
+        are too large, or bands so many that it takes much memory, which is not allowed.
     napari_hsr.errors.Cancelled
     """
     return result_of(components_events(cube, method, n, cancel=cancel), progress)
@@ -140,6 +145,8 @@ def components_events(
     if method not in METHODS:
         raise InputError(f"Components are made by {' or '.join(METHODS)}, not by {method!r}.")
     bands, told = usable_bands(cube)
+    needed = 8 * bands.size**2 * _MATRICES[method]
+    check_memory(needed, f"Computing {METHODS[method]} of {bands.size} bands")
     if not 1 <= n <= bands.size:
         raise InputError(
             f"{cube.name} has {bands.size} usable bands: {n} components cannot be made."
@@ -195,6 +202,7 @@ def _statistics(
     shift: np.ndarray | None = None
     whole, apart = _Moments(bands.size), _Moments(bands.size)
     for _, values, event in parts(cube, bands.tolist(), cancel, "Statistics"):
+        check_values(values, cube.name)
         block = values.astype(np.float64)
         usable = np.asarray(np.isfinite(block).all(axis=0))
         chosen = block[:, usable]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of
@@ -98,11 +99,13 @@ def unmix_events(
     bands, told = usable_bands(cube)
     used = on_bands(endmembers, cube, bands)
     spectra = used.values
+    check_values(spectra, "the endmembers")
     told += _checked(used, sum_to_one)
     count = len(spectra)
     shares = np.empty((count, *cube.shape[1:]), np.float32)
     residual = np.empty((1, *cube.shape[1:]), np.float32)
     for rows, values, event in parts(cube, bands.tolist(), cancel, "Unmixing"):
+        check_values(values, cube.name)
         flat = values.reshape(bands.size, -1).astype(np.float64)
         whole = np.isfinite(flat).all(axis=0)
         found = np.full((count, flat.shape[1]), np.nan)
@@ -250,6 +253,9 @@ def solve(spectra: np.ndarray, pixels: np.ndarray, sum_to_one: bool) -> np.ndarr
     ndarray, shape (endmembers, n), float64
     """
     count, n = len(spectra), pixels.shape[1]
+    # by a power of two, which changes no digit: squares of tiny numbers would be zero
+    size = int(np.frexp(np.abs(spectra).max())[1])
+    spectra, pixels = np.ldexp(spectra, -size), np.ldexp(pixels, -size)
     gram, right = spectra @ spectra.T, spectra @ pixels
     start = 1.0 / count if sum_to_one else 0.0
     shares = np.full((count, n), start)

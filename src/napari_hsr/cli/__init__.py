@@ -47,7 +47,7 @@ from napari_hsr.cli import (
 from napari_hsr.cli.files import files_of
 from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
-from napari_hsr.cli.output import sentence
+from napari_hsr.cli.output import sentence, warnings_in_words
 from napari_hsr.errors import Cancelled
 from napari_hsr.io.limits import allowing_large
 from napari_hsr.progress import NETWORK_THREAD
@@ -149,7 +149,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parser.error(f"argument {word.partition('=')[0]}: expected one argument")
         args = parser.parse_args(argv)
         large = getattr(args, "allow_large", False)
-        with looked_after(), ending_cleanly(), allowing_large(large), files_of(args):
+        with (
+            looked_after(),
+            ending_cleanly(),
+            warnings_in_words(),
+            allowing_large(large),
+            files_of(args),
+        ):
             status: int = args.run(args)
         sys.stdout.flush()
         return status

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, prepare_output
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +24,7 @@ HELP = "correct a cube by spectra measured at some of its places"
 def anchor(text: str) -> tuple[str, int, int]:
     """``NAME=ROW,COLUMN``."""
     name, _, at = text.rpartition("=")
-    row, column = map(int, at.split(","))
+    row, column = map(whole_number, at.split(","))
     if not name:
         raise ValueError(text)
     return name, row, column
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--radius",
         metavar="N",
-        type=int,
+        type=whole_number,
         default=1,
         help="the mean over a square of so many pixels to each side counts (default: 1)",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.files import add_output_options, is_file_name, named_files, prepare_output
 from napari_hsr.cli.output import note, print_json, progress_bar, sentence
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 from napari_hsr.io.file_lists import expand, output_names
 from napari_hsr.units import one_line
 
@@ -31,9 +31,9 @@ MOST_FILES = 16
 
 def positive(text: str) -> int:
     """A positive number."""
-    if int(text) < 1:
+    if whole_number(text) < 1:
         raise ValueError(text)
-    return int(text)
+    return whole_number(text)
 
 
 positive.__name__ = "number"  # argparse: "invalid number value: 'x'"

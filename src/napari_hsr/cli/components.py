@@ -17,7 +17,7 @@ from napari_hsr.cli.files import (
     write_map,
 )
 from napari_hsr.cli.output import worked
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="by variance, or by signal over noise (default: %(default)s)",
     )
     parser.add_argument(
-        "-n", "--number", metavar="N", type=int, default=5, help="how many (default: %(default)s)"
+        "-n",
+        "--number",
+        metavar="N",
+        type=whole_number,
+        default=5,
+        help="how many (default: %(default)s)",
     )
     parser.add_argument("--loadings", metavar="FILE.csv", help="write the loadings as a table")
     add_output_options(parser)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
 from napari_hsr.cli.output import report_written
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -72,7 +72,7 @@ def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
     """A parser of so many whole numbers with commas between them."""
 
     def parse(text: str) -> tuple[int, ...]:
-        found = tuple(int(part) for part in text.split(","))
+        found = tuple(whole_number(part) for part in text.split(","))
         if len(found) != count:
             raise ValueError(text)  # argparse says which option
         return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import read_cube
 from napari_hsr.cli.output import note, print_json, print_table
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 from napari_hsr.cli.spectra import add_place_options, curves_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", choices=("angle", "sid", "correlation"), default="angle", help="default: angle"
     )
-    parser.add_argument("--most", metavar="N", type=int, default=10, help="entries (default: 10)")
+    parser.add_argument(
+        "--most", metavar="N", type=whole_number, default=10, help="entries (default: 10)"
+    )
     parser.add_argument(
         "--camera", metavar="C", help="that took the photograph: table.csv:NAME, or cie-1931"
     )

@@ -64,6 +64,19 @@ def worked(work: Callable[[threading.Event], Iterable[Any]]) -> Any:
 
 
 @contextmanager
+def warnings_in_words() -> Iterator[None]:
+    """Within this context a warning of a library is a note, without a line of its source."""
+
+    def show(message: Warning | str, category: type[Warning], *_where: Any, **_file: Any) -> None:
+        what = "while computing, " * issubclass(category, RuntimeWarning)
+        note([f"{what}{message}."])
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def warnings_as_notes() -> Iterator[None]:
     """Print warnings as notes, once each, when the context is left."""
     with warnings.catch_warnings(record=True) as caught:

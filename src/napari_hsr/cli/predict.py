@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.batch import Batch, add_batch_options
 from napari_hsr.cli.output import warnings_as_notes
+from napari_hsr.cli.reading import whole_number
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--finer",
         metavar="N",
-        type=int,
+        type=whole_number,
         choices=(2, 4),
         default=1,
         help="2 or 4: evaluate INR-HSISR on a grid so many times as fine as the photograph along "

@@ -11,6 +11,17 @@ from napari_hsr.io.number_parsing import whole
 _OPTIONS = ("variable", "axes", "bands", "full_scale", "no_data")
 
 
+def whole_number(text: str) -> int:
+    """A whole number, of a size that computers count in."""
+    found = whole(text)
+    if found is None:
+        raise ValueError(text)  # argparse says which option
+    return found
+
+
+whole_number.__name__ = "whole number"  # argparse: "invalid whole number value: 'x'"
+
+
 def band_numbers(text: str) -> list[int]:
     """``0,3,5-9`` as a list."""
     found: list[int] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
 from napari_hsr.cli.output import report_written
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bits",
-        type=int,
+        type=whole_number,
         choices=(8, 16),
         help="depth of the file (default 8 for an observer, 16 for a camera)",
     )

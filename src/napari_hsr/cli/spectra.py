@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
 from napari_hsr.cli.output import print_json, print_table
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -50,8 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the white reference or other curve, by its name: “(12, 40)” for a pixel, “label 3”",
     )
-    parser.add_argument("--window", type=int, default=7, help="bands, odd (default: 7)")
-    parser.add_argument("--degree", type=int, default=2, help="of the polynomials (default: 2)")
+    parser.add_argument("--window", type=whole_number, default=7, help="bands, odd (default: 7)")
+    parser.add_argument(
+        "--degree", type=whole_number, default=2, help="of the polynomials (default: 2)"
+    )
     parser.add_argument("-o", "--output", metavar="OUT", help="a .csv, .json or .npz file")
     parser.add_argument("--wide", action="store_true", help="a .csv with a column a spectrum")
     add_reading_options(parser)
@@ -60,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def place(text: str) -> tuple[int, int]:
     """``ROW,COLUMN``."""
-    row, column = map(int, text.split(","))
+    row, column = map(whole_number, text.split(","))
     return row, column
 
 

@@ -24,6 +24,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.batch import Batch, add_batch_options
+from napari_hsr.cli.reading import whole_number
 from napari_hsr.io.file_lists import CUBE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     add_batch_options(parser, "CUBE", "spectral cubes")
     parser.add_argument(
-        "--scale", metavar="N", type=int, help="2, 3, 4 or 8 times as fine (default: the model's)"
+        "--scale",
+        metavar="N",
+        type=whole_number,
+        help="2, 3, 4 or 8 times as fine (default: the model's)",
     )
     parser.add_argument(
         "--model",

@@ -18,7 +18,7 @@ from napari_hsr.cli.files import (
     write_map,
 )
 from napari_hsr.cli.output import worked
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ HELP = "unmix a cube into endmembers"
 def named_place(text: str) -> tuple[str, tuple[int, int]]:
     """``NAME=ROW,COLUMN``."""
     name, _, place = text.rpartition("=")
-    row, column = map(int, place.split(","))
+    row, column = map(whole_number, place.split(","))
     return name or f"({row}, {column})", (row, column)
 
 

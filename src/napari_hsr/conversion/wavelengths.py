@@ -9,6 +9,7 @@ import numpy as np
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray, by_rows
+from napari_hsr.io.limits import check_memory
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Linear between bands; from a finer grid each band is the mean of the source under a triangle
     that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees.
     """
-    fine = np.stack([np.interp(target, source, unit) for unit in np.eye(source.size)], axis=1)
+    fine = interpolation(source, target)
     if target.size < 2:
         return fine.astype(np.float32)
     gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
@@ -126,6 +127,30 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     total = triangle.sum(1, keepdims=True)
     averaged = np.divide(triangle, total, out=np.zeros_like(triangle), where=total > 0)
     return np.where(many[:, None], averaged, fine).astype(np.float32)
+
+
+def interpolation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The matrix (target, source) of linear interpolation, the same numbers as by ``numpy.interp``.
+
+    It takes memory for itself alone, not for a square of the source.
+
+    Raises
+    ------
+    InputError
+        If it would not fit, and large files are not allowed.
+    """
+    check_memory(8 * source.size * target.size, f"Going from {source.size} to {target.size} bands")
+    weights = np.zeros((target.size, source.size))
+    if source.size == 1:
+        weights[:] = 1.0
+        return weights
+    at = np.clip(np.searchsorted(source, target, "right") - 1, 0, source.size - 2)
+    slope = 1.0 / (source[at + 1] - source[at])
+    rows, beyond = np.arange(target.size), target >= source[-1]
+    share = np.where(beyond, 1.0, slope * np.maximum(target - source[at], 0.0))
+    weights[rows, at] = np.where(beyond, 0.0, -slope * np.maximum(target - source[at], 0.0) + 1.0)
+    weights[rows, at + 1] = share
+    return weights
 
 
 def common_grid(one: Cube, other: Cube) -> tuple[Cube, Cube]:
@@ -224,7 +249,7 @@ def _gaussian(new: np.ndarray, old: np.ndarray, widths: np.ndarray, own: np.ndar
     """Weights (new, old) of which each row sums to 1."""
     if old.size == 1:
         return np.ones((new.size, 1))
-    linear: np.ndarray = np.stack([np.interp(new, old, unit) for unit in np.eye(old.size)], axis=1)
+    linear = interpolation(old, new)
     apart = np.gradient(old)
     nearest = np.abs(new[:, None] - old[None]).argmin(axis=1)
     missing = np.sqrt(np.maximum(widths[:, None] ** 2 - own[None] ** 2, 0.0))

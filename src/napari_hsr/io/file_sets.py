@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,50 @@ def shared(written: set[Path], read: set[Path]) -> Path | None:
     return next((known[i] for i in map(_identity, sorted(written)) if i in known), None)
 
 
-def replaces(out: Path, inputs: Iterable[Path]) -> bool:
+class Inputs:
+    """Files that nothing is written over, looked at once, however many results are written.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    """
+
+    def __init__(self, paths: Iterable[Path]):
+        self._paths = list(dict.fromkeys(paths))
+
+    @cached_property
+    def _stores(self) -> dict[Path, Path]:
+        """The zarr stores by their places, links resolved."""
+        files = [path for path, _variable in map(split_variable, self._paths)]
+        return {Path(os.path.realpath(path)): path for path in files if is_zarr(path)}
+
+    @cached_property
+    def _known(self) -> set[tuple[int, int] | str]:
+        """All their files, by what they are on disk and by name."""
+        files = set[Path]().union(*map(files_read, self._paths))
+        return {_identity(file) for file in files} | {str(file) for file in files}
+
+    def check(self, out: Path) -> None:
+        """Refuse to write where an input would be destroyed.
+
+        Raises
+        ------
+        InputError
+            If it would, or ``out`` lies among the chunks of an input.
+        FileError
+            If nothing can be written there.
+        """
+        place = Path(os.path.realpath(out))
+        if inside := next((p for p in place.parents if p in self._stores), None):
+            raise InputError(f"{out} would lie inside {self._stores[inside]}, which is an input.")
+        if not is_zarr(out):  # which is a folder
+            check_place(out)
+        there = [file for file in files_written(out) if file.exists()]
+        if any({_identity(file), str(file)} & self._known for file in there):
+            raise InputError(f"{out} is an input; nothing was written over it.")
+
+
+def replaces(out: Path, inputs: Inputs | Iterable[Path]) -> bool:
     """Whether writing to ``out`` would replace what is there.
 
     Raises
@@ -80,18 +124,8 @@ def replaces(out: Path, inputs: Iterable[Path]) -> bool:
     FileError
         If nothing can be written there.
     """
-    inputs = list(inputs)
-    place = Path(os.path.realpath(out))
-    for path, _variable in map(split_variable, inputs):
-        if is_zarr(path) and Path(os.path.realpath(path)) in place.parents:
-            raise InputError(f"{out} would lie inside {path}, which is an input.")
-    if not is_zarr(out):  # which is a folder
-        check_place(out)
-    written = files_written(out)
-    if any(file.exists() for file in written):
-        for path in inputs:
-            if shared(written, files_read(path)):
-                raise InputError(f"{out} is an input; nothing was written over it.")
+    held = inputs if isinstance(inputs, Inputs) else Inputs(inputs)
+    held.check(out)
     return out.exists()
 
 

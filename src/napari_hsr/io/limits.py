@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.units import format_bytes
 
@@ -122,6 +122,28 @@ def check_room(path: Path, needed: int, what: str, held: int | None = None) -> N
         )
     held = path.stat().st_size if held is None else held
     _check_swelling(path, needed, f"{what} would take {format_bytes(needed)} of memory", held)
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Refuse work on a cube that takes far more memory than one of its size would make think.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes that will be taken.
+    what : str
+        What takes them, as the subject of a sentence.
+
+    Raises
+    ------
+    InputError
+        Saying how much it would take.
+    """
+    if needed > ASKED_FROM and not _ALLOWED.get():
+        raise InputError(
+            f"{what} takes {format_bytes(needed)} of memory: take fewer bands, or allow it with "
+            "--allow-large."
+        )
 
 
 def check_claim(path: Path, needed: int, what: str, held: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
@@ -73,7 +74,13 @@ def of_holes(count: int) -> Notice:
 def look_events(
     cube: Cube, cancel: threading.Event | None = None
 ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Where values are missing: (bands, rows, mask) of part after part, read from the disk once."""
+    """Where values are missing: (bands, rows, mask) of part after part, read from the disk once.
+
+    Raises
+    ------
+    InputError
+        If values are too large to compute with.
+    """
     bands, height, width = cube.shape
     many = max(1, PART_BYTES // (4 * height * width))
     rows = height if many > 1 else min(height, max(1, PART_BYTES // (4 * width)))
@@ -81,7 +88,9 @@ def look_events(
         for row in range(0, height, rows):
             stop_if(cancel)
             at = slice(band, min(band + many, bands)), slice(row, min(row + rows, height))
-            yield *at, ~np.isfinite(np.asarray(cube.data[at], np.float32))
+            values = np.asarray(cube.data[at], np.float32)
+            check_values(values, cube.name)
+            yield *at, ~np.isfinite(values)
 
 
 def fill_events(

@@ -28,6 +28,8 @@ from napari_hsr.resample.kernels import (
 
 #: A narrower gaussian does not blur.
 LEAST_SIGMA = 0.1
+#: A wider one is the mean of the image: its kernel would take more memory than any.
+LARGEST_SIGMA = 1000.0
 #: Full width at half maximum of a gaussian, in standard deviations.
 FWHM = 2 * math.sqrt(2 * math.log(2))
 LARGEST_SCALE = 16
@@ -176,10 +178,10 @@ def _gaussian(text: str) -> Kind:
         sigma = float(text)
     except ValueError:
         sigma = math.nan
-    if not (math.isfinite(sigma) and sigma >= LEAST_SIGMA):
+    if not LEAST_SIGMA <= sigma <= LARGEST_SIGMA:
         raise InputError(
-            "The blur of gaussian:SIGMA must be a number of fine pixels, at least "
-            f"{LEAST_SIGMA:g}, not {text!r}."
+            f"The blur of gaussian:SIGMA must be a number of fine pixels, at most {LARGEST_SIGMA:g} "
+            f"and at least {LEAST_SIGMA:g}, not {text[:40]!r}."
         )
     base = KINDS["gaussian"]
     return Kind(f"gaussian:{sigma:g}", base.title, base.describe, up=False, sigma=sigma)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr import __version__
@@ -14,7 +15,7 @@ from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting
-from napari_hsr.io.file_sets import files_read, replaces, standing_at
+from napari_hsr.io.file_sets import Inputs, files_read, replaces, standing_at
 from napari_hsr.io.zarr.in_parts import restate
 from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
@@ -79,6 +80,11 @@ class FileWork:
     inputs: tuple[Path, ...] = ()
     in_parts: bool = False
 
+    @cached_property
+    def held(self) -> Inputs:
+        """The files of the batch, looked at once: of a thousand, a million looks take minutes."""
+        return Inputs(self.inputs)
+
 
 @dataclass(frozen=True)
 class FileItem:
@@ -96,7 +102,7 @@ class FileItem:
     def events(self, cancel: threading.Event) -> Generator[Progress | Told | Outcome, None, None]:
         """Read, compute and write; the outcome's value is what is reported of the file."""
         work, out, name = self.work, self.output, self.source.name
-        exists = replaces(out, work.inputs)
+        exists = replaces(out, work.held)
         before = standing_at([out])
         made_by = fingerprint(self.source, work)
         files = {"input": str(self.source), "output": str(out)}
@@ -139,7 +145,7 @@ class FileItem:
         for target, known in () if in_parts else before.items():
             check_unchanged(target, known)
         for other, cube in others.values():  # before the cube, whose record says that all is there
-            yield from self._about_replacing(other, replaces(other, work.inputs))
+            yield from self._about_replacing(other, replaces(other, work.held))
             write(cube, other)
         beside = {key: str(other) for key, (other, _) in others.items()}
         recorded = _recorded(result.cube, made_by, beside | facts, beside)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_hsr.cube import Wavelengths
+from napari_hsr.cube import LONGEST_NM, SHORTEST_NM, Wavelengths
 from napari_hsr.io import limits
 from napari_hsr.io.wavelengths.in_texts import are_band_numbers as are_band_numbers
 from napari_hsr.io.wavelengths.in_texts import from_band_names as from_band_names
@@ -99,6 +99,8 @@ def resolve(
         return _unusable(raw, f"do not fit: {numbers.size} value{plural} for {bands} bands")
     if not np.isfinite(numbers).all() or (numbers <= 0).any():
         return _unusable(raw, "are not all finite and positive")
+    if not SHORTEST_NM / 1e9 <= numbers.min() <= numbers.max() <= LONGEST_NM * 1e9:
+        return _unusable(raw, "are those of no light")
     if are_band_numbers(numbers) and _believed(_key(unit), numbers) in _UNSAID:
         return _unusable(raw, "only number the bands")
     nm, scale, notices = to_nm(numbers, unit)
@@ -106,6 +108,8 @@ def resolve(
         notices = ()
     if nm is None:
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
+    if not SHORTEST_NM <= nm.min() <= nm.max() <= LONGEST_NM:
+        return _unusable(raw, "are those of no light")
     return _in_order(raw, nm, scale, notices)
 
 
