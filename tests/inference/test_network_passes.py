@@ -150,6 +150,7 @@ def test_a_fault_of_a_network_arrives_as_it_is():
 
 def test_a_long_run_of_an_unknown_speed_measures_it_first(monkeypatch):
     monkeypatch.setattr(speed_probe, "SIDES", (8, 12))
+    monkeypatch.setattr(speed_probe, "LONG", 8 * 12**2)
     torch.manual_seed(3)
     model = from_state_dict(CoarSR(2, width=8, blocks=1).state_dict())
     cube = np.random.default_rng(0).random((5, 80, 81), np.float32)

@@ -19,6 +19,7 @@ from napari_hsr.inference import (
     super_resolve_events,
 )
 from napari_hsr.inference.estimates import speed
+from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.resample import find, refine_events
@@ -130,11 +131,27 @@ def test_the_time_is_unknown_until_such_a_run_was_made():
 
 
 def test_small_images_are_measured_where_nothing_is_known():
-    model = load_model("instant-photo")
-    times = [estimate((side, side), model, device="cpu").seconds for side in (30, 300, 3000)]
+    model, options = load_model("instant-photo"), {"device": "cpu", "detail": "full"}
+    times = [estimate((side, side), model, **options).seconds for side in (30, 300, 3000)]
     assert 0 < times[0] < times[1] < times[2]
-    twice = estimate((3000, 3000), model, device="cpu", ensemble="mean").seconds
-    assert twice == pytest.approx(8 * times[2], rel=1e-6)  # of the same measurement
+    often = estimate((3000, 3000), model, ensemble="mean", **options).seconds
+    assert times[2] < often < 8 * times[2]  # each pixel is read and written once
+    disk = {**options, "on_disk": True}
+    assert estimate((3000, 3000), model, probe=False, **disk).seconds is None
+    assert estimate((3000, 3000), model, **disk).seconds > 0
+
+
+def test_the_tiles_of_a_run_are_one_measurement():
+    """Those at the beginning of a row take longer: most would not stand for all."""
+    run = plan_run(load_model("rootpoly-srgb"), 40, 160, device="cpu", tile=40)
+    pace = speed.Pace(run)
+    for tile, seconds in zip(run.tiles, (5, 1, 1, 1), strict=True):
+        pace.add(tile, seconds)
+    assert speed.tile_seconds(run, run.tiles) == pytest.approx(8)
+    later = speed.Pace(run)
+    for tile in run.tiles:
+        later.add(tile, 3)
+    assert speed.tile_seconds(run, run.tiles) == pytest.approx(10)  # between both runs
 
 
 def test_what_was_measured_is_known_to_the_next_process(monkeypatch):

@@ -43,6 +43,8 @@ class RunPlan:
     tiles : tuple of Tile
     bytes_per_pixel : int
         Working bytes for each input pixel of a tile.
+    on_disk : bool
+        The cube is written to a store.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class RunPlan:
     ensemble: Ensemble
     tiles: tuple[Tile, ...]
     bytes_per_pixel: int
+    on_disk: bool = False
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -131,7 +134,7 @@ def plan_run(
     if tile == "auto" and at_once > 1 and not overlaps(model):
         sides = _shared_out(sides, (height, width), EACH * at_once)
     tiles = plan(height, width, model, sides)
-    return RunPlan(model, bands, height, width, on, used, notice, passes, tiles, needs)
+    return RunPlan(model, bands, height, width, on, used, notice, passes, tiles, needs, on_disk)
 
 
 def _shared_out(sides: tuple[int, int], size: tuple[int, int], parts: int) -> tuple[int, int]:

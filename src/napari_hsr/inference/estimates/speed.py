@@ -49,13 +49,15 @@ _read: Path | None = None
 _changed = False
 
 
-def remember(work: Work, amount: float, seconds: float) -> None:
-    """Note the time that an amount of some kind of work took."""
+def remember(work: Work, amount: float, seconds: float, instead: bool = False) -> None:
+    """Note the time that an amount of some kind of work took, or note it in place of the last one."""
     global _changed
     if amount > 0 and seconds > 0:
         with _LOCK:
             _load()
             found = _MEASURED.pop(_name(work), deque(maxlen=KEPT))
+            if instead and found:
+                found.pop()
             found.append(seconds / amount)
             _MEASURED[_name(work)] = found
             _changed = True
@@ -133,16 +135,44 @@ def _processor() -> str:
 # --- networks ------------------------------------------------------------------------------------
 
 
-def remember_tile(run: RunPlan, tile: Tile, seconds: float) -> None:
-    """Note the time that one tile took, all passes of an ensemble together."""
-    if run.model.weights_sha256:  # a module without a hash cannot be recognised again
-        remember(_network(run, _size_class(_pixels(tile))), _pixels(tile), seconds)
+class Pace:
+    """How fast a run is, from all its tiles of about a size: they are one measurement.
+
+    The first tile of a row takes longer than those beside it, for which the system has found memory then.
+
+    Parameters
+    ----------
+    run : RunPlan
+    """
+
+    def __init__(self, run: RunPlan):
+        self._run = run
+        self._sums: dict[int, tuple[int, float]] = {}  # pixels and seconds, by the class of size
+
+    def add(self, tile: Tile, seconds: float) -> None:
+        """Note the time that one tile took, all passes of an ensemble together."""
+        if not self._run.model.weights_sha256:  # it could not be recognised again
+            return
+        size = _size_class(_pixels(tile))
+        pixels, before = self._sums.get(size, (0, 0.0))
+        self._sums[size] = pixels + _pixels(tile), before + seconds
+        remember(_network(self._run, size), *self._sums[size], instead=pixels > 0)
 
 
-def remember_probe(run: RunPlan, fixed: float, by_pixel: float) -> None:
-    """Note what a pass over an image of any size takes: seconds in any case, and for each pixel."""
+def remember_probe(run: RunPlan, fixed: float, by_pixel: float, around: float) -> None:
+    """Note what a tile of any size takes.
+
+    Parameters
+    ----------
+    run : RunPlan
+    fixed, by_pixel : float
+        Seconds of a pass in any case, and for each pixel.
+    around : float
+        Seconds for each pixel that is read, and whose result is put in its place.
+    """
     remember(_network(run, "fixed"), 1, fixed)
     remember(_network(run, "pixel"), 1, by_pixel)
+    remember(_network(run, "around"), 1, around)
 
 
 def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
@@ -150,16 +180,17 @@ def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
     if not run.model.weights_sha256:
         return None
     total = 0.0
-    fixed, by_pixel = (expected_seconds(_network(run, part), 1) for part in ("fixed", "pixel"))
+    parts = ("fixed", "pixel", "around")
+    fixed, by_pixel, around = (expected_seconds(_network(run, part), 1) for part in parts)
     for tile in tiles:
         pixels = _pixels(tile)
         size = _size_class(pixels)
         near = (expected_seconds(_network(run, s), pixels) for s in (size, size - 1, size + 1))
         seconds = next((s for s in near if s is not None), None)
         if seconds is None:
-            if fixed is None or by_pixel is None:
+            if fixed is None or by_pixel is None or around is None:
                 return None
-            seconds = (fixed + by_pixel * pixels) * run.ensemble.passes
+            seconds = (fixed + by_pixel * pixels) * run.ensemble.passes + around * pixels
         total += seconds
     return total
 
@@ -172,7 +203,8 @@ def _network(run: RunPlan, size: int | str) -> Work:
     from napari_hsr.models.colour_table import is_tabulated
 
     weights = model.weights_sha256 + " as a table" * is_tabulated(model)
-    return weights, model.scale, run.bands, *computed, size
+    place = "on disk" if run.on_disk and size not in ("fixed", "pixel") else "in memory"
+    return weights, model.scale, run.bands, *computed, place, size
 
 
 def _device(device: object) -> str:

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.inference.ensembles import find
 from napari_hsr.inference.estimates.speed import keep, remember_probe, tile_seconds
+from napari_hsr.inference.inputs import PhotographReader
 from napari_hsr.inference.tiles.network_passes import Passes, known
+from napari_hsr.inference.tiles.one_tile import computed
+from napari_hsr.inference.tiles.outputs import InMemory
+from napari_hsr.inference.tiles.tiling import Span, Tile
+from napari_hsr.photograph import SRGB, Photograph
 
 if TYPE_CHECKING:
+    import torch
+
     from napari_hsr.inference.run_plan import RunPlan
 
-#: Sides of the images in pixels, the last one for networks that are fast enough; half of that for
-#: networks that make images finer.
-SIDES = (32, 64, 96)
-#: A run over less than as many times the largest image is not measured before.
-LONG = 8
+#: Sides of the images in pixels, the large ones for networks that are fast enough: what these write no
+#: longer lies in a cache. Half of that for networks that make images finer.
+SIDES = (32, 64, 96, 256, 512)
+#: A run over fewer pixels is not measured before.
+LONG = 8 * 96**2
 #: Seconds that a larger image may take.
 ENOUGH = 0.25
+#: Side of the result, in pixels, by which reading and writing are measured: so large that its memory
+#: comes from the system, as that of a whole result does.
+AROUND = 640
 
 
 def worthwhile(run: RunPlan) -> bool:
     """Whether a run is so long that its time should be known, or its parts', and is not."""
-    images = sum(tile.shape[0] * tile.shape[1] for tile in run.tiles) / SIDES[-1] ** 2
-    if images < LONG or not run.model.weights_sha256:
+    pixels = sum(tile.shape[0] * tile.shape[1] for tile in run.tiles)
+    if pixels < LONG or not run.model.weights_sha256:
         return False
-    return tile_seconds(run, run.tiles) is None or (images > 4 * LONG and not known(run.module()))
+    return tile_seconds(run, run.tiles) is None or (pixels > 4 * LONG and not known(run.module()))
 
 
 def measure(run: RunPlan, passes: Passes | None = None) -> None:
-    """Run the network over two small images, and keep what that says of images of any size.
+    """Run the network over some small images, and keep what that says of images of any size.
 
-    Larger ones may be faster or slower per pixel, and reading and writing are not counted. The
-    first pass is not counted either: libraries prepare themselves in it.
+    Larger ones may be faster or slower per pixel. Reading and writing are measured by themselves. The
+    first time of both is not counted: libraries prepare themselves in it.
 
     Parameters
     ----------
@@ -60,5 +77,41 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     by_pixel = high / many**2
     if many > few:  # at least half of the time of the larger image is its pixels'
         by_pixel = max((high - low) / (many**2 - few**2), by_pixel / 2)
-    remember_probe(run, max(high - by_pixel * many**2, 1e-9), by_pixel)
+    around = [_around(run) for _ in range(2)][-1]
+    remember_probe(run, max(high - by_pixel * many**2, 1e-9), by_pixel, around)
     keep()
+
+
+def _around(run: RunPlan) -> float:
+    """Seconds for each pixel of a tile besides the passes: it is read, and its result is written."""
+    import torch
+
+    model, side = run.model, AROUND // run.model.scale
+    span = Span(slice(0, side), slice(0, side))
+    tile, shape = Tile(span, span), (run.bands, side * model.scale, side * model.scale)
+    noise = np.random.default_rng(0).random((side, side, model.channels or run.bands), np.float32)
+    found = torch.rand(1, *shape, device=run.device)
+    start = time.perf_counter()
+    if model.channels == 3:
+        values = (255 * noise).astype(np.uint8) if model.input_encoding == SRGB else noise
+        reader = PhotographReader(Photograph(values, model.input_encoding), model)
+        stored, noise = reader.read_stored(tile.rows.read, tile.columns.read)
+        reader.counted(stored)
+
+    def network(_images: torch.Tensor) -> torch.Tensor:
+        return found
+
+    single = replace(run, ensemble=find("single"))
+    *_, block = computed(tile, noise.transpose(2, 0, 1), single, network)
+    assert block is not None  # the last one is the result
+    if not run.on_disk:
+        InMemory(np.zeros(shape, np.float32), model.scale).write(tile, block, {})
+        return (time.perf_counter() - start) / side**2
+    seconds = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder:
+        from napari_hsr.io.zarr.in_parts import ZarrInParts
+
+        store = ZarrInParts(Path(folder) / "x.zarr", Cube(block), shape[1:], {})
+        start = time.perf_counter()
+        store.put((0, 0), block)
+        return (seconds + time.perf_counter() - start) / side**2

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.estimates.speed import remember_tile, tile_seconds
+from napari_hsr.inference.estimates.speed import Pace, tile_seconds
 from napari_hsr.inference.tiles.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress
@@ -23,7 +23,7 @@ class TileQueue:
     """The tiles still to be computed, smaller ones where memory ran out, and the time they take."""
 
     def __init__(self, run: RunPlan, doing: str):
-        self._run, self._doing = run, doing
+        self._run, self._doing, self._pace = run, doing, Pace(run)
         self.waiting = deque(run.tiles)
         self.finished: list[Tile] = []
         self.told: tuple[Notice, ...] = ()  # what else the user must know
@@ -68,7 +68,7 @@ class TileQueue:
 
     def finish(self, tile: Tile, seconds: float) -> None:
         """A tile has been written, after so many seconds that it took."""
-        remember_tile(self._run, tile, seconds)
+        self._pace.add(tile, seconds)
         self.finish_elsewhere(tile, seconds)
 
     def finish_elsewhere(self, tile: Tile, seconds: float) -> None:
