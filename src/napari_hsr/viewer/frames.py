@@ -14,7 +14,13 @@ import numpy as np
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import SRGB
-from napari_hsr.photograph_stack import PhotographStack, StackAxis, split_index, stack_of_array
+from napari_hsr.photograph_stack import (
+    OnDemand,
+    PhotographStack,
+    StackAxis,
+    split_index,
+    stack_of_array,
+)
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.canvas_text import show_wavelength
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 _BAND_NM, _WIDE_NM = 550.0, 4000.0
 
 
-class OnBandAxis:
+class OnBandAxis(OnDemand):
     """The pixels of a stack (…, 1, height, width, 3): with an axis where its cubes have bands."""
 
     def __init__(self, stack: PhotographStack):
@@ -52,22 +58,6 @@ class OnBandAxis:
     def shape(self) -> tuple[int, ...]:
         """(…, 1, height, width, 3)."""
         return (*self.stack.lead, 1, self.stack.height, self.stack.width, 3)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[...], dtype=dtype)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         lead = len(self.stack.axes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
@@ -24,6 +24,7 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
@@ -85,8 +86,7 @@ class CompareWidget(Panel):
         self.lay_button.hide()
         self.run_button = button("Compare", self.run, "Compute the figures and the ticked maps")
         self.cancel_button = button("Cancel", self.cancel, "Stop the comparison")
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(True)
+        self.progress = ProgressBar("How far the comparison is")
         self.message = Message()
         self.grid_button = button(
             "Grid view",
@@ -283,9 +283,7 @@ class CompareWidget(Panel):
 
     def _on_progress(self, event: Progress) -> None:
         if not present(self._job).cancelling:
-            self.progress.setMaximum(event.total)
-            self.progress.setValue(event.done)
-            self.progress.setFormat(event.message)
+            self.progress.follow(event)
 
     def _on_finished(self, found: tuple[Comparison, UncertaintyCheck | None]) -> None:
         comparison, held = found
@@ -319,8 +317,7 @@ class CompareWidget(Panel):
         self.run_button.setEnabled(not running)
         self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
-        self.progress.setRange(0, 0)
-        self.progress.setFormat("")
+        self.progress.begin()
         self.form.setEnabled(not running)
         self.grid_button.setEnabled(not running)
         for part in (self.json_button, self.csv_button):

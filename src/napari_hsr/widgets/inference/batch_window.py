@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QHeaderView,
-    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
 )
@@ -35,6 +34,7 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 
@@ -123,9 +123,7 @@ class BatchWindow(QDialog):
         )
 
     def _add_table(self) -> None:
-        self.progress = QProgressBar()
-        self.progress.setAccessibleName("Progress")
-        self.progress.setToolTip("Photographs that are done")
+        self.progress = ProgressBar("Photographs that are done")
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
         present(self.table.verticalHeader()).hide()
@@ -252,8 +250,7 @@ class BatchWindow(QDialog):
             ended=self.refresh,
         )
         self.table.setRowCount(0)
-        self.progress.setRange(0, 0)
-        self.progress.setFormat("")
+        self.progress.begin()
         self.refresh()
 
     def cancel(self) -> None:

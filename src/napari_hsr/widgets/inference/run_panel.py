@@ -11,11 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QPushButton, QWidget
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
-from napari_hsr.units import format_seconds
 from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -26,6 +25,7 @@ from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.progress_bar import ProgressBar, time_left
 from napari_hsr.widgets.common.value_checks import ValueChecks
 from napari_hsr.widgets.inference.area import AreaChooser
 from napari_hsr.widgets.inference.next_steps import NextSteps
@@ -53,8 +53,6 @@ logger = logging.getLogger(__name__)
 
 #: Changes that come within this time are checked together, in ms.
 SETTLE_MS = 30
-#: Steps of the bar.
-BAR = 1000
 
 
 class RunPanel(Panel):
@@ -116,7 +114,7 @@ class RunPanel(Panel):
         keep = "Add it as a layer, empty where nothing is"
         self.keep_button = button("Keep the finished part", self._keep_part, keep)
         self.keep_button.hide()
-        self.bar = QProgressBar()
+        self.bar = ProgressBar("How far the run is")
         self.status = BriefLabel(1)
         self.outcome = Message(lines=2)
         self.notices = Message(lines=2)
@@ -322,13 +320,10 @@ class RunPanel(Panel):
         self.status.show()
 
     def _on_progress(self, progress: Progress) -> None:
-        # Without a number of steps the bar only shows that something goes on.
-        self.bar.setRange(0, BAR if progress.total else 0)
-        self.bar.setValue(round(BAR * progress.share))
+        self.bar.move_to(progress)
         if not self._job.cancelling:
-            left = progress.seconds_left
-            tail = "" if left is None else f" · about {format_seconds(left)} left"
-            self.status.setText(progress.message + self._counted(progress) + tail)
+            done = progress.message + self._counted(progress)
+            self.status.setText(done + time_left(progress))
 
     def _on_finished(self, add: Callable[[Any], object], result: Any) -> None:
         self.last_cube = result.cube

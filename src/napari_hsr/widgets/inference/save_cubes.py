@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtWidgets import QDialog, QFileDialog, QProgressBar
+from qtpy.QtWidgets import QDialog, QFileDialog
 
 from napari_hsr.inference.stacks.run import FramesWritten, save_events, write_frames_events
 from napari_hsr.io import WRITE_SUFFIXES
-from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
@@ -19,9 +18,7 @@ from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-
-if TYPE_CHECKING:
-    from napari_hsr.progress import Progress
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 
 ONE, ALL = "one", "all"
 
@@ -51,9 +48,7 @@ class SaveCubesWindow(QDialog):
         self.folder_label = BriefLabel(2)
         self.save_button = button("Save", self.save, "Frames that are not computed yet are, first")
         self.cancel_button = button("Cancel", self.cancel, "Stop; files that are written stay")
-        self.progress = QProgressBar()
-        self.progress.setAccessibleName("Progress")
-        self.progress.setToolTip("Frames that are written")
+        self.progress = ProgressBar("Frames that are written")
         self.message = Message()
         form = narrow_form()
         form.addRow("Cube", self.cubes)
@@ -123,26 +118,19 @@ class SaveCubesWindow(QDialog):
         self._jobs.start(
             work,
             f"Saving {layer.name}",
-            progressed=self._on_progress,
+            progressed=self.progress.follow,
             finished=self._on_written,
             failed=lambda error: self.message.show_exception(error, "Saving"),
             cancelled=lambda: self.message.show_info("Cancelled; files that were written stay."),
             ended=self.refresh,
         )
-        self.progress.setRange(0, 0)
+        self.progress.begin()
         self.refresh()
 
     def cancel(self) -> None:
         """Stop writing."""
         self._jobs.cancel()
         self.cancel_button.setEnabled(False)
-
-    def _on_progress(self, event: Progress) -> None:
-        self.progress.setRange(0, 1000 if event.total else 0)
-        self.progress.setValue(round(1000 * event.share))
-        left = event.seconds_left
-        tail = "" if left is None else f" · about {format_seconds(left)} left"
-        self.progress.setFormat(event.message + tail)
 
     def _on_written(self, written: FramesWritten) -> None:
         names = [path.name for path in written.files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_hsr.analysis.components import components_events
 from napari_hsr.analysis.indices import index_events
@@ -18,6 +18,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.analysis import Components, Unmixing
     from napari_hsr.cube import Cube
-    from napari_hsr.progress import Progress
 
 INDEX, COMPONENTS, UNMIX = range(3)
 #: What a layer must tell before another map of it is offered.
@@ -71,7 +71,7 @@ class MapsWidget(Panel):
         self.reason = Message(lines=3)
         self.run_button = button("Make maps", self.run, "Add the maps as layers above the cube")
         self.cancel_button = button("Cancel", self._job.cancel, "Stop making the maps")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar("How far the maps are")
         self.message = Message()
         self.save_button = button("Save maps…", self._ask_save, "Write the last maps as a file")
         self._arrange()
@@ -208,18 +208,13 @@ class MapsWidget(Panel):
         self._job.start(
             work,
             "Maps",
-            progressed=self._on_progress,
+            progressed=self.progress.follow,
             finished=finished,
             failed=lambda error: self.message.show_exception(error, "Making the maps"),
             cancelled=lambda: self.message.show_info("Cancelled: nothing was changed."),
             ended=self._on_ended,
         )
         self._show_running(True)
-
-    def _on_progress(self, event: Progress) -> None:
-        self.progress.setRange(0, event.total)
-        self.progress.setValue(event.done)
-        self.progress.setFormat(event.message)
 
     def _on_ended(self) -> None:
         self._show_running(False)
@@ -230,7 +225,7 @@ class MapsWidget(Panel):
         self.chooser.setEnabled(not running)
         self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
-        self.progress.setRange(0, 0)
+        self.progress.begin()
         self.save_button.setVisible(bool(self._made) and not running)
         self.run_button.setEnabled(not running)
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QProgressBar, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
@@ -24,13 +24,13 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import on_button, tip
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.measurements.places import Place, places_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from os import PathLike
 
-    from napari_hsr.progress import Progress
     from napari_hsr.spectral_library import SpectralLibrary
     from napari_hsr.trust.anchors import AnchorFit
 
@@ -85,7 +85,7 @@ class AnchorSection(QWidget):
         self.undo_button = button(
             "Undo", self.undo, "Remove what was corrected, and show the cube as it was before"
         )
-        self.bar = QProgressBar()
+        self.bar = ProgressBar("How far the correction is")
         self.bar.setTextVisible(False)
         self.bar.hide()
         self.message = Message()
@@ -217,13 +217,13 @@ class AnchorSection(QWidget):
         if layer is None or self._library is None or len(self.attached()) < 2:
             return
         self.message.clear()
-        self.bar.setRange(0, 0)
+        self.bar.begin()
         self.bar.show()
         work = partial(anchored_events, layer_cube(layer), self._library, self.attached(), 1)
         self._job.start(
             work,
             f"Correct {layer.name}",
-            progressed=self._on_progress,
+            progressed=self.bar.move_to,
             finished=partial(self._on_finished, layer),
             failed=lambda error: self.message.show_exception(error, "The correction"),
             ended=self._on_ended,
@@ -240,10 +240,6 @@ class AnchorSection(QWidget):
         last.cube.visible = last.shown
         self.message.clear()
         self._update_buttons()
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, progress.total)
-        self.bar.setValue(progress.done)
 
     def _on_finished(self, layer: Any, result: tuple[AnchorFit, Any]) -> None:
         fit, cube = result

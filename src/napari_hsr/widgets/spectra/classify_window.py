@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QLabel,
-    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
 )
@@ -34,6 +33,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.matching import Classification
-    from napari_hsr.progress import Progress
 
 HEADS = ("Class", "Pixels", "Share (%)", "Area", "Mean angle (°)")
 
@@ -86,9 +85,9 @@ class ClassifyWindow(QDialog):
         self.run_button = button("Classify", self.run, "Add the classes as a Labels layer")
         self.cancel_button = button("Cancel", lambda: self._jobs.cancel(), "Stop the run")
         self.cancel_button.setEnabled(False)
-        self.progress = QProgressBar()  # without a figure until there is a run
-        self.progress.setAccessibleName("Progress")
-        self.progress.setToolTip("Rows of the cube that are done")
+        self.progress = ProgressBar(
+            "Rows of the cube that are done"
+        )  # no figure until there is a run
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
         present(self.table.verticalHeader()).hide()
@@ -190,16 +189,12 @@ class ClassifyWindow(QDialog):
         self._jobs.start(
             lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel),
             f"Classifying {cube.name}",
-            progressed=self._on_progress,
+            progressed=self.progress.move_to,
             finished=lambda found: self._on_found(found, layer),
             failed=self.message.show_exception,
             cancelled=lambda: self.message.show_info("Cancelled; no layer was added."),
             ended=self._on_ended,
         )
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.progress.setMaximum(progress.total)
-        self.progress.setValue(progress.done)
 
     def _on_ended(self) -> None:
         self.run_button.setEnabled(True)

@@ -6,11 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QWidget
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.stacks.over_time import PixelsOverTime
-from napari_hsr.units import format_seconds
 from napari_hsr.viewer.axis import current_band, current_nm
 from napari_hsr.viewer.frames import go_to_frame, shown_frame
 from napari_hsr.viewer.layer_data import is_frames, layer_cube
@@ -23,6 +22,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.maps.index_form import IndexForm
 from napari_hsr.widgets.plotting.curves import PlotCurve
@@ -74,9 +74,7 @@ class OverTimeWindow(QDialog):
         self.index_fold = Fold("An index in place of the band on show", self.index)
         self.compute_button = button("Compute", self.compute, "Compute the frames that are missing")
         self.cancel_button = button("Cancel", self.cancel, "Stop; what is computed stays")
-        self.progress = QProgressBar()
-        self.progress.setAccessibleName("Progress")
-        self.progress.setToolTip("Frames that are done")
+        self.progress = ProgressBar("Frames that are done")
         self.csv_button = button("Export CSV…", self._ask_csv, "One row a frame, one column a pin")
         self.png_button = button(
             "Export PNG…", self._ask_png, "The plot and its whole legend, black on white for print"
@@ -192,11 +190,7 @@ class OverTimeWindow(QDialog):
         self.cancel_button.setEnabled(False)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.progress.setRange(0, 1000 if progress.total else 0)
-        self.progress.setValue(round(1000 * progress.share))
-        left = progress.seconds_left
-        tail = "" if left is None else f" · about {format_seconds(left)} left"
-        self.progress.setFormat(progress.message + tail)
+        self.progress.follow(progress)
         if time.perf_counter() - self._drawn_at > _REDRAW:
             self._draw()
 
