@@ -12,7 +12,13 @@ import sys
 import traceback
 from os import PathLike, fspath
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _OURS = __name__.partition(".")[0]
+#: The system's numbers for a disk that is full, and for a user's share of it that is.
+NO_ROOM_LEFT = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 #: What errors of libraries say when memory ran out, in lower case: they have no type of their own for it.
 _LACK_OF_MEMORY = (
     "not enough memory",
@@ -64,6 +70,19 @@ class InputError(HSRError):
 
 class ModelError(HSRError):
     """A model cannot be found, recognised or used as asked."""
+
+
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """``" (did you mean X?)"`` where a name that is known comes near, else nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether there is no room on a disk, or none left to this user."""
+    return isinstance(error, OSError) and error.errno in NO_ROOM_LEFT
 
 
 def lacks_memory(error: BaseException) -> bool:

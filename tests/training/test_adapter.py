@@ -9,7 +9,8 @@ import napari_hsr
 from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.adapter import PULLS, adapt, affine, fit, quarter_sums, start_of
+from napari_hsr.training.adapter import PULLS, adapt, fit, quarter_sums, start_of
+from napari_hsr.training.data.patches import undone
 from napari_hsr.training.data.validation_images import validation_images
 from napari_hsr.training.engine.band_interpolation import change_bands
 from napari_hsr.training.events import Preparing
@@ -162,7 +163,7 @@ def test_one_part_alone_is_refused():
     ids=lambda v: type(v).__name__,
 )
 def test_what_a_rule_does_to_the_output(rule, statistics, expected):
-    assert affine(rule, statistics) == pytest.approx(expected, abs=1e-6)
+    assert undone(rule, statistics) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("rule", [None, MinMax(), Mean(), Symmetric()], ids=repr)

@@ -46,10 +46,10 @@ def test_the_seed_decides_the_first_weights():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"architecture": "mstp"}, r"no architecture 'mstp'; did you mean mstpp\?"),
+        ({"architecture": "mstp"}, r"no architecture 'mstp' \(did you mean mstpp\?\)"),
         (
             {"architecture": "edsr", "settings": {"widht": 8}},
-            r"no setting of edsr 'widht'; did you mean width\?",
+            r"no setting of edsr 'widht' \(did you mean width\?\)",
         ),
         ({"architecture": "edsr", "settings": {"bands": 30}}, "sets bands: 30, but .* 31 bands"),
         ({"architecture": "edsr", "settings": {"width": -1}}, "EDSR.* cannot be built so"),

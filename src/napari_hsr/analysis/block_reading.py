@@ -90,10 +90,8 @@ def derived(
         for key, value in cube.metadata.items()
         if not (isinstance(value, list) and len(value) == cube.bands) and key not in of_bands
     }
-    history = cube.provenance.with_step(step)
-    history = replace(
-        history, input=history.input or cube.name, extra={**history.extra, "analysis": facts}
-    )
+    history = cube.provenance.with_step(step, cube.name)
+    history = replace(history, extra={**history.extra, "analysis": facts})
     return cube.replace(
         data=np.ascontiguousarray(data, dtype=np.float32),
         wavelengths=None,

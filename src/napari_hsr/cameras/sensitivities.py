@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, InputError, did_you_mean
 from napari_hsr.io import limits
 from napari_hsr.photograph import CAMERA, slug
 
@@ -386,8 +386,7 @@ def _pool(
             found.setdefault(camera.slug, camera)
     for name in leave_out:
         if found.pop(slug(name), None) is None:
-            near = difflib.get_close_matches(slug(name), found, n=1, cutoff=0.0)
-            hint = f"; the nearest name is {near[0]}" if near else ""
+            hint = did_you_mean(slug(name), found, 0)
             raise InputError(
                 f"The camera {name!r} is to be left out, but is not among the cameras{hint}."
             )

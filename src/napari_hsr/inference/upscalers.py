@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.errors import InputError
+from napari_hsr.errors import InputError, did_you_mean
 from napari_hsr.inference.estimates.speed import remember
 from napari_hsr.inference.fine_cube import title, upscaled_cube
 from napari_hsr.inference.run_plan import plan_run
@@ -126,8 +125,7 @@ def _check_name(upscaler: Any) -> None:
     if upscaler in [card.name for card in list_models()]:
         return
     known = [*(card.name for card in offered()), *methods.BASELINES, "box"]
-    near = difflib.get_close_matches(upscaler, known, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    hint = did_you_mean(upscaler, known)
     raise InputError(
         f"There is no model or file {upscaler!r}{hint}; for super-resolution there are "
         f"{', '.join(known)}."

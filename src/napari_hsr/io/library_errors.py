@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, FileError, HSRError, lacks_memory
+from napari_hsr.errors import NO_ROOM_LEFT, Cancelled, FileError, HSRError, lacks_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _FULL = "the disk is full; make room or choose another disk, and do the same again"
 #: What the user can do where there is no room, by the number of the system.
 _NO_ROOM = {
-    errno.ENOSPC: _FULL,
-    getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,
+    **dict.fromkeys(NO_ROOM_LEFT, _FULL),
     errno.EFBIG: "it would be larger than files may be there; allow larger ones (ulimit -f) or choose "
     "another disk, and do the same again",
 }

@@ -7,12 +7,11 @@ rules are plain data, and their descriptions are generated from that data.
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -392,8 +391,7 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
         return protocol
     found = PROTOCOLS.get(str(protocol).strip().lower())
     if found is None:
-        near = difflib.get_close_matches(str(protocol).lower(), PROTOCOLS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        hint = did_you_mean(str(protocol).lower(), PROTOCOLS)
         raise InputError(
             f"There is no protocol {str(protocol)!r}{hint}; there are {', '.join(PROTOCOLS)}."
         )

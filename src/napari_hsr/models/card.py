@@ -264,6 +264,11 @@ class ModelCard(BaseModel):
         """What the model does: :data:`RECONSTRUCTION` of a cube from a photograph, or :data:`SUPER_RESOLUTION`."""
         return SUPER_RESOLUTION if self.input_encoding == CUBE else RECONSTRUCTION
 
+    def unmeasured(self, **changes: Any) -> ModelCard:
+        """The card of other weights: what was measured of these does not hold for them."""
+        changes |= {"figures": {}, "precision_errors": {}, "weights_sha256": ""}
+        return self.model_copy(update=changes)
+
     def sentences(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order."""
         if self.task == SUPER_RESOLUTION:

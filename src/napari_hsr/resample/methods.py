@@ -7,14 +7,13 @@ borders differently. So no method here is called just "bicubic".
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import InputError, did_you_mean
 from napari_hsr.resample.kernels import (
     GAUSSIAN_REACH,
     Border,
@@ -149,10 +148,8 @@ def find(name: str | Kind) -> Kind:
     by_words = {frozenset(known.split("-")): kind for known, kind in KINDS.items()}
     kind = by_words.get(frozenset(re.split(r"[-_ ]+", text)))
     if kind is None:
-        near = difflib.get_close_matches(text, KINDS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         raise InputError(
-            f"There is no resampling {str(name)!r}{hint}; there are {', '.join(KINDS)} and "
+            f"There is no resampling {str(name)!r}{did_you_mean(text, KINDS)}; there are {', '.join(KINDS)} and "
             "gaussian:SIGMA with SIGMA in fine pixels."
         )
     return kind

@@ -339,10 +339,8 @@ def _floats(values: Any) -> Any:
 
 
 def _made(cube: Cube, data: np.ndarray, scale: int, step: str, how: str) -> Cube:
-    source = replace(cube.provenance, input=cube.provenance.input or cube.name)
-    return cube.over_same_area(
-        data, name=f"{cube.name} {how} ×{scale}", provenance=source.with_step(step)
-    )
+    history = cube.provenance.with_step(step, cube.name)
+    return cube.over_same_area(data, name=f"{cube.name} {how} ×{scale}", provenance=history)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -351,10 +349,9 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def refined(fine: Cube, data: Any, step: str) -> Cube:
     """The fine cube with refined values, and ``step`` in its provenance."""
-    history = fine.provenance.with_step(step)
     return fine.replace(
         data=data,
         name=f"{fine.name} refined",
-        provenance=replace(history, input=history.input or fine.name),
+        provenance=fine.provenance.with_step(step, fine.name),
         _value_range=finite_range(data),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import InputRule
 from napari_hsr.photograph import Photograph
+from napari_hsr.training.data.patches import undone
 from napari_hsr.training.data.validation_images import ValidationImage, validation_images, varies
 from napari_hsr.training.events import Event, Preparing
 from napari_hsr.training.ridge import Sums, added, gather, solve
@@ -156,17 +157,6 @@ class _Raw(InputRule):
         return bands
 
 
-def affine(rule: InputRule, statistics: Any) -> tuple[float, float]:
-    """Gain and offset by which a rule turns a network's output into the cube's units.
-
-    Some rules also cut to 0..1: two values within show what they do besides.
-    """
-    probes = np.array([[[0.25]], [[0.5]]], dtype=np.float32)
-    low, high = (float(v) for v in np.ravel(rule.undo(probes, statistics)))
-    gain = (high - low) / 0.25
-    return gain, low - 0.25 * gain
-
-
 def quarter_sums(
     given: ValidationImage, network: Model, recipe: Recipe, cancel: threading.Event | None = None
 ) -> list[Sums]:
@@ -191,7 +181,7 @@ def quarter_sums(
     raw = reconstruct(
         given.input, replace(network, rule=rule), device=device, precision=exact, cancel=cancel
     ).data
-    gain, offset = affine(network.rule, rule.statistics)
+    gain, offset = undone(network.rule, rule.statistics)
     source = PhotographReader(given.input, network)
 
     def block(rows: slice, columns: slice) -> Sums:
@@ -283,10 +273,5 @@ def adapted_model(model: Model, network: Model, adapter: Adapter) -> Model:
 
     matrix, offset = (torch.from_numpy(v.copy()).float() for v in (adapter.matrix, adapter.offset))
     weights = around(network.module.state_dict(), adapter__weight=matrix, adapter__bias=offset)
-    changes = {
-        "architecture": affine_adapter.ARCHITECTURE.id,
-        "figures": {},
-        "precision_errors": {},
-        "weights_sha256": "",
-    }
-    return from_state_dict(weights, model.card.model_copy(update=changes))
+    card = model.card.unmeasured(architecture=affine_adapter.ARCHITECTURE.id)
+    return from_state_dict(weights, card)

@@ -361,5 +361,4 @@ def _with_weights(model: Model, weights: dict[str, torch.Tensor]) -> Model:
     """A model with other weights of the same network."""
     from napari_hsr.models.state_dict import from_state_dict
 
-    changes = {"figures": {}, "precision_errors": {}, "weights_sha256": ""}
-    return from_state_dict(weights, model.card.model_copy(update=changes))
+    return from_state_dict(weights, model.card.unmeasured())

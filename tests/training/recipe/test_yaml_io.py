@@ -301,7 +301,7 @@ def test_nothing_that_a_file_names_is_run(recipe, tmp_path):
 
 
 def test_files_and_names_that_are_not_there(tmp_path):
-    with pytest.raises(RecipeError, match=r"no recipe 'mstp'; did you mean mstpp\?"):
+    with pytest.raises(RecipeError, match=r"no recipe 'mstp' \(did you mean mstpp\?\)"):
         read_recipe("mstp")
     with pytest.raises(RecipeError, match="no recipe 'zzz'; there are awan-paper, "):
         read_recipe("zzz")

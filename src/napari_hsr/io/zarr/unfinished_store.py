@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, disk_is_full
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside, clear_up, expected, put_folder_in_place, undisturbed
 from napari_hsr.io.detect import is_zarr
@@ -28,8 +28,6 @@ from napari_hsr.io.zarr.store_check import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def unfinished(path: Path) -> Path:
@@ -139,7 +137,7 @@ class UnfinishedStore(ABC):
                     "ones (ulimit -f) or move it to another disk, and run the same again, which "
                     "goes on from there",
                 ) from error
-            if error.errno not in _FULL:
+            if not disk_is_full(error):
                 raise FileError(self._named, f"it cannot be written ({error.strerror})") from error
             raise FileError(
                 self._named,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import json
 import os
@@ -20,7 +19,7 @@ import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, disk_is_full
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
@@ -373,7 +372,7 @@ def _disk_errors(place: Path) -> Iterator[None]:
     except FileError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        if disk_is_full(error):
             problem = "the disk is full while decoded images are written there"
         else:
             problem = f"decoded images cannot be kept there ({error.strerror or error})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, InputError, did_you_mean
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.text_files import write_text
@@ -143,8 +142,7 @@ def _by_file(scenes: list[Scene], path: Path) -> list[Scene]:
     for name, out in named.items():
         found = by_name.get(name) or by_name.get(pairing.key_of(Path(name).stem))
         if found is None:
-            near = difflib.get_close_matches(name, by_name, 1)
-            hint = f"; the nearest name is {near[0]}" if near else ""
+            hint = did_you_mean(name, by_name)
             raise FileError(path, f"it names {name}, which is not among the images{hint}")
         held_out[found] = out
     result = []

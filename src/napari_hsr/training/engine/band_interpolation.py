@@ -144,12 +144,8 @@ def _card(card: ModelCard, wavelengths: Wavelengths, weights: dict[str, torch.Te
         listed = ", ".join(f"{nm:g}" for nm in beyond[:5]) + (", …" if len(beyond) > 5 else "")
         done += f" At {listed} nm, beyond its own, it repeats its nearest band until trained there."
     limits = "" if card.limits == "not stated" else f"{card.limits} "
-    changes = {
-        "architecture": recognise(weights).id,
-        "wavelengths_nm": tuple(float(nm) for nm in wavelengths),
-        "figures": {},
-        "precision_errors": {},
-        "weights_sha256": "",
-        "limits": f"{limits}{done}",
-    }
-    return card.model_copy(update=changes)
+    return card.unmeasured(
+        architecture=recognise(weights).id,
+        wavelengths_nm=tuple(float(nm) for nm in wavelengths),
+        limits=f"{limits}{done}",
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import InputError, did_you_mean
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
 from napari_hsr.training.engine.initial_weights import first_weights
 from napari_hsr.units import format_bytes
@@ -175,9 +174,7 @@ def _variant(architecture: AnyArchitecture, name: Any) -> Callable[..., torch.nn
 
 
 def _no_such(what: str, name: Any, known: Any) -> str:
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
-    return f"There is no {what} {name!r}; {hint}"
+    return f"There is no {what} {name!r}{did_you_mean(name, known, 0.4)}; there are {', '.join(known)}."
 
 
 def _described(

@@ -5,7 +5,6 @@ A recipe is only data: nothing that a file names is executed.
 
 from __future__ import annotations
 
-import difflib
 import os
 from importlib import import_module
 from importlib.resources import files
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from napari_hsr.cameras.settings import CaptureSettings
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, did_you_mean
 from napari_hsr.io import limits
 from napari_hsr.training.recipe import fields
 from napari_hsr.training.recipe.errors import RecipeError, recipe_error, shown, yaml_problem
@@ -142,9 +141,8 @@ def _find(path_or_name: str | Path) -> tuple[Path, bool]:
         return path, False
     if path.exists():
         return path, False
-    near = difflib.get_close_matches(text, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
-    raise RecipeError(f"There is no recipe {text!r}; {hint}")
+    known = ", ".join(names)
+    raise RecipeError(f"There is no recipe {text!r}{did_you_mean(text, names)}; there are {known}.")
 
 
 def _yaml() -> ModuleType:
