@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.training.runs import processes
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from ..patience import PATIENCE
 
 GRID = Wavelengths(range(400, 701, 10))
+FAKE = Path(__file__).with_name("fake_training.py")
+
+
+def fake_trainings(monkeypatch):
+    """For a fixture: what it yields makes trainings fake ones from then on, as ``behave("wait")``."""
+    started = []
+
+    def behave(how: str) -> None:
+        def command(output, resume=False):
+            started.append(Path(output))
+            return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
+
+        monkeypatch.setattr(processes, "command", command)
+
+    yield behave
+    for output in started:
+        processes.Run(output).kill()
+        # The process object would complain when it is collected.
+        if (known := processes._started.pop(output, None)) is not None:
+            known.wait(PATIENCE)
 
 
 @dataclass

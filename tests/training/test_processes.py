@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -28,9 +27,9 @@ from napari_hsr.training.runs.run_folder import (
     write_state,
 )
 
-from ..patience import PATIENCE, wait_for
+from ..patience import wait_for
+from .stand_ins import FAKE, fake_trainings
 
-FAKE = Path(__file__).with_name("fake_training.py")
 RECIPE = Recipe(name="mine", model=ModelSettings(start="rootpoly-srgb"))
 
 
@@ -41,21 +40,7 @@ def told(text: str) -> Noticed:
 @pytest.fixture
 def fake(monkeypatch):
     """``fake("wait")``: runs are from now on fake ones that behave so."""
-    started = []
-
-    def behave(how: str) -> None:
-        def command(output, resume=False):
-            started.append(Path(output))
-            return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
-
-        monkeypatch.setattr(processes, "command", command)
-
-    yield behave
-    for output in started:
-        processes.Run(output).kill()
-        # The process object would complain when it is collected.
-        if (known := processes._started.pop(output, None)) is not None:
-            known.wait(PATIENCE)
+    yield from fake_trainings(monkeypatch)
 
 
 def test_a_run_is_followed_to_its_end(fake, tmp_path):

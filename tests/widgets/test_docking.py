@@ -21,33 +21,15 @@ from napari_hsr.viewer.workspace import (
     panel_dock,
 )
 from napari_hsr.widgets.compare.panel import CompareWidget
-from napari_hsr.widgets.files.calibrate import CalibrateWidget
-from napari_hsr.widgets.files.contents import FileContentsWidget
-from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
-from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
-from napari_hsr.widgets.maps.panel import MapsWidget
-from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.session.settings import open_panels
 from napari_hsr.widgets.spectra.panel import SpectraWidget
-from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
+from .panels import PANELS
+
 HEIGHT = 900
-PANELS = (
-    ReconstructWidget,
-    SuperResolveWidget,
-    WavelengthWidget,
-    SpectraWidget,
-    MeasurementsWidget,
-    CompareWidget,
-    MapsWidget,
-    TrainWidget,
-    SetWavelengthsWidget,
-    CalibrateWidget,
-    FileContentsWidget,
-)
 #: Heights in pixels of what napari has around a panel, and above and below all of them.
 TITLE, BARS = 32, 55
 

@@ -38,7 +38,6 @@ from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import SaveCubesWindow
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.maps.panel import MapsWidget
-from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
 from napari_hsr.widgets.session.commands import beside_box, close_box
 from napari_hsr.widgets.spectra.classify_window import ClassifyWindow
@@ -48,22 +47,10 @@ from napari_hsr.widgets.spectra.over_time import OverTimeWindow
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.train.close_guard import ask
 from napari_hsr.widgets.train.panel import TrainWidget
-from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget, open_dialog
 
-PANELS = (
-    ReconstructWidget,
-    SuperResolveWidget,
-    WavelengthWidget,
-    SpectraWidget,
-    MeasurementsWidget,
-    CompareWidget,
-    MapsWidget,
-    TrainWidget,
-    SetWavelengthsWidget,
-    CalibrateWidget,
-    FileContentsWidget,
-)
+from .panels import PANELS
+
 #: Width and height in pixels of a dock in windows of 1280, 1440 and 1920 pixels.
 SIZES = [(300, 400), (340, 760), (480, 1000)]
 

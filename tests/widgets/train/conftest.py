@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -13,10 +10,10 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.data import inspection as training_inspect
 from napari_hsr.training.data.inspection import Findings, Row
-from napari_hsr.training.runs import processes
 from napari_hsr.widgets.train.panel import TrainWidget
 
-FAKE = Path(__file__).parents[2] / "training" / "fake_training.py"
+from ...training.stand_ins import fake_trainings
+
 NM = Wavelengths(np.arange(400.0, 701.0, 10.0))
 
 
@@ -77,20 +74,7 @@ def ready(panel, qtbot, tmp_path):
 @pytest.fixture
 def training(monkeypatch):
     """``training("wait")``: trainings are from now on fake ones that behave so."""
-    started = []
-
-    def behave(how: str) -> None:
-        def command(output, resume=False):
-            started.append(Path(output))
-            return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
-
-        monkeypatch.setattr(processes, "command", command)
-
-    yield behave
-    for output in started:
-        processes.Run(output).kill()
-        if (known := processes._started.pop(output, None)) is not None:
-            known.wait(120)
+    yield from fake_trainings(monkeypatch)
 
 
 @pytest.fixture
