@@ -17,7 +17,7 @@ import torch
 
 from napari_hsr import notices
 from napari_hsr.cli.interrupt import cancelled_by_user
-from napari_hsr.cli.train_messages import EventPrinter, describe, describe_step
+from napari_hsr.cli.train_messages import EventPrinter, describe
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -39,6 +39,7 @@ from napari_hsr.training.events import (
 )
 from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.figures import describe_step
 from napari_hsr.training.runs.recorder import recorded
 from napari_hsr.training.runs.run_folder import RECIPE, Journal, read_state
 from napari_hsr.units import format_seconds
@@ -428,13 +429,13 @@ def test_elsewhere_steps_are_told_now_and_then_and_the_last_always():
     for step in range(1, 10):
         speaker(Step(step, 9, 0.5))
     lines = stream.getvalue().splitlines()
-    assert lines == ["Reading image 1 (1 of 9)", "step 1 of 9 · loss 0.5", "step 9 of 9 · loss 0.5"]
+    assert lines == ["Reading image 1 (1 of 9)", "Step 1 of 9 · loss 0.5", "Step 9 of 9 · loss 0.5"]
 
 
 def test_every_number_has_its_unit():
     step = Step(1200, 2000, 0.031, images_per_second=35.2, seconds_left=272, memory_bytes=812e6)
     assert describe_step(step) == (
-        "step 1,200 of 2,000 · loss 0.031 · 35.2 patches/s · 5 min left · 812 MB"
+        "Step 1,200 of 2,000 · loss 0.031 · 35.2 patches/s · 5 min left · 812 MB of memory"
     )
     assert format_seconds(45.2) == "45 s"
     assert format_seconds(7500) == "2 h 5 min"

@@ -96,7 +96,7 @@ def curves_of(args: argparse.Namespace, cube: Cube, quantiles: Sequence[float] =
 def run(args: argparse.Namespace) -> int:
     from napari_hsr import spectra
     from napari_hsr.errors import InputError
-    from napari_hsr.spectra.region_table import facts
+    from napari_hsr.spectra.tables import facts
 
     suffixes = (".csv",) if args.wide else spectra.TABLE_SUFFIXES
     out = checked_output(args, suffixes, "these tables") if args.output else None

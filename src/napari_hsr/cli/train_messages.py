@@ -19,8 +19,8 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.runs.figures import describe_figures, describe_left_over
-from napari_hsr.units import device_words, format_bytes, format_seconds, one_line
+from napari_hsr.training.runs.figures import describe_figures, describe_left_over, describe_step
+from napari_hsr.units import device_words, format_seconds, one_line
 
 if TYPE_CHECKING:
     from napari_hsr.training.data.findings import Findings, Row
@@ -111,20 +111,6 @@ def describe(event: Event) -> str | None:
             f"Stopped after step {event.step:,}; everything is saved. To continue: {event.resume}"
         )
     return None  # a checkpoint was saved; or it failed, which the command's own error says
-
-
-def describe_step(event: Step) -> str:
-    """``step 400 of 2,000 · loss 0.0312 · 35 images/s · 4 min left · 812 MB``."""
-    parts = [f"step {event.step:,}" + (f" of {event.total:,}" if event.total else "")]
-    if event.loss is not None:
-        parts.append(f"loss {event.loss:.4g}")
-    if event.images_per_second:
-        parts.append(f"{event.images_per_second:.3g} patches/s")
-    if event.seconds_left:
-        parts.append(f"{format_seconds(event.seconds_left)} left")
-    if event.memory_bytes:
-        parts.append(format_bytes(event.memory_bytes))
-    return " · ".join(parts)
 
 
 def _describe_finished(event: Finished) -> str:

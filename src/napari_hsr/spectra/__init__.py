@@ -12,9 +12,14 @@ from napari_hsr.spectra.processing import (
     remove_continuum,
     smooth,
 )
-from napari_hsr.spectra.region_table import QUANTILES, TABLE_SUFFIXES, write_table
 from napari_hsr.spectra.sampling import labels, pixel, region
-from napari_hsr.spectra.side_by_side import to_text, write_csv
+from napari_hsr.spectra.tables import (
+    QUANTILES,
+    TABLE_SUFFIXES,
+    to_text,
+    write_csv,
+    write_table,
+)
 
 __all__ = [
     "NORMALISATIONS",

@@ -17,8 +17,9 @@ from napari_hsr.training.events import (
     Preparing,
     Step,
 )
+from napari_hsr.training.runs.figures import describe_step
 from napari_hsr.training.runs.history import History
-from napari_hsr.units import device_words, format_bytes, format_seconds
+from napari_hsr.units import device_words
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
@@ -117,7 +118,7 @@ class ProgressView(QWidget):
                 self.show_status("Taking the first steps…")
             elif isinstance(event, Step):
                 self._show_step(event.step, event.total)
-                self.show_status(step_text(event))
+                self.show_status(describe_step(event, loss=False))
         if self._said:
             show = self.notices.show_warning if any(self._said.values()) else self.notices.show_info
             if self.notices.text() != (text := "\n".join(self._said)):
@@ -209,15 +210,3 @@ def where_words(event: Began) -> str:
     count = len(event.train)
     images = f"{count} image{'s' if count != 1 else ''} to train on, {len(event.held_out)} held out"
     return f"On {device_words(event.device)}, {event.precision} · {images}"
-
-
-def step_text(event: Step) -> str:
-    """``Step 400 of 2,000 · 35 patches/s · 4 min left · 812 MB``."""
-    parts = [f"Step {event.step:,}" + (f" of {event.total:,}" if event.total else "")]
-    if event.images_per_second:
-        parts.append(f"{event.images_per_second:.3g} patches/s")
-    if event.seconds_left:
-        parts.append(f"{format_seconds(event.seconds_left)} left")
-    if event.memory_bytes:
-        parts.append(f"{format_bytes(event.memory_bytes)} of memory")
-    return " · ".join(parts)
