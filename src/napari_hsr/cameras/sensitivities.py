@@ -137,7 +137,8 @@ def get_camera(text: str | Camera) -> Camera:
             return _measured(name)
     for short, full in OBSERVERS.items():
         if wanted in (short, slug(full)):
-            return _observer(short, full)
+            nm, values = observer_table(full)
+            return Camera(short, nm, values, f"colour-science, {full}", full)
     raise InputError(
         f"The camera {text!r} is not known; known are {', '.join(list_cameras())}, "
         "or a table as file.csv:name."
@@ -151,11 +152,6 @@ def _measured(name: str) -> Camera:
 
 
 @lru_cache(maxsize=4)
-def _observer(short: str, full: str) -> Camera:
-    nm, values = observer_table(full)
-    return Camera(short, nm, values, f"colour-science, {full}", full)
-
-
 def _pick(path: str, name: str | None) -> Camera:
     cameras = read_cameras(path)
     if name is None:

@@ -250,6 +250,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
+    from napari_hsr.models.card import NOT_STATED
     from napari_hsr.models.checkpoint_import import import_checkpoint
 
     model = import_checkpoint(
@@ -262,7 +263,7 @@ def _import(args: argparse.Namespace) -> int:
     )
     print(one_line(f"{args.file}: recognised as {model.card.architecture}, kept as {model.name}."))
     _print_card(model.card)
-    open_facts = [name for name in ("training_data", "licence") if _is_open(model.card, name)]
+    open_facts = [k for k in ("training_data", "licence") if getattr(model.card, k) == NOT_STATED]
     if open_facts:
         options = " ".join(f"--{name.replace('_', '-')} …" for name in open_facts)
         note([f"complete its card with: napari-hsr models edit {model.name} {options}"])
@@ -334,10 +335,6 @@ _ACTIONS = {
 def _facts(args: argparse.Namespace) -> dict[str, Any]:
     names = ["wavelengths", "input_encoding", *(name.replace("-", "_") for name in _FACTS)]
     return {name: getattr(args, name) for name in names}
-
-
-def _is_open(card: ModelCard, name: str) -> bool:
-    return bool(getattr(card, name) == type(card).model_fields[name].default)
 
 
 def _print_card(card: ModelCard) -> None:

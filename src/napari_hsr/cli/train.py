@@ -230,22 +230,16 @@ def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
         raise FileError(output, f"no training was started here: it holds no {RECIPE}")
     own = read_recipe(output / RECIPE)
     if args.recipe or args.data or args.start or args.set:
-        given = _recipe(args) if args.recipe else _recipe_with(args, output / RECIPE)
-        if differing := [key for key in type(own).model_fields if _differ(own, given, key)]:
+        named = {**vars(args), "recipe": args.recipe or str(output / RECIPE)}
+        given = _recipe(argparse.Namespace(**named))
+        # the engine's settings say where it is computed, not what
+        keys = [key for key in type(own).model_fields if key != "engine"]
+        if differing := [key for key in keys if getattr(own, key) != getattr(given, key)]:
             raise InputError(
                 f"The run in {output} was started with other settings ({', '.join(differing)}): "
                 "resume it with --output and --resume alone, or start a new one."
             )
     return own, output
-
-
-def _recipe_with(args: argparse.Namespace, recipe: Path) -> Recipe:
-    return _recipe(argparse.Namespace(**{**vars(args), "recipe": str(recipe)}))
-
-
-def _differ(own: Recipe, given: Recipe, key: str) -> bool:
-    # The engine's settings say where it is computed, not what.
-    return key != "engine" and getattr(own, key) != getattr(given, key)
 
 
 @contextmanager

@@ -129,7 +129,8 @@ def normalise(
         return replace(ratio(curve, white), units="relative (white)")
     values = np.asarray(curve.mean, dtype=np.float64)
     known = np.isfinite(values)
-    _need_values(curve, known)
+    if not known.any():
+        raise InputError(f"{curve.name} has no value in any band.")
     if by == "max":
         divisor = float(np.abs(values[known]).max())
     elif by == "area":
@@ -268,11 +269,6 @@ def _value_at(curve: Curve, nm: float | None, known: np.ndarray) -> float:
             f"{curve.name} reaches from {x[0]:g} to {x[-1]:g} {unit}, and not to {nm:g}."
         )
     return float(np.interp(nm, x[known], curve.mean[known]))
-
-
-def _need_values(curve: Curve, known: np.ndarray) -> None:
-    if not known.any():
-        raise InputError(f"{curve.name} has no value in any band.")
 
 
 def _need_same_grid(curve: Curve, other: Curve) -> None:

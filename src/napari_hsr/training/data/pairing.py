@@ -128,7 +128,7 @@ def match(cubes: Iterable[Path], photographs: Iterable[Path]) -> Matches:
     cubes, photographs = list(cubes), list(photographs)
     pairs: list[tuple[Path, Path]] = []
     unclear: list[tuple[Path, Notice]] = []
-    for key in (_lower_stem, _lower_name):
+    for key in (lambda path: path.stem.lower(), lambda path: key_of(path.stem)):
         photographs_by_key, cubes_by_key = _grouped(photographs, key), _grouped(cubes, key)
         cubes = []
         for name, group in cubes_by_key.items():
@@ -141,14 +141,6 @@ def match(cubes: Iterable[Path], photographs: Iterable[Path]) -> Matches:
                 unclear.append((group[0], _unclear(group, found)))
         photographs = [p for group in photographs_by_key.values() for p in group]
     return Matches(sorted(pairs), unclear, sorted(cubes), sorted(photographs))
-
-
-def _lower_stem(path: Path) -> str:
-    return path.stem.lower()
-
-
-def _lower_name(path: Path) -> str:
-    return key_of(path.stem)
 
 
 def _grouped(paths: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:

@@ -7,9 +7,12 @@ from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QWidget
 
 
-def frame_focus(widget: QWidget) -> None:
-    """Draw the frame if the widget has the focus; called at the end of its ``paintEvent``."""
-    if widget.hasFocus():
+def frame_focus(widget: QWidget, around: QWidget | None = None) -> None:
+    """Draw the frame on a widget if it, or what it lies around, has the focus.
+
+    Called at the end of its ``paintEvent``.
+    """
+    if (around or widget).hasFocus():
         painter = QPainter(widget)
         painter.setPen(widget.palette().windowText().color())
         painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
@@ -37,9 +40,4 @@ class FocusFrame(QWidget):
 
     def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Draw the frame while the control has the keyboard."""
-        around = self.parentWidget()
-        if around is not None and around.hasFocus():
-            painter = QPainter(self)
-            painter.setPen(self.palette().windowText().color())
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-            painter.end()
+        frame_focus(self, self.parentWidget())
