@@ -297,26 +297,9 @@ def reconstruct(
     >>> cube.shape
     (31, 4, 5)
     """
-    events = reconstruct_events(
-        image,
-        model,
-        encoding=encoding,
-        device=device,
-        tile=tile,
-        precision=precision,
-        ensemble=ensemble,
-        finer=finer,
-        exact=exact,
-        camera=camera,
-        detail=detail,
-        intervals=intervals,
-        region=region,
-        client=client,
-        output=output,
-        overwrite=overwrite,
-        cancel=cancel,
-    )
-    return result_of(events, progress).cube
+    options = locals()  # all of these, before there is another
+    progress = options.pop("progress")
+    return result_of(reconstruct_events(**options), progress).cube
 
 
 def _fast(

@@ -286,26 +286,9 @@ def super_resolve(
     >>> super_resolve(np.full((5, 4, 6), 0.5), "bicubic-matlab", 4).shape
     (5, 16, 24)
     """
-    events = super_resolve_events(
-        image,
-        model,
-        scale,
-        refine=refine,
-        half_model=half_model,
-        degradation=degradation,
-        tolerance=tolerance,
-        iterations=iterations,
-        device=device,
-        tile=tile,
-        precision=precision,
-        cancel=cancel,
-        region=region,
-        client=client,
-        output=output,
-        overwrite=overwrite,
-        denoise=denoise,
-    )
-    return result_of(events, progress).cube
+    options = locals()  # all of these, before there is another
+    progress = options.pop("progress")
+    return result_of(super_resolve_events(**options), progress).cube
 
 
 def why_not_super_resolve(

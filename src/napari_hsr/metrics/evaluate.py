@@ -101,19 +101,10 @@ def evaluate(
     napari_hsr.errors.Cancelled
         If ``cancel`` was set.
     """
+    options = locals()  # all of these, before there is another
+    progress = options.pop("progress")
     report = None if progress is None else (lambda event: progress(event.done, event.total))
-    events = evaluate_events(
-        prediction,
-        truth,
-        protocol,
-        cancel=cancel,
-        resample=resample,
-        bad_bands=bad_bands,
-        mask=mask,
-        lights=lights,
-        client=client,
-    )
-    return result_of(events, report)
+    return result_of(evaluate_events(**options), report)
 
 
 def evaluate_events(

@@ -16,10 +16,7 @@ from napari_hsr.progress import Progress, as_part, result_of
 
 if TYPE_CHECKING:
     import os
-    import threading
     from collections.abc import Callable, Iterator, Sequence
-
-    from distributed import Client
 
     from napari_hsr.cube import Cube
     from napari_hsr.metrics.evaluation import Evaluation
@@ -180,13 +177,7 @@ def evaluate_several_events(
     predictions: Sequence[Cube],
     truth: Cube,
     protocol: str | Protocol = "default",
-    *,
-    mask: Any = None,
-    lights: Sequence[str] = (),
-    resample: bool = False,
-    bad_bands: bool = False,
-    client: Client | None = None,
-    cancel: threading.Event | None = None,
+    **options: Any,
 ) -> Iterator[Progress | FigureTable]:
     """Compare several predictions with one truth, as events; the last is a FigureTable.
 
@@ -196,9 +187,8 @@ def evaluate_several_events(
         At least one; cubes of one name are counted in the table.
     truth : Cube
     protocol : str or Protocol
-    mask, lights, resample, bad_bands, client
-        As of :func:`napari_hsr.metrics.evaluate`.
-    cancel : threading.Event, optional
+    **options
+        Of :func:`napari_hsr.metrics.evaluate`, without ``progress``.
 
     Raises
     ------
@@ -212,17 +202,8 @@ def evaluate_several_events(
     found = []
     total = 100 * len(predictions)
     for number, (name, one) in enumerate(zip(names, predictions, strict=True)):
-        work = evaluate_events(
-            one.replace(name=name, _value_range=one._value_range),
-            truth,
-            rules,
-            mask=mask,
-            lights=lights,
-            resample=resample,
-            bad_bands=bad_bands,
-            client=client,
-            cancel=cancel,
-        )
+        named = one.replace(name=name, _value_range=one._value_range)
+        work = evaluate_events(named, truth, rules, **options)
         try:
             done = yield from as_part(work, 100 * number, 100 * number + 100, total, name)
         except InputError as error:

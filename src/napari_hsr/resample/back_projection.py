@@ -184,17 +184,9 @@ def refine(
     >>> refine(upsample(coarse, 4), coarse).shape
     (5, 24, 28)
     """
-    events = refine_events(
-        fine,
-        coarse,
-        scale,
-        degradation,
-        gain=gain,
-        tolerance=tolerance,
-        iterations=iterations,
-        cancel=cancel,
-    )
-    return result_of(events, progress).cube
+    options = locals()  # all of these, before there is another
+    progress = options.pop("progress")
+    return result_of(refine_events(**options), progress).cube
 
 
 class _Work:
