@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,14 @@ def room(path: Path) -> str:
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path, text: str | None = None) -> list[tuple[str, bool, int]]:
     """(dotted name, inside a function?, line) of every import in a file, relative ones resolved."""
-    text = path.read_text(encoding="utf-8") if text is None else text
     package = list(path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1])
     found = []
 
@@ -76,7 +82,7 @@ def imports(path: Path, text: str | None = None) -> list[tuple[str, bool, int]]:
         for child in ast.iter_child_nodes(node):
             visit(child, deeper)
 
-    visit(ast.parse(text), False)
+    visit(parsed(path) if text is None else ast.parse(text), False)
     return found
 
 
@@ -278,6 +284,36 @@ def test_no_source_file_is_too_long_to_hold_one_idea():
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     too_long = {str(path.relative_to(PACKAGE)): n for path, n in lengths.items() if n > 400}
     assert not too_long
+
+
+def code_lines(path: Path) -> list[str]:
+    """The lines of a file without imports, heads of functions, docstrings, comments and blanks."""
+    text = path.read_text(encoding="utf-8")
+    left_out: set[int] = set()
+    for node in ast.walk(parsed(path)):
+        last = node.end_lineno if isinstance(node, (ast.Import, ast.ImportFrom)) else None
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            last = node.body[0].lineno - 1
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            last = node.end_lineno
+        if last is not None:
+            left_out.update(range(node.lineno, last + 1))
+    lines = [line.strip() for at, line in enumerate(text.splitlines(), 1) if at not in left_out]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_no_ten_lines_stand_twice():
+    seen: dict[str, str] = {}
+    twice = []
+    for path in MODULES:
+        lines = code_lines(path)
+        for at in range(len(lines) - 9):
+            ten = "\n".join(lines[at : at + 10])
+            where = path.relative_to(PACKAGE).as_posix()
+            if ten in seen:
+                twice.append(f"{seen[ten]} and {where}: {lines[at]}")
+            seen[ten] = where
+    assert not twice, "\n".join(twice)
 
 
 def test_no_tracked_file_names_a_place_on_one_machine():
