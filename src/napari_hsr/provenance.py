@@ -67,9 +67,13 @@ class Provenance:
     steps: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def with_step(self, step: str, of: str = "") -> Provenance:
-        """A copy with one more sentence at the end of ``steps``, ``of`` what if nothing is known."""
-        return replace(self, steps=(*self.steps, step), input=self.input or of)
+    def with_step(self, step: str) -> Provenance:
+        """A copy with one more sentence at the end of ``steps``."""
+        return replace(self, steps=(*self.steps, step))
+
+    def based_on(self, name: str) -> Provenance:
+        """A copy that comes from what has this name, unless it is known already."""
+        return replace(self, input=self.input or name)
 
     def comes_from(self, *names: str) -> bool:
         """Whether ``input`` is one of these names, whatever their folders and types of file."""

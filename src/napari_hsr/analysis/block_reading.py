@@ -90,7 +90,7 @@ def derived(
         for key, value in cube.metadata.items()
         if not (isinstance(value, list) and len(value) == cube.bands) and key not in of_bands
     }
-    history = cube.provenance.with_step(step, cube.name)
+    history = cube.provenance.based_on(cube.name).with_step(step)
     history = replace(history, extra={**history.extra, "analysis": facts})
     return cube.replace(
         data=np.ascontiguousarray(data, dtype=np.float32),

@@ -209,13 +209,13 @@ def _data(
     """A view of a float32 memory map, a lazy array, or a plain array in memory; notices."""
     mapped = isinstance(source, np.memmap) and source.flags.aligned
     plain = found.decoding.does_nothing
-    if mapped and source.dtype == np.float32 and plain and found.keep_on_disk:
+    if mapped and source.dtype == np.float32 and plain:
         view = source.transpose(axes)
         if bands is None or _descending(bands):
             view = view if bands is None else view[::-1]
             return view, _not_finite(view)
     told = value_notices.no_effect(found.decoding, source.dtype)
-    if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
+    if lazy.too_big(source.shape) and not _in_memory(source):
         array = lazy.LazyArray(source, axes, found.decoding, bands, path)
         return array, [*told, *value_notices.no_data(found.decoding)]
     with translated(path, "the array cannot be read"):

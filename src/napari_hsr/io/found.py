@@ -41,8 +41,6 @@ class Found:
         The unit of ``fwhm`` among them, where it has one of its own.
     decoding : Decoding
         What the file states about its numbers.
-    keep_on_disk : bool
-        ``source`` may stay what it is if the cube is large; False loads it always.
     record : Record or None
         Set if the file is one of ours.
     looked_in : str
@@ -70,7 +68,6 @@ class Found:
     notices: tuple[Notice, ...] = ()
     steps: tuple[str, ...] = ()
     decoding: Decoding = field(default_factory=Decoding)
-    keep_on_disk: bool = True
     record: Record | None = None
     looked_in: str = "the file"
     value_range: tuple[float, float] | None = None

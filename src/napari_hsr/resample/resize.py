@@ -339,7 +339,7 @@ def _floats(values: Any) -> Any:
 
 
 def _made(cube: Cube, data: np.ndarray, scale: int, step: str, how: str) -> Cube:
-    history = cube.provenance.with_step(step, cube.name)
+    history = cube.provenance.based_on(cube.name).with_step(step)
     return cube.over_same_area(data, name=f"{cube.name} {how} ×{scale}", provenance=history)
 
 
@@ -352,6 +352,6 @@ def refined(fine: Cube, data: Any, step: str) -> Cube:
     return fine.replace(
         data=data,
         name=f"{fine.name} refined",
-        provenance=fine.provenance.with_step(step, fine.name),
+        provenance=fine.provenance.based_on(fine.name).with_step(step),
         _value_range=finite_range(data),
     )
