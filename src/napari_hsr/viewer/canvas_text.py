@@ -15,7 +15,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.viewer import axis
-from napari_hsr.viewer.layer_data import state_of
+from napari_hsr.viewer.layer_data import state_of, unwrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -49,7 +49,7 @@ def wavelength_text(viewer: ViewerModel) -> str:
 
 def show_wavelength(viewer: ViewerModel) -> None:
     """Keep the wavelength on the canvas up to date for as long as the viewer lives."""
-    model = getattr(viewer, "__wrapped__", viewer)
+    model = unwrapped(viewer)
     if not model.canvas.overlays.text.text and model not in _WAVELENGTH:
         _WAVELENGTH[model] = _WavelengthText(model)
 
@@ -80,7 +80,7 @@ def show_bar(viewer: ViewerModel, layer: Image) -> None:
     """Show the colour bar of a map, and from now on the labels of all visible bars."""
     layer.colorbar.position = CORNER
     layer.colorbar.visible = True
-    model = getattr(viewer, "__wrapped__", viewer)
+    model = unwrapped(viewer)
     text = _BARS.get(model) or _BARS.setdefault(model, _BarText(model))
     layer.colorbar.events.visible.connect(text.update)
     text.update()

@@ -42,6 +42,11 @@ TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 # --- layers ------------------------------------------------------------------------------
 
 
+def unwrapped(thing: Any) -> Any:
+    """A viewer or layer itself: napari hands plugins a proxy, and Qt takes no proxies of docks."""
+    return getattr(thing, "__wrapped__", thing)
+
+
 def is_cube(layer: Any) -> bool:
     """True for a three-dimensional image layer that is neither RGB nor a stack of maps.
 

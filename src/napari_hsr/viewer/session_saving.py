@@ -33,6 +33,7 @@ from napari_hsr.viewer.layer_data import (
     layer_cube,
     layer_photograph,
     layer_state,
+    unwrapped,
 )
 from napari_hsr.viewer.session_file import (
     COLORS,
@@ -182,7 +183,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
 
 
 def _kind(layer: Layer) -> str | None:
-    name = type(getattr(layer, "__wrapped__", layer)).__name__.lower()
+    name = type(unwrapped(layer)).__name__.lower()
     if name in ("points", "shapes", "labels"):
         return name
     if not is_image(layer) or is_frames(layer) or layer.multiscale:

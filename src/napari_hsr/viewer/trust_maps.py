@@ -16,6 +16,7 @@ from napari_hsr.viewer.layer_data import (
     layer_state,
     spatial_transform,
     state_of,
+    unwrapped,
 )
 from napari_hsr.viewer.layers import add_map
 
@@ -89,18 +90,18 @@ class LazyMap:
 def remember(layer: Image, evidence: Evidence | None) -> None:
     """Keep what the cube of a layer can be held against, until the layer is gone."""
     if evidence is not None:
-        _EVIDENCE[_unwrapped(layer)] = evidence
+        _EVIDENCE[unwrapped(layer)] = evidence
 
 
 def evidence_of(layer: Image) -> Evidence | None:
     """What was remembered, unless the layer has other values by now."""
-    found = _EVIDENCE.get(_unwrapped(layer))
+    found = _EVIDENCE.get(unwrapped(layer))
     return found if found is not None and found.cube.data is full_resolution(layer) else None
 
 
 def has_changed(layer: Image) -> bool:
     """Whether the layer has other values than those that were to be remembered."""
-    found = _EVIDENCE.get(_unwrapped(layer))
+    found = _EVIDENCE.get(unwrapped(layer))
     return found is not None and found.cube.data is not full_resolution(layer)
 
 
@@ -186,8 +187,3 @@ def show_limits(layer: Image, limits: tuple[tuple[float, float], float | None]) 
     layer.metadata = {**layer.metadata, KEY: state}
     layer.contrast_limits_range = limits[0]
     layer.contrast_limits = limits[0]
-
-
-def _unwrapped(layer: Any) -> Any:
-    """The layer itself, where napari hands out a proxy."""
-    return getattr(layer, "__wrapped__", layer)

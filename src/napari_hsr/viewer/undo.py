@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.events import EmitterGroup
 
+from napari_hsr.viewer.layer_data import unwrapped
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -85,7 +87,7 @@ class Undo:
 
 def undo_of(viewer: Any) -> Undo:
     """The stack of a viewer."""
-    viewer = _own(viewer)
+    viewer = unwrapped(viewer)
     if viewer not in _STACKS:
         _STACKS[viewer] = Undo()
     return _STACKS[viewer]
@@ -93,7 +95,7 @@ def undo_of(viewer: Any) -> Undo:
 
 def push_added(viewer: Any, layer: Layer) -> None:
     """Remember that a layer was added."""
-    of, added = weakref.ref(_own(viewer)), weakref.ref(_own(layer))
+    of, added = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
 
     def back() -> bool:
         own, one = of(), added()
@@ -108,7 +110,7 @@ def push_added(viewer: Any, layer: Layer) -> None:
 @contextmanager
 def changing(viewer: Any, layer: Layer, text: str, attributes: tuple[str, ...]) -> Iterator[None]:
     """Remember these attributes of a layer as they were before what is done inside, if it works."""
-    of, changed = weakref.ref(_own(viewer)), weakref.ref(_own(layer))
+    of, changed = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
     before = {name: _copied(getattr(layer, name)) for name in attributes}
 
     def back() -> bool:
@@ -121,11 +123,6 @@ def changing(viewer: Any, layer: Layer, text: str, attributes: tuple[str, ...]) 
 
     yield
     undo_of(viewer).push(text, back)
-
-
-def _own(thing: Any) -> Any:
-    """The viewer or layer itself, behind the passing proxy that napari hands to plugins."""
-    return getattr(thing, "__wrapped__", thing)
 
 
 def _copied(value: Any) -> Any:

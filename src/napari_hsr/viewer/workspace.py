@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.viewer.layer_data import unwrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,11 +29,6 @@ STACKS = (
 )
 #: What a panel needs of a column in pixels to be worked with, if it asks for more.
 COMFORT = 320
-
-
-def unwrapped(viewer: Any) -> Any:
-    """The viewer itself: napari hands commands of menus a proxy, and Qt takes no proxies of docks."""
-    return getattr(viewer, "__wrapped__", viewer)
 
 
 def open_all_panels(viewer: napari.Viewer) -> None:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
 
@@ -99,7 +100,7 @@ def remember(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
             values.pop(name, None)
     files = panel.files_in_use() if isinstance(panel, HasFiles) else []
     kept = _Closed(values, of_layers, _layers(viewer), files)
-    _CLOSED.setdefault(_itself(viewer), {})[type(panel)] = kept
+    _CLOSED.setdefault(unwrapped(viewer), {})[type(panel)] = kept
 
 
 def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
@@ -108,7 +109,7 @@ def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
     What is about layers is set only if the viewer has the same ones as then. The panel itself says
     what it finds wrong with a file.
     """
-    kept = _CLOSED.get(_itself(viewer), {}).get(type(panel))
+    kept = _CLOSED.get(unwrapped(viewer), {}).get(type(panel))
     if kept is None:
         return
     if kept.files and isinstance(panel, HasFiles) and panel.files_in_use() != kept.files:
@@ -119,7 +120,7 @@ def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
 
 def one_for(viewer: Any, kind: type[T]) -> T:
     """What all panels of a viewer share, and what is there when they are closed: made at first."""
-    of = _SHARED.setdefault(_itself(viewer), {})
+    of = _SHARED.setdefault(unwrapped(viewer), {})
     if kind not in of:
         of[kind] = kind()
     return cast("T", of[kind])
@@ -127,11 +128,6 @@ def one_for(viewer: Any, kind: type[T]) -> T:
 
 def _layers(viewer: Any) -> tuple[Any, ...]:
     return tuple(layer.unique_id for layer in viewer.layers)
-
-
-def _itself(viewer: Any) -> Any:
-    """The viewer behind the proxy that napari hands to plugins."""
-    return getattr(viewer, "__wrapped__", viewer)
 
 
 #: Lists of entries to tick, and of pages; between the texts of ticked ones.

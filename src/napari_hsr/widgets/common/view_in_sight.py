@@ -7,7 +7,7 @@ from weakref import ref
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_hsr.viewer.workspace import unwrapped
+from napari_hsr.viewer.layer_data import unwrapped
 
 #: After the last of the events of docking, in ms: by then the canvas has its size.
 _SETTLED_MS = 60

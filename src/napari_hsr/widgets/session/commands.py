@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from napari_hsr.errors import HSRError
 from napari_hsr.units import format_bytes, one_line
 from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
-from napari_hsr.viewer.workspace import unwrapped
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
