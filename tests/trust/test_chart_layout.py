@@ -11,12 +11,20 @@ from napari_hsr import Photograph, reconstruct
 from napari_hsr.cameras.estimate import GRID_NM, components_of, estimate_camera
 from napari_hsr.cameras.profiles import list_profiles, read_profile, save
 from napari_hsr.cameras.sensitivities import Camera
+from napari_hsr.colour import rendering_matrix
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.inference.region import of_photograph
 from napari_hsr.inference.trust.run import colours_of, limits_of
 from napari_hsr.models import load_model
 from napari_hsr.notices import Code
-from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of
+from napari_hsr.trust.chart_layout import (
+    CLASSIC,
+    SG,
+    _sg_colours,
+    known_patches,
+    quadrilaterals,
+    reflectances_of,
+)
 from napari_hsr.trust.exact_colours import AT_LEAST, project
 from napari_hsr.trust.linear_camera import linear_camera
 from napari_hsr.trust.measured_chart import measure_chart, words
@@ -84,7 +92,23 @@ def test_an_sg_chart_is_known_by_its_colours():
     profile, fit = measure_chart(photograph, corners, SG)
     assert profile.delta_e < 0.5
     np.testing.assert_allclose(fit.balance, [0.9 / 0.6, 1, 0.9 / 0.7], rtol=0.01)
-    assert not profile.sensitivities  # nobody measured its reflectances here
+
+
+def test_an_sg_chart_estimates_the_camera_too_by_the_patches_of_the_other_chart(
+    raw, seen, monkeypatch
+):
+    numbers, known = known_patches(SG, GRID_NM)
+    assert numbers[[0, 1, 6, 23]].tolist() == [18, 19, 32, 65]  # E2, F2, E3, J5
+    mixed = np.random.default_rng(0).dirichlet(np.ones(24) / 4, len(SG))
+    mixed[numbers] = np.eye(24)
+    colours = mixed @ known @ rendering_matrix(GRID_NM, "D65")
+    monkeypatch.setattr("napari_hsr.trust.chart_layout._sg_colours", lambda: colours)
+    corners = np.array([[4.0, 5], [4, 390], [280, 390], [280, 5]])
+    photograph = Photograph(picture(mixed @ seen, SG, corners, (290, 400)), "camera:mine", "sg")
+    profile, fit = measure_chart(photograph, corners, SG)
+    assert "Sensitivities were estimated, within" in words(profile, fit)
+    alone, _ = measure_chart(raw, CORNERS, CLASSIC)
+    np.testing.assert_allclose(profile.sensitivities, alone.sensitivities, rtol=1e-6, atol=1e-9)
 
 
 def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
@@ -133,7 +157,8 @@ def test_exact_colours_under_a_profile_without_sensitivities_say_what_it_lacks()
     corners = np.array([[4.0, 5], [4, 390], [280, 390], [280, 5]])
     photograph = Photograph(picture(tinted, SG, corners, (290, 400)), "linear-srgb", name="sg")
     profile, _ = measure_chart(photograph, corners, SG)
-    camera = f"profile:{save(replace(profile, name='web'))}"
+    lacks = dict.fromkeys(("wavelengths_nm", "sensitivities", "deviations"), ())
+    camera = f"profile:{save(replace(profile, name='web', **lacks))}"
     small = replace(photograph, data=photograph.data[:4, :4])
     reconstruct(small, "rootpoly-srgb", camera=camera)  # colours alone need none
     with pytest.raises(InputError, match="profile web has no estimated sensitivities"):

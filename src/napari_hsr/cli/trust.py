@@ -161,7 +161,7 @@ def _print_words(pixels: list[PixelTrust], means: list[Curve], trust: Trust) -> 
     for curve in means:
         half = _mean(curve)["interval_half_width_mean"]
         known = "no interval" if half is None else f"± {half:.3g} in the mean"
-        print(f"{curve.name}, mean of {curve.count} pixels: {known}")
+        print(f"{curve.name}, mean of {curve.count} pixel{'s' * (curve.count != 1)}: {known}")
     if trust.colours is not None:
         print(smoothness_words(trust.colours.linear_camera.wavelengths_nm))
 

@@ -58,6 +58,8 @@ class Chart:
 CLASSIC = Chart("ColorChecker, 24 patches", 4, 6, "dark skin", 0.15)
 SG = Chart("ColorChecker SG, 140 patches", 10, 14, "white of the edge", 0.1)
 CHARTS = {"24": CLASSIC, "sg": SG}
+#: Row and column of the first patch of the classic chart in an SG: E2.
+_CLASSIC_IN_SG = 1, 4
 
 
 def quadrilaterals(corners: np.ndarray, chart: Chart, part: float = SEEN) -> np.ndarray:
@@ -156,9 +158,23 @@ def fit_picture(
 
 
 def reflectances_of(chart: Chart, wavelengths_nm: np.ndarray) -> np.ndarray | None:
-    """Measured reflectances of the patches, (patches, bands); None if they are not at hand."""
-    if chart is not CLASSIC:
-        return None
+    """Measured reflectances of all patches, (patches, bands); None if they are not at hand."""
+    return _classic(wavelengths_nm) if chart is CLASSIC else None
+
+
+def known_patches(chart: Chart, wavelengths_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the patches whose reflectances are known, and these, (patches, bands).
+
+    An SG holds the patches of the chart with 24. As it is made today their reflectances differ from those
+    by 0.03 (root mean square), which an estimate of sensitivities tells as its uncertainty.
+    """
+    top, left = (0, 0) if chart is CLASSIC else _CLASSIC_IN_SG
+    numbers = np.arange(len(chart)).reshape(chart.rows, chart.columns)
+    inside = numbers[top : top + CLASSIC.rows, left : left + CLASSIC.columns]
+    return inside.ravel(), _classic(wavelengths_nm)
+
+
+def _classic(wavelengths_nm: np.ndarray) -> np.ndarray:
     measured = colour_science().SDS_COLOURCHECKERS[_CLASSIC].values()
     return np.stack(
         [sample(wavelengths_nm, m.wavelengths, m.values[:, None])[:, 0] for m in measured]

@@ -12,7 +12,7 @@ from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.colour.observers import illuminant_values
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
-from napari_hsr.trust.chart_layout import fit_picture, patch_colours, reflectances_of
+from napari_hsr.trust.chart_layout import fit_picture, known_patches, patch_colours
 
 if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
@@ -65,11 +65,11 @@ def measure_chart(
     fit = fit_picture(linear, clipped, inside, chart, illuminant)
     curves: tuple[tuple[float, ...], ...] = ()
     spreads: tuple[tuple[float, ...], ...] = ()
-    known = reflectances_of(chart, GRID_NM)
-    if encoding != SRGB and known is not None:
+    if encoding != SRGB:
         light = illuminant_values(illuminant, GRID_NM)
         light = light / light.mean()
-        seen = patch_colours(linear, clipped, inside, chart)
+        numbers, known = known_patches(chart, GRID_NM)
+        seen = patch_colours(linear, clipped, inside, chart)[numbers]
         found = estimate_camera(seen, known, light)
         curves, spreads = (
             tuple(map(tuple, (values * light[:, None]).tolist()))
@@ -101,8 +101,8 @@ def table_of(profile: CameraProfile) -> str:
     """
     if not profile.sensitivities:
         raise InputError(
-            "The camera's sensitivities are estimated from the ColorChecker with 24 patches in a raw or "
-            "linear photograph: a picture in sRGB no longer has what the camera measured."
+            "The camera's sensitivities are estimated from a ColorChecker in a raw or linear photograph: a "
+            "picture in sRGB no longer has what the camera measured."
         )
     lines = [
         f"# {profile.name}, estimated from a {profile.chart}; times the light {profile.illuminant}",
