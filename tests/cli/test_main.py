@@ -13,7 +13,8 @@ import torch
 
 from napari_hsr import __version__, cli
 from napari_hsr.cli import COMMANDS, main
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.interrupt import ending_cleanly
+from napari_hsr.cli.output import note, print_json, sentence
 from napari_hsr.errors import Cancelled, FileError, InputError, explain
 from napari_hsr.workers import connected
 
@@ -268,3 +269,31 @@ def test_a_whole_number_is_one_that_computers_count_in(hsr, command, number):
     assert status == 2
     assert "invalid" in said.splitlines()[-1]
     assert len(said.splitlines()[-1]) < 1200
+
+
+@pytest.mark.parametrize(
+    ("number", "ends"), [("SIGINT", KeyboardInterrupt), ("SIGTERM", SystemExit)]
+)
+def test_a_signal_in_a_destructor_is_not_lost(number, ends, capsys):
+    """Python only writes of it there: Ctrl-C during an import now and then changed nothing."""
+
+    class Heard:
+        def __del__(self):
+            signal.raise_signal(getattr(signal, number))
+
+    def work():
+        Heard()
+        time.sleep(PATIENCE)
+
+    started = time.monotonic()
+    with pytest.raises(ends), ending_cleanly():
+        work()
+    assert time.monotonic() - started < PATIENCE
+    assert capsys.readouterr().err == ""
+
+
+def test_of_a_long_error_the_reason_is_kept():
+    said = sentence(FileError("a" * 4000, "it cannot be written (File name too long)"))
+    assert said.startswith("aaa")
+    assert said.endswith("it cannot be written (File name too long).")
+    assert len(said) <= 500

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: How often the folder of a training is looked at, in seconds.
 LOOK_SECONDS = 0.3
+#: After so many seconds a signal that was lost in a destructor comes again: it has ended by then.
+AGAIN_SECONDS = 0.05
 _MESSAGE = (
     b"\nFinishing this step and saving everything. Press Ctrl-C again to quit at once without "
     b"saving.\n"
@@ -85,13 +87,38 @@ def ending_cleanly() -> Iterator[None]:
         leave_tasks_alone()
         raise SystemExit(128 + number)
 
+    before = sys.unraisablehook
+
+    def lost(what: Any) -> None:
+        """A signal that came in a destructor, where Python raises nothing, comes again."""
+        error = what.exc_value
+        number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
+        if isinstance(error, SystemExit) and error.code in [128 + n for n in numbers]:
+            number = signal.Signals(error.code - 128)
+            signal.signal(number, end)
+        if number is None:
+            before(what)
+        else:
+            threading.Timer(AGAIN_SECONDS, _to_main_thread, (number,)).start()
+
     for number in numbers:
         signal.signal(number, end)
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        sys.unraisablehook = before
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _to_main_thread(number: int) -> None:
+    """Send a signal where it is heard, so that it also ends what waits there."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)
 
 
 @contextmanager

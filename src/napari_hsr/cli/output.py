@@ -25,7 +25,9 @@ def sentence(error: BaseException) -> str:
     """One sentence about any error."""
     if lacks_memory(error):
         return "there is not enough memory for this; predict takes less with a smaller --tile."
-    return one_line(explain(error), 500)
+    text = one_line(explain(error), 10_000)
+    # of a long one its end says what is wrong: the name of a file comes first
+    return text if len(text) <= 500 else f"{text[:300]} … {text[-197:]}"
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:
