@@ -230,9 +230,12 @@ def _rows(path: Path) -> list[list[str]]:
     if delimiter != "," and not any(re.search(r"\d\.\d", line) for line in lines):
         lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]  # decimal commas
     try:
-        return list(csv.reader(lines, delimiter=delimiter))
+        rows = list(csv.reader(lines, delimiter=delimiter))
     except csv.Error as error:
         raise FileError(path, f"it cannot be read as a table ({error})") from error
+    if not any(cell.strip() for row in rows for cell in row):
+        raise FileError(path, "all of its cells are empty; a table of sensitivities was expected")
+    return rows
 
 
 def _text(content: bytes) -> str:

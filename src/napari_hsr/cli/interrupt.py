@@ -92,14 +92,15 @@ def ending_cleanly() -> Iterator[None]:
     def lost(what: Any) -> None:
         """A signal that came in a destructor, where Python raises nothing, comes again."""
         error = what.exc_value
-        number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
-        if isinstance(error, SystemExit) and error.code in [128 + n for n in numbers]:
-            number = signal.Signals(error.code - 128)
+        came = [n for n in numbers if isinstance(error, SystemExit) and error.code == 128 + n]
+        for number in came:
             signal.signal(number, end)
-        if number is None:
-            before(what)
-        else:
+        if isinstance(error, KeyboardInterrupt):
+            came = [signal.SIGINT]
+        for number in came:
             threading.Timer(AGAIN_SECONDS, _to_main_thread, (number,)).start()
+        if not came:
+            before(what)
 
     for number in numbers:
         signal.signal(number, end)

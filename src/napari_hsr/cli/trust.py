@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.at and not args.regions:
         args.usage_error("name pixels by --at, or a label image with regions by --regions")
     if args.output:
-        prepare_output(Path(args.output), [], overwrite=True)
+        prepare_output(Path(args.output), [], overwrite=False)
 
     model = load_model(args.model or DEFAULT)
     encoding = args.input_encoding and normalise_encoding(args.input_encoding)
