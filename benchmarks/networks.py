@@ -3,14 +3,16 @@
     python benchmarks/networks.py [--side 256] [--pairs 5] [--threads 2] [NETWORK ...]
     python benchmarks/networks.py --before SRC …   # this version against that in another folder
 
-The exact module, its copies and a large float32 matrix product take turns in one process; times
+The exact module, its copies and matrix products take turns in one process; times
 are medians, and ratios are medians of the ratios of each turn. Other work on the machine spoils
 them: the load is printed, and ``--clock cpu --threads 1`` counts the seconds of the processor
 instead of those of the wall; with OMP_WAIT_POLICY=passive in the environment threads do not take
 the processor while they wait for each other. The share of the limit is the multiplications of the *exact* module
-in a second of the copy, against those of the matrix product. Below :data:`MARK` of it, a line says
-what the copy spends its time on besides full products: depthwise convolutions, which move as many
-numbers as they multiply, and operations that multiply nothing.
+in a second of the copy, against those of the best of the products in the copy's own precision: of two
+square matrices, and of a convolution of 3 x 3, which another library computes. (On an AMD processor MKL's
+matrices reach half of what oneDNN's convolutions do.) Below :data:`MARK` of it, a line says
+what the copy spends its time on: depthwise convolutions, which move as many numbers as they multiply,
+operations that multiply nothing, and products that are slower by their shape, as few channels make them.
 
 Memory is the highest resident memory during one pass above that before it, each in a process of
 its own, and in brackets the highest of all with the weights (Linux). Error is max|a-b| over
@@ -34,6 +36,8 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from napari_hsr.models.model import Model
@@ -44,8 +48,10 @@ DEFAULT = ("drcr", "mstpp", "mxrunet_shallow", "mxrunet_full", "inr")
 MARK = 0.75
 #: Parts of the names of torch's functions that multiply matrices.
 PRODUCTS = ("conv", "mm", "matmul", "linear", "einsum")
-#: Side of the matrices whose product stands for the machine's limit.
-MATRIX = 2048
+#: Side of the matrices whose product stands for the machine's limit, and channels and side of the image
+#: of the convolution. Those in float16, which few processors have, are smaller.
+MATRIX, CHANNELS, IMAGE = 2048, 256, 64
+SMALL = 8
 HEADER = (
     "network", "precision", "ms", "ratio", "error", "PSNR dB", "memory MiB", "of exact", "GMAC/s",
     "of limit",
@@ -122,8 +128,8 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
 
     model = zoo.load(name)
     image = noise(model, side)
-    square = torch.rand(MATRIX, MATRIX)
     made = modules(model)
+    every = {kind: products(kind) for kind in ("float32", *model.precisions)}
     with torch.inference_mode():
         counter = FlopCounterMode(display=False)
         with counter:
@@ -134,9 +140,14 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
             errors[kind] = difference(made[kind](image), exact)
         calls = {kind: (lambda m=module: m(image)) for kind, module in made.items()}
         before = os.getloadavg()[0]
-        seconds = turns({**calls, "limit": lambda: square @ square}, pairs, clock)
-    limit = MATRIX**3 / 1e9 / median(seconds.pop("limit"))
-    del calls
+        large = {p: call for kind in every.values() for p, (_, call) in kind.items()}
+        seconds = turns({**calls, **large}, pairs, clock)
+    limits = {}
+    for kind, some in every.items():
+        speeds = [many / median(seconds.pop(product)) for product, (many, _) in some.items()]
+        limits[kind] = max(speeds)
+    limits["exact"] = limits["float32"]
+    del calls, large
     used = {kind: memory(name, kind, side, threads) for kind in seconds}
     for kind, times in seconds.items():
         ratio = median(a / b for a, b in zip(seconds["exact"], times, strict=True))
@@ -150,44 +161,81 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
             f"{used[kind].extra:.0f} ({used[kind].whole:.0f})",
             f"{used[kind].extra / used['exact'].extra:.2f}",
             f"{speed:.0f}",
-            f"{speed / limit:.0%}",
+            f"{speed / limits[kind]:.0%}",
         )
         print("| " + " | ".join(row) + " |")
-        if kind != "exact" and speed < MARK * limit:
+        if kind != "exact" and speed < MARK * limits[kind]:
             print(f"<!-- {name} in {kind}, below {MARK:.0%}: {reason(made[kind], image)} -->")
+    said = ", ".join(f"{limits[kind]:.0f} in {kind}" for kind in every)
     print(
-        f"<!-- {name}: {gmac:.1f} GMAC, limit {limit:.0f} GMAC/s in float32, "
+        f"<!-- {name}: {gmac:.1f} GMAC, limit in GMAC/s {said}, "
         f"load {before:.1f} to {os.getloadavg()[0]:.1f} -->",
         flush=True,
     )
 
 
+def products(precision: str) -> dict[str, tuple[float, Callable[[], object]]]:
+    """The products that stand for the limit of a precision: GMAC of each, and what computes it."""
+    import torch
+
+    kind, less = getattr(torch, precision), SMALL if precision == "float16" else 1
+    square = torch.rand(MATRIX // less, MATRIX // less).to(kind)
+    image = torch.rand(1, CHANNELS, IMAGE // less, IMAGE // less).to(kind)
+    kernel = torch.rand(CHANNELS, CHANNELS, 3, 3).to(kind)
+    return {
+        f"matrices in {precision}": (len(square) ** 3 / 1e9, lambda: square @ square),
+        f"convolution in {precision}": (
+            9 * CHANNELS**2 * (IMAGE // less) ** 2 / 1e9,
+            lambda: torch.conv2d(image, kernel, padding=1),
+        ),
+    }
+
+
 def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
-    """What a pass spends its time on besides products of full matrices, in shares of it."""
+    """What a pass spends its time on, in shares of it; of products also at what speed."""
     import torch
     from torch.overrides import TorchFunctionMode
 
     spent: Counter[str] = Counter()
+    multiplied: Counter[str] = Counter()
 
     class Timed(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             start = time.perf_counter()
             result = func(*args, **(kwargs or {}))
+            seconds = time.perf_counter() - start
             name = getattr(func, "__name__", str(func)).strip("_")
             if any(part in name for part in PRODUCTS):
-                kernel = args[1] if len(args) > 1 else None
-                thin = getattr(kernel, "ndim", 0) == 4 and kernel.shape[1] == 1 < len(kernel)
-                name = "depthwise convolutions" if thin else "products"
-            spent[name] += time.perf_counter() - start
+                name, each = product(name, *args)
+                multiplied[name] += each * getattr(result, "numel", int)() / 1e9
+            spent[name] += seconds
             return result
 
     start = time.perf_counter()
     with torch.inference_mode(), Timed():
         module(image)
     whole = time.perf_counter() - start
-    products = spent.pop("products", 0.0)
-    rest = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in spent.most_common(4))
-    return f"{products / whole:.0%} of the time in full products; {rest}"
+
+    def words(name: str) -> str:
+        speed = f" at {multiplied[name] / spent[name]:.0f} GMAC/s" if multiplied[name] else ""
+        return f"{name} {spent[name] / whole:.0%}{speed}"
+
+    return ", ".join(words(name) for name, _ in spent.most_common(6))
+
+
+def product(name: str, *factors: object) -> tuple[str, float]:
+    """What a product is called, and the multiplications for each of its results, 0 if unknown."""
+    kernel = factors[1] if len(factors) > 1 else None
+    if getattr(kernel, "ndim", 0) == 4 and "conv" in name:
+        inputs, *sides = kernel.shape[1:]
+        size = " x ".join(map(str, sides))
+        depthwise = inputs == 1 < len(kernel)
+        if "transpose" in name:
+            return f"transposed convolutions {size}", 0.0
+        return f"{'depthwise ' * depthwise}convolutions {size}", float(kernel[0].numel())
+    if name in ("linear", "matmul", "mm", "bmm"):
+        return "matrices", float(factors[0].shape[-1])
+    return name, 0.0
 
 
 def difference(found: torch.Tensor, exact: torch.Tensor) -> tuple[str, str]:

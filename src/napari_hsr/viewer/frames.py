@@ -236,10 +236,11 @@ def _stack_of(layer: Layer) -> PhotographStack:
     return layer.data.frames.stack if hasattr(layer.data, "frames") else layer_stack(layer)
 
 
-def frame_changed(layer: Layer) -> None:
+def frame_changed(layer: Layer, drawn: bool = False) -> None:
     """Show what has been computed of the frame on show, and tell the panels.
 
-    A layer that is still on show is sliced again.
+    A layer that is still on show is sliced again, unless it is ``drawn`` with that already.
     """
-    layer.refresh()
+    if not drawn:
+        layer.refresh()
     layer.events.data(value=layer.data)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Sides of the images in pixels, the large ones for networks that are fast enough: what these write no
 #: longer lies in a cache. Half of that for networks that make images finer.
-SIDES = (32, 64, 96, 256, 512)
+SIDES = (32, 64, 96, 256, 640)
 #: A run over fewer pixels is not measured before.
 LONG = 8 * 96**2
 #: Seconds that a larger image may take.

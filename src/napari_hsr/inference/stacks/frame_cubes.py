@@ -100,6 +100,7 @@ class FrameCubes:
         self.on_ask: Callable[[], object] | None = None
         self._facts: dict[int, Cube] = {}
         self._shown: int | None = None
+        self._given: tuple[int, State] | None = None
         self._going: tuple[int, ...] = ()
         self._news = threading.Condition()
         self._first = FirstLook(self._news, self._shows_nothing)
@@ -127,6 +128,11 @@ class FrameCubes:
     def shown(self) -> tuple[int, ...]:
         """Index of the frame looked at last, of the first one before that."""
         return self._index(self._shown or 0)
+
+    @property
+    def given(self) -> tuple[tuple[int, ...], State] | None:
+        """What :meth:`look` returned last: index of a frame, and what that was."""
+        return None if self._given is None else (self._index(self._given[0]), self._given[1])
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -190,18 +196,24 @@ class FrameCubes:
             if state is State.NOTHING and patience:
                 with self._news:
                     self._news.wait_for(lambda: self._state(number) != State.NOTHING, patience)
-        return self.at_hand(index)
+        found, state = self._at_hand(number)
+        self._given = number, state
+        return found
 
     def at_hand(self, index: tuple[int, ...] | int) -> Any:
         """What is there of a frame, as :meth:`look`; nothing is asked for."""
-        number = self.stack.number(index)
+        return self._at_hand(self.stack.number(index))[0]
+
+    def _at_hand(self, number: int) -> tuple[Any, State]:
         done = self.cache.get((number, State.DONE))
         if done is not None:
-            return done
+            return done, State.DONE
+        failed = number in self.stack.failures
         few = self.cache.get((number, State.PLACEHOLDER))
-        if few is not None and number not in self.stack.failures:
-            return Enlarged(few, self.shape[-2:])
-        return np.broadcast_to(np.float32(np.nan), self.shape[-3:])
+        if few is not None and not failed:
+            return Enlarged(few, self.shape[-2:]), State.PLACEHOLDER
+        nothing = np.broadcast_to(np.float32(np.nan), self.shape[-3:])
+        return nothing, State.FAILED if failed else State.NOTHING
 
     def cube_at_hand(self, index: tuple[int, ...] | int) -> Cube:
         """What is there of a frame as a cube; a notice says if it is a placeholder or missing."""

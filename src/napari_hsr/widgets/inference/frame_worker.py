@@ -44,8 +44,10 @@ class FrameWorker(QObject):
         self._frames: FrameCubes = layer.data.frames
         self._jobs: dict[State, Job] = {}
         self._on_show: tuple[tuple[int, ...], State] | None = None
+        self._drawn: tuple[tuple[int, ...], State] | None = None  # what the layer was sliced with
         self._asked.connect(self._start)  # at once where the viewer asks: it waits for a moment
         self._frames.on_ask = self._asked.emit
+        layer.events.set_data.connect(self._on_sliced)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.point.connect(self._update, position="last")  # once layers are sliced
         _AT_WORK.add(self)
@@ -77,7 +79,10 @@ class FrameWorker(QObject):
         now = shown, self._frames.state(shown)
         if now != self._on_show and self._layer in self._viewer.layers:
             self._on_show = now
-            frame_changed(self._layer)
+            frame_changed(self._layer, drawn=self._drawn == now)
+
+    def _on_sliced(self, _event: object = None) -> None:
+        self._drawn = self._frames.given
 
     def _on_removed(self, event) -> None:
         if event.value != self._layer:
@@ -85,6 +90,7 @@ class FrameWorker(QObject):
         self._frames.on_ask = None
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.point.disconnect(self._update)
+        self._layer.events.set_data.disconnect(self._on_sliced)
         for job in self._jobs.values():
             job.cancel()
         _AT_WORK.discard(self)
