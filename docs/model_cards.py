@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import tempfile
 from pathlib import Path
 
 from napari_hsr.models.figures_in_words import source_words
@@ -43,6 +45,8 @@ def _card(card) -> str:
     ):
         if figures:
             lines += ["", words, "", *_table(figures)]
+    if card.stress:
+        lines += ["", _plot(card)]
     return "\n".join(lines)
 
 
@@ -57,6 +61,17 @@ def _intervals(card) -> str:
         "the calibration, *coverage_shipped* is with all that did, "
         "*half_width* relative to the brightness, *unlike* the share of pixels unlike the training."
     )
+
+
+def _plot(card) -> str:
+    """The stress test of a card as a picture, inside the page."""
+    from napari_hsr.inference.trust.stress import StressReport
+    from napari_hsr.inference.trust.stress_plot import write_plot
+
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = write_plot(StressReport.of_card(card), Path(folder) / "stress.png").read_bytes()
+    data = base64.b64encode(drawn).decode()
+    return f"![How far the answers of {card.name} move, and how wrong they are](data:image/png;base64,{data})"
 
 
 def _table(rows: dict[str, dict[str, float]]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from napari_hsr import Cancelled, Cube, Wavelengths, load_model
 from napari_hsr.errors import InputError
-from napari_hsr.inference.trust.stress import stress_events
+from napari_hsr.inference.trust.stress import StressReport, stress_events
 from napari_hsr.progress import result_of
 
 
@@ -78,6 +78,9 @@ def test_a_card_keeps_it_and_says_it(report):
     assert "how far the answer moves" in said["Stress test"]
     assert f"40: {rows(report, 'JPEG')[40].moved:.1%}, " in said["– JPEG"]
     assert type(card).model_validate(card.model_dump()) == card
+    again = StressReport.of_card(card)
+    assert (again.model, again.scene, again.camera) == (report.model, report.scene, report.camera)
+    assert again.card_fields() == report.card_fields()
 
 
 def test_bad_scenes_are_refused():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cameras import Camera
     from napari_hsr.cube import Cube
+    from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
 #: Mean of the linear photograph that stands for a right exposure.
@@ -36,6 +37,8 @@ BALANCES = (0.05, 0.1, 0.2)
 QUALITIES = (95, 80, 60, 40)
 ELECTRONS = (20000, 5000, 1000)
 BLURS = (0.7, 1.5, 3.0)
+#: What cards keep of a row, beside the angle.
+_KEPT = ("colour_change", "moved", "truth_moved", "error")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,17 @@ class StressReport:
     camera: str
     rows: tuple[Row, ...]
 
+    @classmethod
+    def of_card(cls, card: ModelCard) -> StressReport:
+        """What a model's card keeps of a report, the reverse of :meth:`card_fields`."""
+        head = card.stress_protocol.partition(";")[0].removeprefix("on ")
+        scene, _, camera = head.partition(", seen by ")
+        rows = (
+            Row(name, None, "", sam=figures["sam_deg"], **{key: figures[key] for key in _KEPT})
+            for name, figures in card.stress.items()
+        )
+        return cls(card.name, scene, camera, tuple(rows))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
@@ -113,11 +127,10 @@ class StressReport:
 
     def card_fields(self) -> dict[str, Any]:
         """What a model's card keeps of it: ``stress`` and ``stress_protocol``."""
-        keys = ("colour_change", "moved", "truth_moved", "error")
         rows = {
             f"{row.test} {row.setting}".strip(): {
                 "sam_deg": round(row.sam, 3),
-                **{key: round(getattr(row, key), 5) for key in keys},
+                **{key: round(getattr(row, key), 5) for key in _KEPT},
             }
             for row in self.rows
         }
