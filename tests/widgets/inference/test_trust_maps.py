@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.notifications import notification_manager
 
-from napari_hsr import Photograph
+from napari_hsr import Photograph, read
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.trust.evidence import Evidence
@@ -19,6 +19,7 @@ from napari_hsr.viewer.trust_maps import add_trust_maps, evidence_of, remember
 from napari_hsr.widgets.inference import trust_options
 from napari_hsr.widgets.inference.map_worker import _AT_WORK, MapWorker
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.save_cubes import ENDS, SaveCubesWindow
 
 from .panel_runs import run, settle
 
@@ -160,6 +161,31 @@ def test_evidence_stays_with_its_layer_as_long_as_the_values_do(viewer, photogra
     assert evidence_of(other) is None
     cube.data = np.zeros_like(cube.data)
     assert evidence_of(cube) is None
+
+
+def test_a_cube_is_saved_with_the_ends_of_its_intervals_beside_it(
+    viewer, photograph, qtbot, tmp_path
+):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb"))
+    cube = add_cube(viewer, result.cube)
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    window = SaveCubesWindow(panel, viewer)
+    window.set_folder(tmp_path)
+    assert window.what.count() == 1  # nothing is known of it
+    remember(cube, Evidence.of(result))
+    window.refresh()
+    window.what.set_value(ENDS)
+    window.save()
+    qtbot.waitUntil(lambda: not window.busy)
+    stem = next(path.stem for path in tmp_path.iterdir() if not path.stem.endswith("er"))
+    made, lower, upper = (read(tmp_path / f"{stem}{end}.mat") for end in ("", "_lower", "_upper"))
+    expected = Evidence.of(result).intervals.bounds(result.cube)
+    np.testing.assert_array_equal(made.data, result.cube.data)
+    np.testing.assert_array_equal(lower.data, expected[0].data)
+    np.testing.assert_array_equal(upper.data, expected[1].data)
+    assert "upper end of 90%" in upper.provenance.steps[-1]
+    panel.release()
 
 
 def test_the_panel_offers_them_where_the_model_is_calibrated(

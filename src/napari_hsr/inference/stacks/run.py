@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
+    from napari_hsr.inference.trust.intervals import Intervals
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
 
@@ -255,6 +256,30 @@ def save_events(
     target = Path(os.path.expanduser(folder))
     target.mkdir(parents=True, exist_ok=True)
     yield FramesWritten((io.write(cube, target / f"{file_stem(cube.name)}{suffix}"),), {})
+
+
+def save_with_ends_events(
+    cube: Cube,
+    intervals: Intervals,
+    folder: str | PathLike[str],
+    suffix: str = ".mat",
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | FramesWritten]:
+    """:func:`save_events` of a cube, and the ends of its intervals beside it: ``…_lower``, ``…_upper``."""
+    stop_if(cancel)
+    yield Progress(0, 0, f"Finding the intervals of {cube.name}")
+    ends = zip(("_lower", "_upper"), intervals.bounds(cube), strict=True)
+    files: tuple[Path, ...] = ()
+    for event in save_events(cube, folder, suffix, cancel=cancel):
+        if isinstance(event, Progress):
+            yield event
+        else:
+            files = event.files
+    for end, side in ends:
+        stop_if(cancel)
+        yield Progress(0, 0, f"Writing {side.name}")
+        files = (*files, io.write(side, files[0].with_name(f"{files[0].stem}{end}{suffix}")))
+    yield FramesWritten(files, {})
 
 
 def sample_of(stack: PhotographStack) -> Photograph:

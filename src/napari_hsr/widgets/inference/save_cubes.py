@@ -7,9 +7,15 @@ from typing import Any
 
 from qtpy.QtWidgets import QDialog, QFileDialog
 
-from napari_hsr.inference.stacks.run import FramesWritten, save_events, write_frames_events
+from napari_hsr.inference.stacks.run import (
+    FramesWritten,
+    save_events,
+    save_with_ends_events,
+    write_frames_events,
+)
 from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
+from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.help_window import HelpButton
@@ -20,7 +26,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 
-ONE, ALL = "one", "all"
+ONE, ALL, ENDS = "one", "all", "ends"
 
 
 class SaveCubesWindow(QDialog):
@@ -40,7 +46,10 @@ class SaveCubesWindow(QDialog):
         self.resize(460, 320)
         self.cubes = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self.what = NarrowComboBox()
-        self.what.setToolTip("Of a film or stack, the frame on show, or each frame as a file")
+        self.what.setToolTip(
+            "Of a film or stack, the frame on show, or each frame as a file; of a reconstruction\n"
+            "whose intervals are known, their ends too: …_lower and …_upper"
+        )
         self.format = NarrowComboBox()
         self.format.offer({s: s for s in WRITE_SUFFIXES if s != ".png"}, ".mat")
         self.format.setToolTip("Of the files")
@@ -88,6 +97,8 @@ class SaveCubesWindow(QDialog):
         offered = {ONE: "the cube"}
         if layer is not None and is_frames(layer):
             offered = {ONE: "the frame on show", ALL: f"all {len(layer.data.frames)} frames"}
+        elif layer is not None and _intervals_of(layer) is not None:
+            offered[ENDS] = "the cube, and the ends of its intervals beside it"
         chosen = self.what.value()
         self.what.offer(offered, chosen if chosen in offered else ONE)
         self.folder_label.setText(f"{self.folder}" if self.folder else "no folder chosen")
@@ -107,6 +118,12 @@ class SaveCubesWindow(QDialog):
 
             def work(cancel):
                 return write_frames_events(frames, folder, suffix, cancel)
+
+        elif self.what.value() == ENDS and (intervals := _intervals_of(layer)) is not None:
+            made = layer_cube(layer)
+
+            def work(cancel):
+                return save_with_ends_events(made, intervals, folder, suffix, cancel)
 
         else:
             frames = layer.data.frames if is_frames(layer) else None
@@ -147,3 +164,9 @@ class SaveCubesWindow(QDialog):
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the cubes")
         if chosen:
             self.set_folder(Path(chosen))
+
+
+def _intervals_of(layer: Any) -> Any:
+    """The intervals of a cube; None where they are not known."""
+    held = evidence_of(layer)
+    return None if held is None else held.intervals
