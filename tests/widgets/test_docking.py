@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QFocusEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QTabBar
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
@@ -139,6 +139,25 @@ def test_more_panels_than_there_is_room_for_do_not_make_the_window_higher(viewer
         viewer.window.add_plugin_dock_widget(PLUGIN, name)
         qtbot.waitUntil(lambda: window_height(viewer) <= before)
     assert len(opened(viewer)) == 5
+
+
+def test_tabs_say_the_whole_names_of_their_panels(viewer, qtbot):
+    names = ("Wavelength", "Maps", "Set wavelengths…")
+    docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[0] for name in names]
+    window = docks[0].parent()
+    for dock in docks[1:]:
+        window.tabifyDockWidget(docks[0], dock)
+        qtbot.waitUntil(dock.isVisible)
+        dock.raise_()
+    direct = Qt.FindChildOption.FindDirectChildrenOnly
+
+    def bars():
+        found = window.findChildren(QTabBar, options=direct)
+        return [bar for bar in found if "Maps" in map(bar.tabText, range(bar.count()))]
+
+    qtbot.waitUntil(lambda: [bar.elideMode() for bar in bars()] == [Qt.TextElideMode.ElideNone])
+    assert {bars()[0].tabText(at) for at in range(3)} == set(names)
+    assert bars()[0].usesScrollButtons()
 
 
 def test_panels_that_are_docked_at_once_do_not_make_the_window_higher(viewer, qtbot):

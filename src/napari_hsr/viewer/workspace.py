@@ -60,8 +60,7 @@ def open_panel(viewer: napari.viewer.Viewer, name: str) -> Any:
     dock, panel = panel_dock(viewer, name)
     if beside and name not in before:
         _tab(_dock_of(before[beside[-1]]), dock)
-    if _stack(name):
-        dock.setWindowTitle(name)  # what a tab says; the whole name is cut in it
+    dock.setWindowTitle(name)  # what a tab says
     dock.show()
     dock.raise_()
     return panel
@@ -126,8 +125,6 @@ def make_room(viewer: Any, panel: Any, height: int = 0) -> None:
     grown = max(0, window.height() - height) if height else 0
     if under and needed > window.centralWidget().height() - grown:
         _tab(docks[under[-1]], dock)
-        for title, one in ((under[-1], docks[under[-1]]), (name, dock)):
-            one.setWindowTitle(title)
         dock.raise_()
 
 
@@ -145,6 +142,8 @@ def _needed(window: Any, docks: Iterable[Any]) -> int:
 def know_by_both_names(viewer: Any, panel: Any) -> tuple[str, ...]:
     """Let napari find a panel by either name of its dock, and not open a second one.
 
+    What a tab says is the short name: the plugin's would be in each of them.
+
     Returns
     -------
     names : tuple of str
@@ -155,6 +154,8 @@ def know_by_both_names(viewer: Any, panel: Any) -> tuple[str, ...]:
     titles = tuple(name + suffix for name in names for suffix in SUFFIXES)
     for title in titles:
         docks.setdefault(title, _dock_of(panel))
+    for name in names[:1]:
+        _dock_of(panel).setWindowTitle(name)
     return titles
 
 

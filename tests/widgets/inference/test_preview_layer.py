@@ -82,6 +82,7 @@ def test_a_cancelled_run_leaves_none_and_says_so(viewer, running, qtbot):
     qtbot.waitUntil(lambda: not running.running)
     assert [layer.name for layer in viewer.layers] == ["photo"]
     assert running.outcome.text() == "Cancelled; nothing was added. The preview was removed."
+    assert viewer.layers.selection.active is viewer.layers[0]
 
 
 def test_one_that_the_user_removed_is_not_missed(viewer, running, release, qtbot):

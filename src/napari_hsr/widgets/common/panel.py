@@ -12,6 +12,7 @@ from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_r
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
+from napari_hsr.widgets.common.dock_tabs import name_whole
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.own_context import delete_in_own_context
 from napari_hsr.widgets.common.panel_keys import PanelKeys
@@ -83,6 +84,8 @@ class Docked(QWidget):
         elif kind == QEvent.Type.Show and not self._placed:
             self._placed = True
             QTimer.singleShot(0, self._find_room)  # napari has docked it by then
+        elif kind == QEvent.Type.Show:
+            QTimer.singleShot(0, self._name_tabs)  # which may be others by now
         return super().event(event)
 
     def _has_window(self) -> bool:
@@ -94,10 +97,16 @@ class Docked(QWidget):
         delete_in_own_context(present(self.window()))
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self, self._height)
+        self._name_tabs()
         self._widen()
         keep_in_sight(self._viewer)
         if self._height:
             QTimer.singleShot(0, self._shrink_window)  # its layout needs less by then
+
+    def _name_tabs(self) -> None:
+        dock, window = _dock_around(self), self.window()
+        if dock is not None and window is not None:
+            name_whole(window, dock)
 
     def _widen(self) -> None:
         """Give the dock the width that is asked for: it was docked in smaller letters than napari's."""

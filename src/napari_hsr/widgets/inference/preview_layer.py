@@ -24,6 +24,7 @@ class PreviewLayer:
     def __init__(self, viewer: Any):
         self._viewer = viewer
         self._layer: Any = None
+        self._above: Any = None  # its photograph
 
     def show(self, preview: Preview, above: Any, name: str, place: dict[str, Any]) -> str:
         """Add it over its photograph, whose first pixel and whose size of a pixel ``place`` has.
@@ -37,6 +38,7 @@ class PreviewLayer:
         pixel = np.asarray(place["scale"], float)
         origin = np.asarray(place["translate"], float) + pixel * (every - 1) / 2
         self.remove()
+        self._above = above
         self._layer = add_cube(
             self._viewer,
             preview.cube,
@@ -49,9 +51,13 @@ class PreviewLayer:
         return f"On show is a preview, of {of} by {by}, until the run has ended."
 
     def remove(self) -> bool:
-        """Take it out of the viewer; whether it was there."""
-        layer, self._layer = self._layer, None
-        there = layer is not None and layer in self._viewer.layers
-        if there:
-            self._viewer.layers.remove(layer)
-        return there
+        """Take it out of the viewer; whether it was there. If it was selected, its photograph is."""
+        layer, above, layers = self._layer, self._above, self._viewer.layers
+        self._layer = self._above = None
+        if layer is None or layer not in layers:
+            return False
+        selected = layers.selection.active is layer
+        layers.remove(layer)
+        if selected and above in layers:
+            layers.selection.active = above
+        return True
