@@ -139,6 +139,40 @@ def _needed(window: Any, docks: Iterable[Any]) -> int:
     return needed
 
 
+def shared_heights(viewer: Any, panel: Any) -> dict[Any, int]:
+    """Heights for the docks of a panel's column in which each of ours can be worked with.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    panel : QWidget
+        One that was just docked: Qt gives the rest to what can grow, and leaves others little.
+
+    Returns
+    -------
+    heights : dict of dock to int
+        In pixels; empty where none is too low, or where there is not enough for all.
+    """
+    dock = _dock_of(panel)
+    window = dock.parent()
+    area = window.dockWidgetArea(dock)
+    docks = [_dock_of(one) for one in dict.fromkeys(opened(viewer).values())]
+    docks = [
+        one
+        for one in docks
+        if window.dockWidgetArea(one) == area
+        and not one.isFloating()
+        and not one.visibleRegion().isEmpty()  # it may lie under others
+    ]
+    needs = {one: max(1, min(COMFORT, one.sizeHint().height())) for one in docks}
+    spare = sum(one.height() for one in docks) - sum(needs.values())
+    if spare < 0 or all(one.height() >= need for one, need in needs.items()):
+        return {}
+    beyond = {one: max(0, one.height() - need) for one, need in needs.items()}
+    share = spare / max(1, sum(beyond.values()))
+    return {one: need + int(share * beyond[one]) for one, need in needs.items()}
+
+
 def know_by_both_names(viewer: Any, panel: Any) -> tuple[str, ...]:
     """Let napari find a panel by either name of its dock, and not open a second one.
 

@@ -30,6 +30,11 @@ _CONTROLS = (
 )
 #: Those that show no focus of their own in napari's style.
 _FRAMED = (QListWidget, QTableWidget, QTextBrowser)
+#: Of lists and tables, boxes without a tick: as dark as their ground in napari's style.
+_BOXES = (
+    "QAbstractItemView::indicator:unchecked "
+    "{ border: 1px solid #8a8a8a; border-radius: 2px; width: 11px; height: 11px; }"
+)
 
 
 def controls(root: QWidget) -> list[QWidget]:
@@ -45,7 +50,9 @@ def controls(root: QWidget) -> list[QWidget]:
 
 
 def name_controls(root: QWidget) -> None:
-    """Name the controls in a widget that have no name yet; frame those whose style shows no focus.
+    """Name the controls in a widget that have no name yet, and make visible what the style hides.
+
+    That is the focus of some, and boxes that can be ticked.
 
     A name is the control's own text, the label beside it, or its tool tip.
     """
@@ -58,6 +65,8 @@ def name_controls(root: QWidget) -> None:
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
     for part in root.findChildren(QWidget):
+        if isinstance(part, (QListWidget, QTableWidget)) and not part.styleSheet():
+            part.setStyleSheet(_BOXES)
         plain = type(part) is QComboBox or isinstance(part, _FRAMED)
         if plain and part.findChild(FocusFrame) is None:
             FocusFrame(part)

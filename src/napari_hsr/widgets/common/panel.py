@@ -8,7 +8,12 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.viewer import shortcuts
-from napari_hsr.viewer.workspace import forget_names, know_by_both_names, make_room
+from napari_hsr.viewer.workspace import (
+    forget_names,
+    know_by_both_names,
+    make_room,
+    shared_heights,
+)
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
@@ -99,6 +104,7 @@ class Docked(QWidget):
         make_room(self._viewer, self, self._height)
         self._name_tabs()
         self._widen()
+        self._share_height()
         keep_in_sight(self._viewer)
         if self._height:
             QTimer.singleShot(0, self._shrink_window)  # its layout needs less by then
@@ -117,6 +123,12 @@ class Docked(QWidget):
         wanted = min(dock.width() + lacking, window.width() // 3)
         if wanted > dock.width():
             window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+
+    def _share_height(self) -> None:
+        """Let no panel of the column be so low that nothing is seen of it, if there is room for all."""
+        heights, window = shared_heights(self._viewer, self), self.window()
+        if heights and isinstance(window, QMainWindow):
+            window.resizeDocks([*heights], [*heights.values()], Qt.Orientation.Vertical)
 
     def _shrink_window(self) -> None:
         window = present(self.window())

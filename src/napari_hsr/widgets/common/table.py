@@ -63,3 +63,12 @@ class PlainTable(QTableWidget):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.fit()
+
+
+def widen_for(table: QTableWidget) -> None:
+    """Give the window around a table room for all its columns, as far as the screen goes."""
+    window = present(table.window())
+    columns = present(table.horizontalHeader()).length()
+    hidden = columns - present(table.viewport()).width()
+    most = present(window.screen()).availableGeometry().width()
+    window.resize(min(most, max(window.width(), window.width() + hidden)), window.height())

@@ -35,6 +35,7 @@ from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
+from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
 from napari_hsr.widgets.spectra.libraries import LIBRARY
@@ -63,6 +64,7 @@ class ClassifyWindow(QDialog):
         self._panel, self._viewer = panel, viewer
         self._found: Classification | None = None
         self._colors: list[str] = []
+        self._fitted = False
         self.setWindowTitle("Classify")
         self.resize(560, 620)
         self.cube = LayerChooser(viewer, is_cube, self, empty="no cube open")
@@ -231,6 +233,9 @@ class ClassifyWindow(QDialog):
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
                 self.table.setItem(at, place, item)
         self.table.resizeColumnsToContents()
+        if not self._fitted and self.isVisible():
+            self._fitted = True  # once: from here on the width is the user's
+            widen_for(self.table)
         self.csv_button.setEnabled(True)
 
     def export_csv(self, path: Path) -> Path:

@@ -22,6 +22,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present
+from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra.exports import ask_table, need_curves
 
 if TYPE_CHECKING:
@@ -104,15 +105,8 @@ class CurveTable(QDialog):
         self.table.resizeColumnsToContents()
         if self._shown and not self._fitted and self.isVisible():
             self._fitted = True  # once: from here on the width is the user's
-            self._widen()
+            widen_for(self.table)
         self.export_button.setEnabled(bool(self._shown))
-
-    def _widen(self) -> None:
-        """Make room for all columns, as far as the screen goes."""
-        columns = present(self.table.horizontalHeader()).length()
-        hidden = columns - present(self.table.viewport()).width()
-        most = present(self.screen()).availableGeometry().width()
-        self.resize(min(most, max(self.width(), self.width() + hidden)), self.height())
 
     def _on_slider(self, event=None) -> None:
         if self.isVisible():

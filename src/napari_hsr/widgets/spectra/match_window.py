@@ -22,6 +22,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present
+from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra.exports import try_to
 from napari_hsr.widgets.spectra.libraries import LIBRARY
 
@@ -61,7 +62,7 @@ class MatchWindow(QDialog):
         super().__init__(panel)
         self._panel = panel
         self._found: Matches | None = None
-        self._at = 0
+        self._at, self._fitted = 0, False
         self.setWindowTitle("Match")
         self.resize(460, 560)
         self.curve = NarrowComboBox()
@@ -176,6 +177,9 @@ class MatchWindow(QDialog):
                     cell.setFlags(kind)
                     self.table.setItem(at, place, cell)
         self.table.resizeColumnsToContents()
+        if best and not self._fitted and self.isVisible():
+            self._fitted = True  # once: from here on the width is the user's
+            widen_for(self.table)
 
     def _on_item(self, item: QTableWidgetItem) -> None:
         if item.column() or self._found is None:
