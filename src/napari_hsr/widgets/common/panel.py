@@ -103,6 +103,7 @@ class Docked(QWidget):
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self, self._height)
         self._name_tabs()
+        keep_in_sight(self._viewer)  # what is in sight now is so before the dock becomes wider
         self._widen()
         self._share_height()
         keep_in_sight(self._viewer)
