@@ -155,7 +155,7 @@ def test_a_table_of_one_camera_needs_no_name(tmp_path):
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "not a text file"),
         ("hello world\n", "columns wavelength, R, G, B"),
         (",,,\n,,,\n", "cells are empty"),
-        ('""\t" "\n;;\n', "cells are empty"),
+        ('""\t" "\n\t\n', "cells are empty"),
         ("wavelength,R,G\n400,1,1\n", "B is missing"),
         ("wavelength,R,G,B\n", "no rows"),
         ("wavelength,R,G,B\n400,1,1,1\n", "two wavelengths"),
