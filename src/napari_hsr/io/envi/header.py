@@ -33,7 +33,7 @@ _SQUARE = re.compile(
 WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
 UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 #: Lines of a header: ``spectral`` takes them off one by one, in time that grows with their square.
-_MOST_LINES = 100_000
+_MOST_LINES = 40_000
 _STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
