@@ -12,7 +12,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.notices import Notice, as_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -99,6 +99,21 @@ class SpectralLibrary:
     def replace(self, **changes: Any) -> SpectralLibrary:
         """A copy with some attributes changed."""
         return replace(self, **changes)
+
+    def chosen(self, names: Sequence[str]) -> SpectralLibrary:
+        """Some of the spectra, in the order of these names.
+
+        Raises
+        ------
+        InputError
+            If it has none of a name.
+        """
+        for name in names:
+            if name not in self.names:
+                have = ", ".join(self.names[:8]) + (" …" if len(self) > 8 else "")
+                raise InputError(f"{self.name} has no spectrum called {name!r}; it has {have}.")
+        values = np.stack([self[name] for name in names])
+        return self.replace(names=tuple(names), values=values)
 
     def normalised(self, by: str = "max") -> SpectralLibrary:
         """Each spectrum divided by its largest value, its area or its length as a vector.

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         library = read_library(args.library)
         note(library.notices, about=library.name)
-        entries = _chosen(library, args.entries) if args.entries else library
+        entries = library.chosen(args.entries) if args.entries else library
     inputs = [Path(name) for name in (args.cube, args.library, args.regions) if name]
     replaced = prepare_output(out, inputs, args.overwrite)
     threshold = None if args.no_threshold else args.threshold
@@ -87,14 +87,3 @@ def run(args: argparse.Namespace) -> int:
         )
     note(found.notices)
     return 0
-
-
-def _chosen(library: SpectralLibrary, names: list[str]) -> SpectralLibrary:
-    """Some of the spectra of a library, by name."""
-    from napari_hsr.errors import InputError
-
-    unknown = [name for name in names if name not in library.names]
-    if unknown:
-        raise InputError(f"{library.name} has no spectrum called {unknown[0]!r}.")
-    at = [library.names.index(name) for name in names]
-    return library.replace(names=tuple(names), values=library.values[at])

@@ -111,7 +111,6 @@ def _endmembers(args: argparse.Namespace, cube: Cube) -> SpectralLibrary:
 
     from napari_hsr.analysis import from_pixels
     from napari_hsr.analysis.unmixing import on_bands
-    from napari_hsr.errors import FileError
     from napari_hsr.io import read_library
 
     pixels = from_pixels(cube, dict(args.at)) if args.at else None
@@ -120,13 +119,7 @@ def _endmembers(args: argparse.Namespace, cube: Cube) -> SpectralLibrary:
         return pixels
     library = read_library(args.endmembers)
     if args.pick:
-        missing = [name for name in args.pick if name not in library.names]
-        if missing:
-            have = ", ".join(library.names[:8]) + (" …" if len(library) > 8 else "")
-            raise FileError(args.endmembers, f"it has no spectrum {missing[0]!r}; it has {have}")
-        library = library.replace(
-            names=tuple(args.pick), values=np.stack([library[name] for name in args.pick])
-        )
+        library = library.chosen(args.pick)
     if pixels is None:
         return library
     library = on_bands(library, cube, np.arange(cube.bands))
