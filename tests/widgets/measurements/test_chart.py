@@ -1,5 +1,10 @@
 """Four corners over a chart give a photograph in true colours and a kept camera profile."""
 
+import sys
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -118,3 +123,21 @@ def test_corners_found_in_any_order_are_put_right(photograph):
     turned = CORNERS[[2, 1, 0, 3]]
     np.testing.assert_allclose(fitting_corners(photograph, turned), CORNERS, atol=6)
     assert fitting_corners(photograph, CORNERS[0] + np.zeros((4, 2))) is None
+
+
+def test_a_chart_that_noise_hides_is_found_in_a_softer_picture(photograph, monkeypatch):
+    pictures = []
+    large = replace(photograph, data=np.kron(photograph.data, np.ones((4, 4, 1), np.float32)))
+    corners = 4 * CORNERS + 1.5
+
+    def detect(picture, additional_data):
+        pictures.append(picture)
+        outline = corners[:, ::-1] * (1440 / 640)
+        return (SimpleNamespace(quadrilateral=outline),) if len(pictures) > 1 else ()
+
+    library = SimpleNamespace(detect_colour_checkers_segmentation=detect)
+    monkeypatch.setitem(sys.modules, chart.DETECTION, library)
+    found = next(chart._find(large, threading.Event()))
+    np.testing.assert_allclose(found, corners, atol=24)
+    sharp, soft = (np.abs(np.diff(one, axis=0)).max() for one in pictures)
+    assert soft < sharp

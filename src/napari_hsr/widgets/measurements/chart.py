@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 LIGHTS = ("D65", "D55", "D50", "A")
 #: Width in pixels of the picture that it looks at, the longer side across.
 _WIDTH = 1440
+#: Deviations in pixels of that picture; noise hides some charts until it is soft.
+_BLURS = (0.0, 1.5, 3.0)
 #: What finds charts, where it is installed.
 DETECTION = "colour_checker_detection"
 
@@ -221,6 +223,7 @@ def _measure(
 def _find(photograph: Photograph, _cancel: threading.Event) -> Iterator[np.ndarray | None]:
     """Corners by colour-checker-detection, (y, x) clockwise from dark skin; None if it finds none."""
     from colour_checker_detection import detect_colour_checkers_segmentation
+    from scipy.ndimage import gaussian_filter
 
     from napari_hsr.colour import decode_photograph_tile, srgb_encode
     from napari_hsr.photograph import LINEAR_SRGB, SRGB
@@ -230,11 +233,14 @@ def _find(photograph: Photograph, _cancel: threading.Event) -> Iterator[np.ndarr
         np.asarray(photograph.data), encoding, LINEAR_SRGB if encoding == SRGB else encoding
     )
     shown = srgb_encode(np.clip(linear, 0, 1)).astype(np.float32)
-    found = detect_colour_checkers_segmentation(shown, additional_data=True)
+    size, found = max(shown.shape[:2]) / _WIDTH, ()
+    for blur in _BLURS:
+        soft = gaussian_filter(shown, (blur * size, blur * size, 0)) if blur else shown
+        found = found or detect_colour_checkers_segmentation(soft, additional_data=True)
     if not found:
         yield None
         return
-    corners = np.asarray(found[0].quadrilateral, float)[:, ::-1] * (max(shown.shape[:2]) / _WIDTH)
+    corners = np.asarray(found[0].quadrilateral, float)[:, ::-1] * size
     if shown.shape[0] > shown.shape[1]:  # it looked at the picture turned clockwise
         corners = np.stack([shown.shape[0] - 1 - corners[:, 1], corners[:, 0]], axis=1)
     yield fitting_corners(photograph, corners)
