@@ -165,7 +165,9 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
         )
         print("| " + " | ".join(row) + " |")
         if kind != "exact" and speed < MARK * limits[kind]:
-            print(f"<!-- {name} in {kind}, below {MARK:.0%}: {reason(made[kind], image)} -->")
+            print(
+                f"<!-- {name} in {kind}, below {MARK:.0%}: {reason(made[kind], image, clock)} -->"
+            )
     said = ", ".join(f"{limits[kind]:.0f} in {kind}" for kind in every)
     print(
         f"<!-- {name}: {gmac:.1f} GMAC, limit in GMAC/s {said}, "
@@ -191,7 +193,7 @@ def products(precision: str) -> dict[str, tuple[float, Callable[[], object]]]:
     }
 
 
-def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
+def reason(module: torch.nn.Module, image: torch.Tensor, clock) -> str:
     """What a pass spends its time on, in shares of it; of products also at what speed."""
     import torch
     from torch.overrides import TorchFunctionMode
@@ -201,9 +203,9 @@ def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
 
     class Timed(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
-            start = time.perf_counter()
+            start = clock()
             result = func(*args, **(kwargs or {}))
-            seconds = time.perf_counter() - start
+            seconds = clock() - start
             name = getattr(func, "__name__", str(func)).strip("_")
             if any(part in name for part in PRODUCTS):
                 name, each = product(name, *args)
@@ -211,10 +213,10 @@ def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
             spent[name] += seconds
             return result
 
-    start = time.perf_counter()
+    start = clock()
     with torch.inference_mode(), Timed():
         module(image)
-    whole = time.perf_counter() - start
+    whole = clock() - start
 
     def words(name: str) -> str:
         speed = f" at {multiplied[name] / spent[name]:.0f} GMAC/s" if multiplied[name] else ""
@@ -225,8 +227,9 @@ def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
 
 def product(name: str, *factors: object) -> tuple[str, float]:
     """What a product is called, and the multiplications for each of its results, 0 if unknown."""
-    kernel = factors[1] if len(factors) > 1 else None
-    if getattr(kernel, "ndim", 0) == 4 and "conv" in name:
+    # of a convolution that adds to another image, that comes before the kernel
+    *_, kernel = (None, *(one for one in factors if getattr(one, "ndim", 0) == 4))
+    if kernel is not None and "conv" in name:
         inputs, *sides = kernel.shape[1:]
         size = " x ".join(map(str, sides))
         depthwise = inputs == 1 < len(kernel)
