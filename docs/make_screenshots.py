@@ -115,6 +115,8 @@ def explore(files, theme: str) -> None:
     from napari_hsr.viewer.layers import add_cube
 
     viewer = open_viewer(theme)
+    width, height = demo_viewer.SIZE
+    viewer.window.resize(width, height + 60)  # down to the last row of Spectra
     add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
     add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
     panels = demo_viewer.add_panels(viewer)

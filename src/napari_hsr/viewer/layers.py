@@ -254,14 +254,22 @@ def put_above(viewer: ViewerModel, layer: Layer, source: Layer | None) -> None:
         return
     layers = viewer.layers
     layer.metadata[SOURCE] = str(source.unique_id)
-    if source in layers:
+    if source not in layers:
+        put_below_drawings(viewer, layer)
+    else:
         place, family = layers.index(source) + 1, {str(source.unique_id)}
         while layers[place].metadata.get(SOURCE) in family and layers[place] != layer:
             family.add(str(layers[place].unique_id))
             place += 1
-    else:
-        pictures = [at for at, one in enumerate(layers) if is_image(one) and one != layer]
-        place = pictures[-1] + 1 if pictures else len(layers) - 1
+        if place < len(layers) - 1:
+            layers.move(len(layers) - 1, place)
+
+
+def put_below_drawings(viewer: ViewerModel, layer: Layer) -> None:
+    """Move a layer just added to above all pictures, and below points, shapes and labels."""
+    layers = viewer.layers
+    pictures = [at for at, one in enumerate(layers) if is_image(one) and one != layer]
+    place = pictures[-1] + 1 if pictures else 0
     if place < len(layers) - 1:
         layers.move(len(layers) - 1, place)
 

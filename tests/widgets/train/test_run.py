@@ -203,7 +203,10 @@ def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewe
     run = start(ready, qtbot)
     until_step_3(ready, qtbot)
     write_preview(run.output, 0.5)
+    pins = viewer.add_points(np.array([[1.0, 1.0]]))
     ready._show_preview(run, [measured()], True)
+    assert viewer.layers[-1] is pins  # what is drawn stays in sight
+    viewer.layers.remove(pins)
     cube, sam = viewer.layers
     assert is_cube(cube)
     assert cube.name == "b, held out · prediction"

@@ -12,7 +12,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.numpy_files import arrays
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
-from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.layers import add_cube, add_map, put_below_drawings
 from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.training_work import stems_of
 
@@ -95,11 +95,11 @@ class Preview:
             first = held_out.origin + (scale - 1) / 2
             coarse = held_out.cube(held_out.coarse, f"{title} · coarse", title)
             found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first))
-            _mark(found["coarse"])
+            self._settle(found["coarse"])
         pixel, origin = held_out.pixel, held_out.origin
         cube = held_out.cube(held_out.prediction, f"{title} · prediction", title)
         found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin))
-        _mark(found["cube"])  # before the next one comes: lists of data look again then
+        self._settle(found["cube"])  # before the next one comes: lists of data look again then
         finite = held_out.sam[np.isfinite(held_out.sam)]
         # The scale of the first one, so that what is learnt is seen as the map grows dark.
         top = float(np.percentile(finite, 99)) if finite.size else 1.0
@@ -115,11 +115,16 @@ class Preview:
             limits=(0.0, max(top, 1.0)),
             **place(pixel, beside),
         )
-        _mark(found["sam"])
+        self._settle(found["sam"])
         self._viewer.layers.selection.active = found["cube"]
         if len(self._viewer.layers) == len(found):  # ours alone: all are to be seen
             self._viewer.reset_view()
         return found
+
+    def _settle(self, layer: Any) -> None:
+        """Say that a layer is a preview, which lies below what is drawn."""
+        _mark(layer)
+        put_below_drawings(self._viewer, layer)
 
     def _shown_already(self, image: str, size: tuple[int, int]):
         """The layer that holds the image itself, if the viewer shows it; else None."""
