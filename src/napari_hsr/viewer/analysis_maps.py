@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.viewer.display_limits import map_limits, spread
 from napari_hsr.viewer.layer_data import spatial_transform
+from napari_hsr.viewer.layer_state import texts
 from napari_hsr.viewer.layers import add_map
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def show_analysis(
     """
     mark = {"cube": str(layer.unique_id), "kind": kind}
     active = viewer.layers.selection.active
-    for old in [one for one in viewer.layers if KEY in one.metadata]:
+    for old in [one for one in viewer.layers if texts(one.metadata.get(KEY), "cube", "kind")]:
         if old.metadata[KEY] == mark:
             viewer.layers.remove(old)
         elif old.metadata[KEY]["cube"] == mark["cube"]:

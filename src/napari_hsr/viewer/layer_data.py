@@ -7,7 +7,6 @@ Our state is a JSON-like dictionary under one key of ``layer.metadata``; this mo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +18,11 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.provenance import Provenance
 from napari_hsr.units import one_line
+from napari_hsr.viewer.layer_state import usable
 from napari_hsr.viewer.world_coordinates import plane_in_world, to_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
@@ -275,9 +275,8 @@ def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
 
 
 def state_of(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Our state in a layer's metadata; empty if there is none."""
-    state = (metadata or {}).get(KEY)
-    return state if isinstance(state, Mapping) else {}
+    """Our state in a layer's metadata, without what can be none; empty if there is none."""
+    return usable((metadata or {}).get(KEY))
 
 
 def wavelength_state(wavelengths: Wavelengths | None) -> dict[str, Any]:
@@ -294,9 +293,11 @@ def wavelengths_of(bands: int, keywords: Mapping[str, Any]) -> Wavelengths | Non
     nm = state["wavelengths"] if "wavelengths" in state else metadata.get("wavelengths")
     if nm is None and not state:
         nm = _nm_axis(bands, keywords)
-    if nm is None or np.shape(nm) != (bands,):
+    if nm is None:
         return None
     try:
+        if np.shape(nm) != (bands,):
+            return None
         return Wavelengths(nm, bool(state.get("assumed", False)))
     except (TypeError, ValueError):  # another program's list: not what we call wavelengths
         return None

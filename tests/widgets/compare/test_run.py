@@ -186,6 +186,9 @@ def test_closing_the_panel_leaves_nothing_running(viewer, pair, qtbot, hold, run
     assert panel.comparison is None
     assert len(viewer.layers) == 2
     assert not panel.running
+    panel.show()
+    assert panel.run_button.isEnabled()
+    assert not panel.cancel_button.isEnabled()
 
 
 def test_results_of_something_else_are_not_left_on_show(compared, pair, wait_for_end):

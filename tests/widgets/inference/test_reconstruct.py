@@ -354,6 +354,20 @@ def test_closing_the_panel_in_mid_run_leaves_nothing(viewer, qtbot, pixels, slow
     assert len(viewer.layers) == 2
 
 
+def test_a_panel_that_was_closed_in_mid_run_runs_again(viewer, panel, qtbot, pixels, slow):
+    viewer.add_image(pixels, rgb=True)
+    settle(panel, qtbot)
+    panel.run()
+    qtbot.waitUntil(lambda: slow.tiles > 3)
+    panel.close()
+    assert_soon_no_threads()
+    panel.show()
+    settle(panel, qtbot)
+    assert panel.ready
+    assert panel.bar.isHidden()
+    assert not panel.cancel_button.isEnabled()
+
+
 def test_closing_the_viewer_in_mid_run_leaves_nothing(make_napari_viewer, qtbot, pixels, slow):
     viewer = make_napari_viewer()
     panel = ReconstructWidget(PublicOnlyProxy(viewer))

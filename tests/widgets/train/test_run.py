@@ -18,6 +18,7 @@ from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
 from napari_hsr.widgets.train.run_chooser import SEEN
 
@@ -228,6 +229,31 @@ def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewe
     (run.output / "preview.npz").write_bytes(b"half a file")
     ready._show_preview(run, [measured()], True)
     assert cube.data[0, 0, 0] == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prediction": np.zeros((12, 16))},
+        {"prediction": np.zeros((31, 0, 16))},
+        {"prediction": np.zeros((31, 12, 16), complex)},
+        {"sam": np.zeros((3, 3))},
+        {"wavelengths_nm": np.zeros(31)},
+        {"pixel": np.nan},
+        {"pixel": [1, 2]},
+        {"size": 3},
+        {"origin": "ab"},
+        {"coarse": np.zeros(4)},
+        {"coarse": np.zeros((31, 0, 4))},
+    ],
+    ids=lambda wrong: "".join(wrong),
+)
+def test_a_file_that_is_no_preview_is_left_out(viewer, tmp_path, wrong):
+    write_preview(tmp_path, 0.5, **wrong)
+    preview = Preview(viewer)
+    preview.follow(tmp_path)
+    assert not preview.show(tmp_path / "preview.npz", "b")
+    assert not viewer.layers
 
 
 def test_a_run_that_goes_on_has_the_layers_that_it_had(ready, qtbot, training, viewer, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io import read
-from napari_hsr.viewer import axis, layers
+from napari_hsr.viewer import axis, layers, rendering
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 
@@ -384,6 +385,18 @@ def test_a_panel_shown_again_works_again(viewer, panel):
     assert shown(panel)[1] == 10
     axis.go_to(viewer, 510)
     assert shown(panel)[1] == 11
+
+
+def test_a_panel_closed_while_it_renders_can_render_again(viewer, panel, monkeypatch):
+    add(viewer)
+    go_on = threading.Event()
+    monkeypatch.setattr(rendering, "true_colour", lambda _cube: go_on.wait(10))
+    panel.true_button.click()
+    assert not panel.true_button.isEnabled()
+    panel.close()
+    go_on.set()
+    panel.show()
+    assert panel.true_button.isEnabled()
 
 
 def test_in_a_real_window(make_napari_viewer_proxy, qtbot):

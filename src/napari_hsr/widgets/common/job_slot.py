@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.widgets.common.job import Job, Work
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +35,16 @@ class JobSlot:
 
     @property
     def running(self) -> bool:
-        """Whether a job is under way. It no longer is when its end is announced."""
-        return self._job is not None
+        """Whether a job is under way. It no longer is when its end is announced.
+
+        Nor when its panel was closed meanwhile, which nothing announces.
+        """
+        return self._job is not None and self._job.running
 
     @property
     def cancelling(self) -> bool:
         """Whether the job under way was asked to stop."""
-        return self._job is not None and self._job.cancelling
+        return self.running and present(self._job).cancelling
 
     def start(self, work: Work, title: str = "", **slots: Callable[..., Any]) -> None:
         """Start a job.

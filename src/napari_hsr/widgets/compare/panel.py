@@ -356,6 +356,10 @@ class CompareWidget(Panel):
 
     def _release(self) -> None:
         self.grid.restore()  # the way back is in this panel
+        if self._job is not None:  # it was stopped, and says nothing more
+            self._job.stop(seconds=0)
+            self._grid_wanted = False
+            self._on_ended()
 
     def _sync_grid_button(self) -> None:
         self.grid_button.setChecked(self.grid.active or self._grid_wanted)

@@ -19,11 +19,11 @@ from napari_hsr.calibration import calibrate
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
 from napari_hsr.viewer.layer_data import (
-    KEY,
     is_cube,
     is_overlay,
     layer_cube,
     layer_shape,
+    layer_state,
     spatial_transform,
 )
 from napari_hsr.viewer.layers import add_cube
@@ -132,7 +132,7 @@ class CalibrateWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return None
-        before = set((scan.metadata.get(KEY) or {}).get("notices") or ())
+        before = set(layer_state(scan).get("notices") or ())
         name = f"{cube.name} reflectance"
         place = spatial_transform(scan)
         layer = add_cube(self._viewer, cube.replace(name=name), above=scan, **place)

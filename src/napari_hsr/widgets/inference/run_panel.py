@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from napari_hsr.progress import Progress
     from napari_hsr.widgets.models.model_section import ModelSection
 
-logger = logging.getLogger(__name__)
-
 #: Changes that come within this time are checked together, in ms.
 SETTLE_MS = 30
 
@@ -114,10 +112,8 @@ class RunPanel(Panel):
         keep = "Add it as a layer, empty where nothing is"
         self.keep_button = button("Keep the finished part", self._keep_part, keep)
         self.keep_button.hide()
-        self.bar = ProgressBar("How far the run is")
-        self.status = BriefLabel(1)
-        self.outcome = Message(lines=2)
-        self.notices = Message(lines=2)
+        self.bar, self.status = ProgressBar("How far the run is"), BriefLabel(1)
+        self.outcome, self.notices = Message(lines=2), Message(lines=2)
         self.provenance = QPlainTextEdit()
         self.provenance.setToolTip("The files, the model and the settings that it comes from")
         self.provenance_fold = Fold("Provenance of this result", self.provenance)
@@ -330,7 +326,7 @@ class RunPanel(Panel):
         try:
             add(result)
         except Exception as error:
-            logger.error("The cube could not be added to the viewer.", exc_info=True)
+            logging.getLogger(__name__).error("The cube could not be added.", exc_info=True)
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
         self.outcome.show_info(outcome(result, covered(self._viewer)))
@@ -376,8 +372,12 @@ class RunPanel(Panel):
 
     def _attach(self) -> None:
         self.loaded.reopen()
+        self._on_ended()  # of a run that it was closed in
+        if self._obstacle == "":  # or in a check
+            self._settle.start(SETTLE_MS)
 
     def _release(self) -> None:
+        self._job.drop()
         self.loaded.close()
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:

@@ -129,7 +129,11 @@ class UnmixForm(QWidget):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer))
         elif isinstance(layer, Labels):
-            found, _ = label_regions(layer, MOST, self._viewer)
+            try:
+                found, _ = label_regions(layer, MOST, self._viewer)
+            except Exception as error:  # a lazy array may raise anything
+                self.message.show_warning(f"The labels of {layer.name} cannot be read: {error}")
+                return
             if found is None:
                 return
             for label, color in found.colors.items():

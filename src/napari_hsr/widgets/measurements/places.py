@@ -50,6 +50,8 @@ def places_on(viewer: Any, points: Any, layer: Any) -> list[Place]:
         if not is_regions(shapes):
             continue
         for index, region in enumerate(shape_regions(shapes, viewer)):
+            if len(found) >= MOST:  # each mask is as large as a band
+                return found[:MOST]
             mask = shape_mask(region, target)
             if mask.any():
                 found.append(Place(f"{shapes.unique_id} {index}", region.name, mask))

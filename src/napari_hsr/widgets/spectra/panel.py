@@ -277,7 +277,7 @@ class SpectraWidget(CurvePanel):
         wanted, taken = self.regions_box.isChecked(), {s.drawn.color for s in self._pins}
         found, total = self._find_regions(self._viewer, taken) if wanted else ([], 0)
         many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
-        self._notes.set("region count", many if total > MAX_REGIONS else "")
+        self._notes.set("region count", many if total > MAX_REGIONS else self._find_regions.problem)
         self._meter.measure(found, self._sources.targets(), self._quantiles())
 
     def _on_measured(self, measured: list[regions.RegionCurve]) -> None:

@@ -61,10 +61,10 @@ class RegionMeter(QObject):
             self._start(wanted, targets, quantiles)
 
     def stop(self) -> None:
-        """Cancel, and wait until nothing is running."""
+        """Cancel, and hear nothing more of it."""
         self._next = None
         if self._job is not None:
-            self._job.stop()
+            self._job.stop(seconds=0)  # one that reads from a slow disk ends by itself
             self._forget_job()
 
     def _start(self, wanted, targets, quantiles) -> None:
@@ -104,6 +104,8 @@ class RegionFinder:
         self._palette = palette
         self._limit = limit
         self._shapes_seen: dict[Any, int] = {}
+        #: Which labels could not be read when it was looked last, in a sentence.
+        self.problem = ""
 
     def __call__(
         self, viewer: Any, avoid: Collection[str] = ()
@@ -112,7 +114,7 @@ class RegionFinder:
         from napari.layers import Labels
 
         found: list[regions.Region] = []
-        total = 0
+        total, self.problem = 0, ""
         for layer in viewer.layers:
             room = max(self._limit - total, 0)
             if not layer.visible:
@@ -124,7 +126,11 @@ class RegionFinder:
                 found += regions.shape_regions(layer, viewer)[:room]
                 total += layer.nshapes
             elif isinstance(layer, Labels):
-                labels, count = regions.label_regions(layer, room, viewer)
+                try:
+                    labels, count = regions.label_regions(layer, room, viewer)
+                except Exception as error:  # a lazy array may raise anything
+                    self.problem = f"The labels of {layer.name} could not be read: {error}"
+                    continue
                 found += [labels] if labels is not None and room else []
                 total += count
         return found, total

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import HSRError
 from napari_hsr.io.numpy_files import arrays
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
@@ -64,8 +65,8 @@ class Preview:
             if stamp == self._shown:
                 return False
             held_out = _HeldOut.of(arrays(path))
-        except (OSError, ValueError, KeyError):
-            return False  # gone, or from another version: the next one is shown
+        except (OSError, ValueError, LookupError, TypeError, HSRError):
+            return False  # gone, or none of this version: the next one is shown
         self._shown = stamp
         if self._layers is None:
             self._layers = self._add(held_out, image)
@@ -149,7 +150,10 @@ class _HeldOut:
 
     @classmethod
     def of(cls, content) -> _HeldOut:
-        return cls(
+        """What a file holds, which a folder of somebody else has: ValueError if it is no preview."""
+        if any(np.iscomplexobj(content[name]) for name in content):
+            raise ValueError("its values are complex")
+        made = cls(
             np.asarray(content["prediction"], np.float32),
             np.asarray(content["sam"], np.float32),
             np.asarray(content["wavelengths_nm"], float),
@@ -158,6 +162,19 @@ class _HeldOut:
             np.asarray(content["origin"], float),
             (int(content["size"][0]), int(content["size"][1])),
         )
+        made.cube(made.prediction, "", "")
+        coarse = made.prediction if made.coarse is None else made.coarse
+        made.cube(coarse, "", "")
+        fits = (
+            made.sam.shape == made.prediction.shape[1:]
+            and coarse.shape[1] <= made.prediction.shape[1]
+            and made.origin.shape == (2,)
+            and np.isfinite([made.pixel, *made.origin]).all()
+            and made.pixel > 0
+        )
+        if not fits:
+            raise ValueError("its parts do not belong together")
+        return made
 
     def cube(self, data: np.ndarray, name: str, title: str) -> Cube:
         provenance = Provenance.from_dict({"input": f"{title}: preview of a training"})

@@ -315,6 +315,10 @@ class WavelengthWidget(Panel):
         self._enter.stop()
         self.tint.setChecked(False)
         self._connections.close()
+        if self._job is not None:  # it was stopped, and says nothing more
+            self._job.deleteLater()
+            self._job = None
+            self.message.clear()
 
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
