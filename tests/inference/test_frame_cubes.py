@@ -8,7 +8,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr import io
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.inference import reconstruct
 from napari_hsr.inference.stacks import first_look, frame_cubes
 from napari_hsr.inference.stacks.frame_arrays import Enlarged
@@ -383,6 +383,17 @@ def test_every_frame_becomes_a_file(values, tmp_path):
     assert np.array_equal(io.read(written.files[1]).data, frames[2].data)
     with pytest.raises(InputError, match="jpg"):
         next(write_frames_events(frames, tmp_path, ".jpg"))
+
+
+def test_a_stack_s_name_is_no_way_out_of_the_folder(values, tmp_path):
+    stack = stack_of_array(values[:1], name="../../a b\n/c")
+    frames = napari_hsr.reconstruct_stack(stack, MODEL)
+    *_progress, written = write_frames_events(frames, tmp_path / "out", ".npz")
+    assert [path.name for path in written.files] == ["_.._a_b__c_1_rootpoly-srgb.npz"]
+    assert list((tmp_path / "out").iterdir()) == list(written.files)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileError, match="cannot be made"):
+        next(write_frames_events(frames, tmp_path / "file", ".npz"))
 
 
 def test_a_stack_that_no_model_can_take(values):

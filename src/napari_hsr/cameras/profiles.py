@@ -17,6 +17,7 @@ from napari_hsr.colour import decode_photograph_tile, normalise_encoding
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
+from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, saturated, slug
@@ -202,7 +203,7 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
     target = path or folder() / f"{slug(profile.name)}.json"
     if path is None and target.exists() and read_profile(target).name != profile.name:
         raise FileError(target, "it holds another profile, whose name differs in signs alone")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(target.parent)
     text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
     return write_text(target, text)
 

@@ -14,6 +14,7 @@ from napari_hsr.errors import NO_ROOM_LEFT, Cancelled, FileError, HSRError, lack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _FULL = "the disk is full; make room or choose another disk, and do the same again"
 #: What the user can do where there is no room, by the number of the system.
@@ -79,3 +80,16 @@ def _short(error: Exception) -> str:
     text = " ".join(lines[0].split()) if lines else type(error).__name__
     text = re.sub(r"\s*<[^<>]* object at 0x[0-9a-fA-F]+>", "", text)  # of no use to a reader
     return (text if len(text) <= 160 else text[:157] + "…").rstrip(".")
+
+
+def made_folder(folder: Path) -> Path:
+    """A folder, made if it is not there, with those that it is in.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made: no permission, a file of that name, a full disk.
+    """
+    with translated(folder, "it cannot be made", only=(OSError,)):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from napari_hsr.io import limits
+from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import format_seconds
@@ -69,7 +70,7 @@ class Budget:
         """
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(self.path.parent)
         content = {"seconds": self._elapsed(), "minutes": self._shares}
         write_text(self.path, json.dumps(content))
 

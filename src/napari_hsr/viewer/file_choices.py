@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
 from napari_hsr.io import alternatives, limits
+from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
@@ -101,7 +102,7 @@ def remember(path: str, seen: Alternatives, choice: Choice) -> None:
     """
     kept = _all() | {layout(path, seen): {key: getattr(choice, key) for key in _KEPT}}
     file = _file()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(file.parent)
     write_text(file, json.dumps(kept, indent=1))
 
 

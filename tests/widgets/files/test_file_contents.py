@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from scipy.io import savemat
 
 from napari_hsr import io
-from napari_hsr.errors import SeveralArraysError
+from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.notices import Code, has
@@ -110,6 +110,13 @@ def test_what_has_no_size_is_called_by_its_kind():
     arrays = alternatives.StoredArray("ms", (4, 5, 6), "float32")
     assert contents._described(captures) == "IMG_0001: capture"
     assert contents._described(arrays) == "ms: 4 × 5 × 6, float32"
+
+
+def test_a_choice_that_cannot_be_kept_is_told(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_bytes(b"")
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path / "taken"))
+    with alternatives.recorded() as seen, pytest.raises(FileError, match="cannot be made"):
+        file_choices.remember(tmp_path / "a.mat", seen, Choice(axes="bxy"))
 
 
 def test_without_the_tick_nothing_is_remembered(panel, tmp_path):

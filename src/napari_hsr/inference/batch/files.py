@@ -16,6 +16,7 @@ from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting
 from napari_hsr.io.file_sets import Inputs, files_read, replaces, standing_at
+from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.zarr.in_parts import restate
 from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
@@ -116,7 +117,7 @@ class FileItem:
         image, result = read(self.source, **work.reading), None
         takes: Estimate | None = None
         in_parts = work.in_parts and out.suffix.lower() == ".zarr"
-        out.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(out.parent)
         try:
             for event in work.events(image, cancel, *([out] if in_parts else [])):
                 if not isinstance(event, Progress):

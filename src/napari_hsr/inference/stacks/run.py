@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.photograph_stack import PhotographStack
@@ -200,16 +202,16 @@ def write_frames_events(
     if suffix not in io.WRITE_SUFFIXES:
         known = ", ".join(io.WRITE_SUFFIXES)
         raise InputError(f"Cubes can be written as {known}, not {suffix!r}.")
-    target, total, files = Path(os.path.expanduser(folder)), len(frames), []
+    target, total, files = made_folder(Path(os.path.expanduser(folder))), len(frames), []
     failures: dict[int, str] = {}
-    target.mkdir(parents=True, exist_ok=True)
     for number, index in enumerate(frames.stack.indices()):
         try:
             for event in frames.cube_events(index, cancel):
                 if isinstance(event, Progress):
                     yield Progress(number, total, f"Frame {number + 1} of {total}")
                 else:
-                    name = event.name.replace(" ", "_") + suffix
+                    # the name of a layer may look like a way out of the folder
+                    name = re.sub(r"[\s/\\\x00-\x1f]", "_", event.name).lstrip(".") + suffix
                     files.append(io.write(event, target / name))
         except HSRError as error:
             failures[number] = str(error)
@@ -253,8 +255,7 @@ def save_events(
     assert cube is not None  # the work ends with it
     stop_if(cancel)
     yield Progress(0, 0, f"Writing {cube.name}")
-    target = Path(os.path.expanduser(folder))
-    target.mkdir(parents=True, exist_ok=True)
+    target = made_folder(Path(os.path.expanduser(folder)))
     yield FramesWritten((io.write(cube, target / f"{file_stem(cube.name)}{suffix}"),), {})
 
 
