@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.io import limits
 from napari_hsr.io.detect import PATTERNS
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +51,17 @@ def prefer() -> str | None:
 
 
 def naparis_own(path: str | Sequence[str]) -> list[Any]:
-    """The layers that napari's own reader makes of a file that is neither cube nor photograph."""
+    """The layers that napari's own reader makes of a file that is neither cube nor photograph.
+
+    Raises
+    ------
+    FileError
+        If it makes none, as of an empty table, or could wait for ever, as for a pipe.
+    """
     from npe2 import io_utils
 
     paths = [path] if isinstance(path, str) else [*path]
-    return list(io_utils.read(paths, stack=False, plugin_name="napari"))
+    for one in paths:
+        limits.check_regular(one)
+    with translated(paths[0], "napari's own reader cannot read it either"):
+        return list(io_utils.read(paths, stack=False, plugin_name="napari"))

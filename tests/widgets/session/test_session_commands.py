@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -12,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import FileError
 from napari_hsr.io.libraries import is_library
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer import preferred_reader
@@ -137,6 +140,20 @@ def test_a_dropped_table_is_one_of_spectra_if_it_says_so(tmp_path, text, spectra
     table.write_text(text)
     expected = dropped_library.open_dropped if spectra else preferred_reader.naparis_own
     assert dropped_library.get_reader(str(table)) is expected
+
+
+@pytest.mark.parametrize("kind", ["empty", "pipe"])
+def test_a_table_that_napari_cannot_read_either_is_told(tmp_path, kind):
+    table = tmp_path / "a.csv"
+    if kind == "empty":
+        table.write_text("")
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(table)  # whoever opened it would wait for ever
+    else:
+        pytest.skip("no pipes here")
+    reader = dropped_library.get_reader(str(table))
+    with pytest.raises(FileError, match=r"cannot read it either|a regular file was expected"):
+        reader(str(table))
 
 
 def test_what_has_no_entries_yet_is_not_told(qtbot):
