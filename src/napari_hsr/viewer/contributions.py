@@ -7,6 +7,7 @@ Loaded on first use, not when napari starts; heavy imports stay inside functions
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from os import PathLike, fspath
@@ -240,7 +241,7 @@ def _with_suffix(path: str | PathLike, suffix: str) -> str:
     if re.fullmatch(r"\.[A-Za-z]\w*", given.suffix):
         return fspath(path)
     named = given.with_name(given.name + suffix)
-    if named.exists():
+    if os.path.exists(named):
         raise InputError(f"{named.name} is there already: name it in full to replace it.")
     return fspath(named)
 

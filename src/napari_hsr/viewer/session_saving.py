@@ -298,11 +298,11 @@ def save_events(
 def _of_others(folder: Path, path: Path) -> set[str]:
     """Files in the folder that are none of the session that is written over."""
     try:
-        layers = read(path).layers if path.exists() else []
+        layers = read(path).layers if os.path.exists(path) else []
     except FileError:  # no session: what lies there is somebody's
         layers = []
     ours = {Path(os.path.abspath(path.parent / one.file.beside)) for one in layers if one.file}
-    here = folder.iterdir() if folder.is_dir() else ()
+    here = folder.iterdir() if os.path.isdir(folder) else ()
     return {str(file) for file in here if Path(os.path.abspath(file)) not in ours}
 
 

@@ -57,3 +57,8 @@ def test_every_suffix_of_the_filters_is_one(qtbot, monkeypatch, tmp_path):
         chosen = str(tmp_path / typed)
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: (chosen, ""))
         assert ask_path(parent, "Save", "summary.csv", kinds) == tmp_path / written
+
+
+def test_a_name_that_no_disk_takes_is_left_to_whoever_writes(ask, tmp_path):
+    name = "y" * 300
+    assert ask(name) == (tmp_path / f"{name}.csv", [])

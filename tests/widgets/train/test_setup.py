@@ -47,6 +47,13 @@ def test_the_settings_that_it_begins_with_are_a_recipe(panel):
     assert recipe.coarse is None
 
 
+def test_a_folder_that_nothing_can_be_learnt_of_is_not_taken_from_the_last_training(panel, tmp_path):
+    recipe, _ = faults_of(panel.setup.content())
+    data = recipe.data.model_copy(update={"folder": tmp_path / ("y" * 300)})  # no disk has it
+    panel.setup.take(recipe.model_copy(update={"data": data}))
+    assert panel.setup.obstacle() == "Choose the folder of your images."
+
+
 def test_a_folder_is_looked_at_by_itself(ready, found, tmp_path):
     assert found.recipe.data.folder == tmp_path / "images"
     assert ready.start_button.isEnabled()

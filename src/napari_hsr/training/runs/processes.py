@@ -127,7 +127,7 @@ class Run:
         status, text = state.status, state.text
         if status in ("starting", "running"):
             if alive:
-                status = "stopping" if (self.output / STOP).exists() else status
+                status = "stopping" if os.path.exists(self.output / STOP) else status
             elif (end := last_event(self.output)) and type(end) in ENDS:  # the disk was full, say
                 status, text = ENDS[type(end)], ending(end)
             else:
@@ -140,7 +140,8 @@ class Run:
             state.total,
             text,
             log_tail(self.output, 20) if status in ("failed", "died") else "",
-            resumable=status in ("stopped", "failed", "died") and (self.output / RECIPE).is_file(),
+            resumable=status in ("stopped", "failed", "died")
+            and os.path.isfile(self.output / RECIPE),
             started=state.started,
         )
 
@@ -315,7 +316,7 @@ def default_output(name: str) -> Path:
     """A new folder name: ``trainings/NAME-DATE`` in the user's data folder."""
     stem = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', name)}-{time.strftime('%Y-%m-%d-%H%M')}"
     path, number = trainings_folder() / stem, 1
-    while path.exists():
+    while os.path.lexists(path):
         number += 1
         path = trainings_folder() / f"{stem}-{number}"
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
     if typed.lower().endswith(known):
         return Path(typed)  # the dialog itself has asked
     path = Path(typed + suffix)
-    return path if not path.exists() or _may_replace(parent, title, path) else None
+    return path if not os.path.exists(path) or _may_replace(parent, title, path) else None
 
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:

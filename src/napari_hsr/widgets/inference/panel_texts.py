@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from napari_hsr.io.lazy import LazyArray
@@ -94,7 +95,7 @@ def cancelled(part: Result | None, store: Path | None) -> str:
     """What is left of a cancelled run: a part in memory, an unfinished store, or nothing."""
     if part is not None:
         return " ".join(n for n in part.notices if has([n], Code.CANCELLED_PART))
-    if store is not None and unfinished(store).exists():
+    if store is not None and os.path.exists(unfinished(store)):
         return f"Cancelled; {unfinished(store)} keeps what is finished: Run goes on with it."
     return "Cancelled; nothing was added."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class ResultPlace(QWidget):
 def free_store(folder: Path, name: str) -> Path:
     """A zarr store of this name that is not there yet, or was not finished: a number is added."""
     found, number = folder / f"{name}.zarr", 1
-    while found.exists():
+    while os.path.exists(found):
         number += 1
         found = folder / f"{name}_{number}.zarr"
     return found

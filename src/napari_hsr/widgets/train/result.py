@@ -159,7 +159,7 @@ class ResultView(QWidget):
         """Copy the run's folder, without what is only needed to go on, into ``folder``."""
         directory = present(self._directory)
         target = folder / directory.name
-        if target.exists():
+        if os.path.lexists(target):
             raise FileError(target, "it exists already and was not to be overwritten")
         leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
 

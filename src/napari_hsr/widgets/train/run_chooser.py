@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import suppress
@@ -81,7 +82,7 @@ class RunChooser(NarrowComboBox):
         newest = self._runs[0] if self._runs else None
         if newest is None or newest.status().status == "stopped":
             return newest
-        return None if (newest.output / SEEN).exists() else newest
+        return None if os.path.exists(newest.output / SEEN) else newest
 
     def newest(self) -> Run | None:
         """The latest training of all."""

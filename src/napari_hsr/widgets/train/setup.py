@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,7 @@ class Setup(QWidget):
         if recipe.schedule.minutes:
             self.minutes.setValue(times * recipe.schedule.minutes)
         folder = recipe.data.folder
-        if folder is not None and folder.is_dir():
+        if folder is not None and os.path.isdir(folder):
             self.data.show_folder(folder)
 
     def layers(self) -> list[LayerPair]:
