@@ -286,3 +286,25 @@ def test_closing_the_dock_in_mid_run_leaves_nothing(make_napari_viewer, qtbot):
     qtbot.waitUntil(lambda: work.steps > 3)
     dock.destroyOnClose()  # what the x in the title bar calls
     assert_soon_no_threads()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 9 GB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_lack_of_memory_is_a_sentence_and_no_fault(qtbot, caplog, error):
+    def work(_cancel):
+        yield Progress(0, 2)
+        raise error
+
+    job = Job(work)
+    told = []
+    job.failed.connect(told.append)
+    with qtbot.waitSignal(job.ended):
+        job.start()
+    assert isinstance(told[0], InputError)
+    assert "not enough memory" in str(told[0])
+    assert not caplog.records

@@ -47,7 +47,9 @@ def test_the_settings_that_it_begins_with_are_a_recipe(panel):
     assert recipe.coarse is None
 
 
-def test_a_folder_that_nothing_can_be_learnt_of_is_not_taken_from_the_last_training(panel, tmp_path):
+def test_a_folder_that_nothing_can_be_learnt_of_is_not_taken_from_the_last_training(
+    panel, tmp_path
+):
     recipe, _ = faults_of(panel.setup.content())
     data = recipe.data.model_copy(update={"folder": tmp_path / ("y" * 300)})  # no disk has it
     panel.setup.take(recipe.model_copy(update={"data": data}))

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
-from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.errors import Cancelled, HSRError, InputError, lacks_memory
 from napari_hsr.progress import Progress
 from napari_hsr.viewer.layer_data import layer_name
 from napari_hsr.widgets.common.connections import when_gone
@@ -32,6 +32,10 @@ POLL_MS = 30
 STEPS = 1000
 #: How long the application waits for the thread on quitting, in seconds.
 STOP_SECONDS = 5.0
+#: What is said where the work itself does not say it better.
+NO_MEMORY = (
+    "There is not enough memory: close other layers or programs, or take a part of the image."
+)
 
 
 class Job(QObject):
@@ -236,6 +240,9 @@ def _carry_out(work: Work, cancel: threading.Event, mail: SimpleQueue) -> None:
     except (Cancelled, HSRError) as error:
         mail.put(_End(error=error))
     except BaseException as error:
+        if lacks_memory(error):  # no fault of the program
+            mail.put(_End(error=InputError(NO_MEMORY)))
+            return
         logger.error("A job failed in an unexpected way.", exc_info=True)
         mail.put(_End(error=error))
     else:

@@ -332,6 +332,8 @@ def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | N
 
 def failed_verdict(error: BaseException) -> Verdict:
     """A check that broke: the model cannot be used, and the log says why."""
+    if isinstance(error, HSRError):  # memory was lacking
+        return Verdict(str(error))
     return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
 
 
