@@ -37,10 +37,11 @@ def texts(facts: Any, *keys: str) -> bool:
 
 
 def _fits(key: str, value: Any, kinds: Mapping[str, tuple[type, ...]] = _STATE) -> bool:
+    found: Any = value
     if not isinstance(value, kinds.get(key, object)):
         return False
     if key in _TEXTS:
-        return all(isinstance(one, str) for one in value or ())
+        return all(isinstance(one, str) for one in found or ())
     if key == "provenance":
-        return all(_fits(name, one, _PROVENANCE) for name, one in (value or {}).items())
+        return all(_fits(name, one, _PROVENANCE) for name, one in (found or {}).items())
     return True
