@@ -17,7 +17,7 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
 from napari_hsr.io.detect import READ_SUFFIXES
 from napari_hsr.io.libraries import read_library
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io.library_errors import check_name, translated
 from napari_hsr.io.read_choice import Choice, split_position, split_variable
 
 if TYPE_CHECKING:
@@ -234,6 +234,7 @@ def write(
     from napari_hsr.spectral_library import SpectralLibrary
 
     path = _path(path)
+    check_name(path)
     if isinstance(image, Cube):
         kind, writers = "cube", _CUBE_WRITERS
     elif isinstance(image, Photograph):
@@ -251,9 +252,9 @@ def write(
             f"the suffix {suffix!r} is none of" if suffix else "the name has no suffix; use one of"
         )
         raise FileError(path, f"a {kind} cannot be written there: {named} {', '.join(writers)}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileError(path, f"the folder {path.parent} does not exist")
-    if path.is_dir() and suffix != ".zarr":
+    if os.path.isdir(path) and suffix != ".zarr":
         raise FileError(path, "this is a folder; a file name is needed to write to")
     if matlab not in ("7.3", "5") or (matlab == "5" and (kind, suffix) != ("cube", ".mat")):
         raise InputError(

@@ -18,7 +18,7 @@ from uuid import uuid4
 from zlib import crc32
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io.library_errors import check_name, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,6 +130,8 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
     again at the end: a crash in between leaves no header, never a header beside the
     wrong data, and :func:`finish` completes it. A fault in between puts the old files back.
     """
+    for path in paths:
+        check_name(path)
     targets = [Path(os.path.realpath(path)) for path in paths]
     finish(targets[-1])
     for target, path in zip(targets, paths, strict=True):
@@ -306,7 +308,9 @@ def finish(path: Path) -> None:
     path : Path
         The last file of those that belong together: a header; or a folder.
     """
-    if path.exists():  # complete, or not begun: what is left is cleared up by the next writer
+    if os.path.exists(
+        path
+    ):  # complete, or not begun: what is left is cleared up by the next writer
         return
     for swap in path.parent.glob(f".{_escaped(path.name[:80])}.*.{_SWAP}"):
         if _alive(swap.name):

@@ -82,6 +82,23 @@ def _short(error: Exception) -> str:
     return (text if len(text) <= 160 else text[:157] + "…").rstrip(".")
 
 
+def check_name(path: str | PathLike[str]) -> None:
+    """Refuse a name that the disk cannot take: what asks for such a file does not answer no, but raises.
+
+    Raises
+    ------
+    FileError
+        If it is too long.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileError(path, "its name is longer than the disk takes") from error
+    except ValueError:  # with a NUL: there is no such file
+        return
+
+
 def made_folder(folder: Path) -> Path:
     """A folder, made if it is not there, with those that it is in.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import kind_of
+from napari_hsr.io.library_errors import check_name
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def check_regular(path: str | PathLike[str]) -> None:
     FileError
         If there is something else of that name; nothing at all is told on opening it.
     """
+    check_name(path)
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):

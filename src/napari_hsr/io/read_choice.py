@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from math import isfinite
@@ -105,7 +106,7 @@ def split_position(variable: str | None) -> tuple[str | None, int | None]:
 def split_variable(path: Path) -> tuple[Path, str | None]:
     """``scene.mat:ms`` as the file and the name of an array in it; else the path and None."""
     file, colon, variable = str(path).rpartition(":")
-    if colon and variable and not path.exists() and Path(file).exists():
+    if colon and variable and not os.path.exists(path) and os.path.exists(file):
         return Path(file), variable
     return path, None
 

@@ -82,7 +82,7 @@ def read_library(
 
     path = Path(os.path.expanduser(path))
     choice = Choice(wavelengths, scale, column)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _folder(path, choice)
     return _file(path, choice)
 
@@ -201,9 +201,9 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         text_formats,
     )
 
+    limits.check_regular(path)
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
-    limits.check_regular(path)
     head = detect.head_of(path)
     if not head:
         raise FileError(path, "the file is empty")
