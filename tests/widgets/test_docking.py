@@ -13,7 +13,6 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.workspace import (
-    COMFORT,
     DISPLAYED,
     PLUGIN,
     open_all_panels,
@@ -140,14 +139,6 @@ def test_more_panels_than_there_is_room_for_do_not_make_the_window_higher(viewer
         viewer.window.add_plugin_dock_widget(PLUGIN, name)
         qtbot.waitUntil(lambda: window_height(viewer) <= before)
     assert len(opened(viewer)) == 5
-
-
-def test_a_plot_that_can_grow_leaves_the_panel_above_enough(viewer, qtbot):
-    viewer.window.resize(1300, 900)
-    docks = [
-        viewer.window.add_plugin_dock_widget(PLUGIN, name)[0] for name in ("Compare", "Spectra")
-    ]
-    qtbot.waitUntil(lambda: min(dock.height() for dock in docks) >= COMFORT)
 
 
 def test_tabs_say_the_whole_names_of_their_panels(viewer, qtbot):
