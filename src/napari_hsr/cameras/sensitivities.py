@@ -151,7 +151,6 @@ def _measured(name: str) -> Camera:
     return Camera(name, curves.wavelengths, curves.values, "colour-science, measured by NPL")
 
 
-@lru_cache(maxsize=4)
 def _pick(path: str, name: str | None) -> Camera:
     cameras = read_cameras(path)
     if name is None:
