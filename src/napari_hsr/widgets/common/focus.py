@@ -12,7 +12,8 @@ def frame_focus(widget: QWidget, around: QWidget | None = None) -> None:
 
     Called at the end of its ``paintEvent``.
     """
-    if (around or widget).hasFocus():
+    keyboard = widget if around is None else around  # an empty list is false, so not `or`
+    if keyboard.hasFocus():
         painter = QPainter(widget)
         painter.setPen(widget.palette().windowText().color())
         painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
