@@ -285,9 +285,14 @@ def test_a_signal_in_a_destructor_is_not_lost(number, ends, capsys):
         Heard()
         time.sleep(PATIENCE)
 
+    # in a shell's background Python begins with Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
-    with pytest.raises(ends), ending_cleanly():
-        work()
+    try:
+        with pytest.raises(ends), ending_cleanly():
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - started < PATIENCE
     assert capsys.readouterr().err == ""
 

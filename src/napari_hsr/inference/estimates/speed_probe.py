@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 import tempfile
 import time
 from dataclasses import replace
@@ -32,8 +34,7 @@ SIDES = (32, 64, 96, 256, 640)
 LONG = 8 * 96**2
 #: Seconds that a larger image may take.
 ENOUGH = 0.25
-#: Side of the result, in pixels, by which reading and writing are measured: so large that its memory
-#: comes from the system, as that of a whole result does.
+#: Side of the largest result, in pixels, by which reading and writing are measured.
 AROUND = 640
 
 
@@ -83,10 +84,14 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
 
 
 def _around(run: RunPlan) -> float:
-    """Seconds for each pixel of a tile besides the passes: it is read, and its result is written."""
+    """Seconds for each pixel of a tile besides the passes: it is read, and its result is written.
+
+    The tile is as large as the largest of the run, but no larger than ``AROUND``.
+    """
     import torch
 
-    model, side = run.model, AROUND // run.model.scale
+    model = run.model
+    side = min(AROUND // model.scale, max(max(tile.shape) for tile in run.tiles))
     span = Span(slice(0, side), slice(0, side))
     tile, shape = Tile(span, span), (run.bands, side * model.scale, side * model.scale)
     noise = np.random.default_rng(0).random((side, side, model.channels or run.bands), np.float32)
@@ -105,7 +110,9 @@ def _around(run: RunPlan) -> float:
     *_, block = computed(tile, noise.transpose(2, 0, 1), single, network)
     assert block is not None  # the last one is the result
     if not run.on_disk:
-        InMemory(np.zeros(shape, np.float32), model.scale).write(tile, block, {})
+        # memory that comes from the system, as that of a whole result does: its pages cost time
+        pages = np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
+        InMemory(pages, model.scale).write(tile, block, {})
         return (time.perf_counter() - start) / side**2
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
