@@ -17,7 +17,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import result_of
-from napari_hsr.viewer import axis, file_choices, layers, pins, session_file
+from napari_hsr.viewer import axis, file_choices, layers, pins, session_file, session_saving
 from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.rendering import add_false_colour
@@ -281,6 +281,31 @@ def test_a_fault_while_writing_leaves_the_session_that_was_there(viewer, tmp_pat
     with pytest.raises(ZeroDivisionError):
         saved(viewer, path)
     assert path.read_bytes() == before
+
+
+def test_a_failed_save_leaves_no_empty_folder(tmp_path, monkeypatch):
+    viewer, folder = ViewerModel(), tmp_path / "s-layers"
+    viewer.add_labels(np.ones((3, 3), np.uint8), name="classes")
+
+    def fails(*_arguments, **_keywords):
+        assert folder.is_dir()  # it was made for this layer
+        raise FileError("classes.npy", "the disk is full")
+
+    def write_fails(*_arguments):
+        raise FileError("s.hsrsession", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session_saving.np, "save", fails)
+        saved(viewer, tmp_path / "s.hsrsession")
+        assert not folder.exists()  # nothing of the session lies there
+        patch.setattr(session_saving, "write", write_fails)
+        with pytest.raises(FileError):
+            saved(viewer, tmp_path / "s.hsrsession")
+        assert not folder.exists()
+        folder.mkdir()
+        with pytest.raises(FileError):
+            saved(viewer, tmp_path / "s.hsrsession")
+    assert folder.is_dir()  # it was there before
 
 
 def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,6 +270,13 @@ def save_events(
     """
     path = Path(path)
     folder = path.with_name(f"{path.stem}-layers")
+    with _taken_back(folder):
+        yield from _written(made, path, folder, cancel)
+
+
+def _written(
+    made: Plan, path: Path, folder: Path, cancel: threading.Event | None
+) -> Iterator[Progress | Plan]:
     taken = {str(file) for file, _ in made.files.values()} | _of_others(folder, path)
     kept: list[LayerRecord] = []
     for at, record in enumerate(made.session.layers):
@@ -293,6 +301,18 @@ def save_events(
     made.session.layers = kept
     write(made.session, path)
     yield made
+
+
+@contextmanager
+def _taken_back(folder: Path) -> Iterator[None]:
+    """However a save ends, leave no empty folder that was not there before."""
+    was_there = os.path.lexists(folder)
+    try:
+        yield
+    finally:
+        if not was_there:
+            with suppress(OSError):  # layers lie in it, it was not made, or its disk is gone
+                folder.rmdir()
 
 
 def _of_others(folder: Path, path: Path) -> set[str]:

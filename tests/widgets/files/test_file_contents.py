@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from npe2 import PluginManager
 from scipy.io import savemat
 
 from napari_hsr import io
@@ -174,6 +175,7 @@ def test_axes_that_do_not_fit_leave_everything_as_it_was(panel, tmp_path):
 
 
 def test_a_dialog_keeps_to_its_file_and_one_answer_is_for_files_alike(qtbot, tmp_path):
+    PluginManager.instance().discover()  # a window would do it
     viewer = ViewerModel()
     paths = [str(three_cubes(tmp_path / f"{name}.mat")) for name in "ab"]
     paths.append(str(three_cubes(tmp_path / "c.mat", first="lr")))
