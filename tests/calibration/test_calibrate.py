@@ -215,3 +215,21 @@ def test_holes_of_the_scan_stay_holes():
     raw.data[3, 2, 1] = np.nan
     values = np.asarray(calibrate(raw, white(), dark()).data)
     assert np.argwhere(np.isnan(values)).tolist() == [[3, 2, 1]]
+
+
+@pytest.mark.parametrize("which", ["raw", "white", "dark"])
+def test_values_too_large_to_compute_with_are_refused(which):
+    given = {"raw": scan(), "white": white(), "dark": dark()}
+    given[which].data[2, 0, 1] = -3.4e38
+    with pytest.raises(InputError, match=f"Values of {given[which].name} reach .*no-data"):
+        calibrate(**given)
+
+
+def test_values_too_large_are_refused_in_a_patch_and_in_a_scan_on_disk():
+    large = scan()
+    large.data[1, 2, 2] = 2e18
+    lazy = large.replace(data=LazyArray(large.data))
+    with pytest.raises(InputError, match="too large to compute with"):
+        calibrate(lazy, white(), dark())
+    large.data[1, 2, 2] = np.nan  # a missing value is none of them
+    assert np.isnan(calibrate(large, white(), dark()).data[1, 2, 2])

@@ -5,7 +5,7 @@ import pytest
 
 from napari_hsr import Cube
 from napari_hsr.errors import InputError
-from napari_hsr.metrics.uncertainty import coverage, error_by_share, risk_coverage
+from napari_hsr.metrics.uncertainty import coverage, curves, error_by_share, risk_coverage
 
 RNG = np.random.default_rng(0)
 
@@ -66,3 +66,14 @@ def test_error_over_measured_share_is_in_groups_of_equal_size():
         error_by_share([np.nan], [1.0])
     with pytest.raises(InputError, match="cannot be compared"):
         error_by_share([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_values_too_large_to_compute_with_are_refused(which):
+    lower, upper, made, true = given = cubes(*np.ones((4, 3, 2, 2)))
+    given[which].data[1, 0, 0] = (-1 if which == 0 else 1) * 3.4e38
+    with pytest.raises(InputError, match="too large to compute with"):
+        curves(made, true, (lower, upper))
+    if which != 2:
+        with pytest.raises(InputError, match="too large to compute with"):
+            coverage(lower, upper, true)

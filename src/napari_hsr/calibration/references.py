@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice, has
 
@@ -57,7 +58,8 @@ def fitted(reference: Cube, scan: Cube, kind: str) -> Reference:
     Raises
     ------
     InputError
-        If bands, wavelengths or widths do not fit, or no value is finite.
+        If bands, wavelengths or widths do not fit, no value is finite, or one is too large to
+        compute with.
     """
     notices = _check_bands(reference, scan, kind)
     width, wanted = reference.shape[2], scan.shape[2]
@@ -100,7 +102,7 @@ def of_patch(scan: Cube, rectangle: tuple[int, int, int, int]) -> Reference:
     Raises
     ------
     InputError
-        If the rectangle is empty or leaves the image.
+        If the rectangle is empty or leaves the image, or a value is too large to compute with.
     """
     top, left, bottom, right = rectangle
     height, width = scan.shape[1:]
@@ -112,6 +114,7 @@ def of_patch(scan: Cube, rectangle: tuple[int, int, int, int]) -> Reference:
     means, deviations = np.full((2, scan.bands), np.nan)
     for band in range(scan.bands):
         values = np.asarray(scan.data[band, top:bottom, left:right], dtype=np.float64)
+        check_values(values, scan.name)
         values = values[np.isfinite(values)]
         if values.size:
             means[band], deviations[band] = values.mean(), values.std()
@@ -176,6 +179,7 @@ def _statistics(cube: Cube) -> tuple[np.ndarray, np.ndarray]:
     for first in range(0, bands, step):
         at = slice(first, min(first + step, bands))
         values = np.asarray(cube.data[at], dtype=np.float64)
+        check_values(values, cube.name)
         finite = np.isfinite(values)
         count = finite.sum(axis=1)
         some = count > 0

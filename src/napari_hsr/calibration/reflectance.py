@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.calibration import settings
 from napari_hsr.calibration.references import Reference, fitted, of_patch, saturated
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.notices import Code, Notice
@@ -71,11 +72,14 @@ def calibrate(
     Raises
     ------
     InputError
-        If references do not fit the scan, the white is not brighter than the dark, or neither a
-        white nor a patch is given.
+        If references do not fit the scan, the white is not brighter than the dark, neither a
+        white nor a patch is given, or a value is too large to compute with. Of a scan on disk as
+        much is looked at as for its range.
     """
     if (white is None) == (patch is None):
         raise InputError("Calibration needs a white reference or a white patch, one of the two.")
+    for values in raw.data if raw.in_memory else [np.array(raw.value_range)]:
+        check_values(values, raw.name)
     notices: list[Notice] = []
     if white is not None:
         reference = fitted(white, raw, "white")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.trust.measured_share import measured_share
 
@@ -31,7 +32,8 @@ def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[fl
     Raises
     ------
     InputError
-        If sizes or wavelengths differ, or a lower end is above the upper one.
+        If sizes or wavelengths differ, a lower end is above the upper one, or a value is too large
+        to compute with.
     """
     for cube in (lower, upper):
         if cube.shape != truth.shape:
@@ -43,9 +45,7 @@ def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[fl
             raise InputError(f"{cube.name} and {truth.name} have other wavelengths.")
     inside, widths, counts = [], [], []
     for band in range(truth.bands):
-        low, high, true = (
-            np.asarray(cube.data[band], np.float64) for cube in (lower, upper, truth)
-        )
+        low, high, true = (_checked(cube, band) for cube in (lower, upper, truth))
         finite = np.isfinite(low) & np.isfinite(high) & np.isfinite(true)
         if (low[finite] > high[finite]).any():
             raise InputError(f"{lower.name} lies above {upper.name}: they are the wrong way round.")
@@ -145,7 +145,15 @@ def curves(
     dict
         ``risk_coverage`` with ``share`` and ``error`` if there are ends; ``error_by_share`` with
         the same if there is a camera.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, or a value is too large to compute with.
     """
+    for cube in (prediction, truth, *(ends or ())):
+        for band in range(cube.bands):
+            _checked(cube, band)
     made, true = (np.asarray(cube.data, np.float32) for cube in (prediction, truth))
     if made.shape != true.shape:
         raise InputError(f"Cubes of shapes {made.shape} and {true.shape} cannot be compared.")
@@ -160,6 +168,13 @@ def curves(
         name: {"share": share.tolist(), "error": mean.tolist()}
         for name, (share, mean) in found.items()
     }
+
+
+def _checked(cube: Cube, band: int) -> np.ndarray:
+    """A band in float64, whose values can be computed with."""
+    values = np.asarray(cube.data[band], np.float64)
+    check_values(values, cube.name)
+    return values
 
 
 def _pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
