@@ -8,6 +8,7 @@ statistics can be computed in a thread.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import spectra
+from napari_hsr.errors import InputError
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import given_names
 from napari_hsr.viewer.world_coordinates import plane_in_world
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 #: napari's default edge colour of shapes.
 _DEFAULT_EDGE = "#777777"
+#: Pixels of labels that are read from disk, or computed: the window waits for them.
+MOST_LAZY = 2**24
 
 
 @dataclass(frozen=True)
@@ -183,8 +187,22 @@ def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
 
 
 def label_regions(layer: Any, limit: int, viewer: Any = None) -> tuple[LabelRegions | None, int]:
-    """The first ``limit`` labels of a Labels layer, and their total number."""
-    image = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    """The first ``limit`` labels of a Labels layer, and their total number.
+
+    Raises
+    ------
+    InputError
+        If they are not in memory, and too many to be waited for.
+    """
+    stored = layer.data[0] if layer.multiscale else layer.data
+    size = math.prod(stored.shape)
+    in_memory = isinstance(stored, np.ndarray) and not isinstance(stored, np.memmap)
+    if size > MOST_LAZY and not in_memory:
+        raise InputError(
+            f"{layer.name} has {size:,} pixels that are not in memory; up to {MOST_LAZY:,} are read "
+            "as regions. Take a part of it, or load it first."
+        )
+    image = np.asarray(stored)
     if image.ndim > 2:
         image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
     labels = _present(image)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube
 from napari_hsr.metrics import evaluate, evaluate_several
+from napari_hsr.viewer import regions
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
 
@@ -94,6 +96,16 @@ def test_a_layer_of_shapes_or_labels_is_the_region(panel, qtbot):
         assert "63 of 168" in panel.results.notes.text()
     viewer.layers.remove("patch")
     assert region.value() is None
+
+
+def test_a_region_that_is_too_large_to_read_is_told(panel, monkeypatch):
+    monkeypatch.setattr(regions, "MOST_LAZY", 9)
+    panel._viewer.add_labels(da.ones((14, 12), dtype=int), name="lazy")
+    panel.form.more.region.set_value(panel._viewer.layers["lazy"])
+    panel.run()
+    assert panel.message.kind == "error"
+    assert "lazy has 168 pixels that are not in memory" in panel.message.text()
+    assert not panel.running
 
 
 def test_resampling_is_offered_where_it_helps(panel, qtbot):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, HSRError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
 from napari_hsr.metrics.compare import Comparison, why_not
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
@@ -252,7 +252,11 @@ class CompareWidget(Panel):
         truth = layer_cube(self._pair[1])
         every = self.form.more.all_frames
         evidence = evidence_of(self._pair[0])
-        options = self.form.options() | self.form.more.options(self._pair[0])
+        try:
+            options = self.form.options() | self.form.more.options(self._pair[0])
+        except HSRError as error:
+            self._on_failed(error)
+            return
         maps = self.form.maps()
         if self._grid_wanted:
             maps = with_grid_maps(maps)
