@@ -129,3 +129,16 @@ def test_a_summary_is_a_table_of_all(tmp_path):
     assert told["cancelled"] is True
     with pytest.raises(InputError, match=r"\.csv or \.json"):
         summary_path("all.txt")
+
+
+def test_names_in_a_summary_are_no_formulas_of_a_spreadsheet(tmp_path):
+    names = ["=1+1", "+a", "-a", "@SUM(A1)", "-5", "plain"]
+    items = [Thing(name, error=InputError(f"{name}: too small.")) for name in names]
+    _, result = ended(batch_events(items))
+    with write_summary(result, tmp_path / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["'=1+1", "'+a", "'-a", "'@SUM(A1)", "-5", "plain"]
+    assert rows[0]["error"] == "'=1+1: too small."
+    assert all(float(row["seconds"]) >= 0 for row in rows)
+    told = json.loads(write_summary(result, tmp_path / "all.json").read_text())
+    assert [item["name"] for item in told["items"]] == names  # no spreadsheet opens it

@@ -13,6 +13,9 @@ from napari_hsr.io.atomic import replacing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: What a formula begins with.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def write_text(path: str | os.PathLike[str], text: str, *, shared: bool = False) -> Path:
     """Write a text in UTF-8, whole or not at all; the file's path, with ``~`` resolved.
@@ -36,3 +39,18 @@ def csv_text(rows: Iterable[Iterable[object]], separator: str = ",") -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def name_cell(name: object) -> str:
+    """A name as a cell: with an apostrophe in front where a spreadsheet would compute a formula.
+
+    Names of files and layers may have been chosen by somebody else. One that is a number stays.
+    """
+    text = str(name)
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError
-from napari_hsr.io.text_files import csv_text, write_text
+from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.metrics.evaluate import evaluate_events
 from napari_hsr.metrics.protocols import BETTER, LABELS, get_protocol
 from napari_hsr.progress import Progress, as_part, result_of
@@ -157,7 +157,7 @@ class FigureTable:
         rows = [["prediction", *heads, "truth", "protocol"]]
         for row, one in enumerate(self.evaluations):
             values = [repr(float(self.value(row, column))) for column in self.columns]
-            rows.append([one.prediction, *values, one.truth, one.protocol])
+            rows.append([name_cell(one.prediction), *values, name_cell(one.truth), one.protocol])
         return csv_text(rows)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.text_files import csv_text, write_text
+from napari_hsr.io.text_files import csv_text, name_cell, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -222,7 +222,8 @@ def _csv(curves: Sequence[Curve]) -> str:
     rows: list[list[object]] = [[*head, *map(_short, shares)]]
     for curve in curves:
         where = [*(curve.position or ("", "")), *(curve.coordinates or ("", ""))]
-        start = [curve.name, curve.cube, curve.count, *map(_place, where)]
+        named = name_cell(curve.name), name_cell(curve.cube)
+        start = [*named, curve.count, *map(_place, where)]
         columns = [curve.mean, curve.std, *(curve.quantiles.get(share) for share in shares)]
         for band in range(len(curve)):
             nm = None if curve.wavelengths_nm is None else curve.wavelengths_nm[band]

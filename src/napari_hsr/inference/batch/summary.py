@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError, explain
-from napari_hsr.io.text_files import csv_text, write_text
+from napari_hsr.io.text_files import csv_text, name_cell, write_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -48,7 +48,8 @@ def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:
     else:
         heads = ["name", "state", "seconds", "error", *_OF_FILES, "notices"]
         told = (r | {"notices": " | ".join(r["notices"])} for r in records)
-        text = csv_text([heads, *([row.get(head) for head in heads] for row in told)])
+        cells = ({key: _cell(value) for key, value in row.items()} for row in told)
+        text = csv_text([heads, *([row.get(head) for head in heads] for row in cells)])
     return write_text(target, text)
 
 
@@ -58,6 +59,11 @@ def summary_path(path: str | PathLike[str]) -> Path:
     if target.suffix.lower() not in (".csv", ".json"):
         raise InputError(f"{target}: a summary is written as .csv or .json.")
     return target
+
+
+def _cell(value: Any) -> Any:
+    """Texts hold names of files: names, paths, errors, notices."""
+    return name_cell(value) if isinstance(value, (str, os.PathLike)) else value
 
 
 def _files_of(row: Row) -> dict[str, str]:

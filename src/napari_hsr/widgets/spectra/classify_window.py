@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.io.text_files import csv_text, write_text
+from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
@@ -246,7 +246,8 @@ class ClassifyWindow(QDialog):
         FileError
             If the file cannot be written.
         """
-        rows = present(self._found).rows()
+        found = present(self._found).rows()
+        rows = [row | {"name": name_cell(row["name"])} for row in found]
         return write_text(path, csv_text([list(rows[0]), *(row.values() for row in rows)]))
 
     def _ask_csv(self) -> None:
