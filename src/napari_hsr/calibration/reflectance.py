@@ -12,9 +12,12 @@ from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import Progress, result_of
 from napari_hsr.spectral_library import SpectralLibrary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_hsr.cube import Cube
 
 #: White minus dark below so many times the noise of one line is no signal to divide by.
@@ -23,6 +26,8 @@ _LEAST_OVER_NOISE = 3.0
 _LEAST_SHARE = 0.005
 #: What stays untrue of reflectance.
 _OF_RAW = ("data ignore value", "reflectance scale factor", "default stretch")
+#: The scan, the white, the dark references, and the quotient.
+_STEPS = 4
 
 
 def calibrate(
@@ -76,11 +81,38 @@ def calibrate(
         white nor a patch is given, or a value is too large to compute with. Of a scan on disk as
         much is looked at as for its range.
     """
+    events = calibrate_events(
+        raw,
+        white,
+        dark,
+        patch=patch,
+        white_dark=white_dark,
+        white_reflectance=white_reflectance,
+        exposures=exposures,
+        least_signal=least_signal,
+    )
+    return result_of(events)
+
+
+def calibrate_events(
+    raw: Cube,
+    white: Cube | None = None,
+    dark: Cube | None = None,
+    *,
+    patch: tuple[int, int, int, int] | None = None,
+    white_dark: Cube | None = None,
+    white_reflectance: float | np.ndarray | SpectralLibrary = 1.0,
+    exposures: tuple[float, float] | None = None,
+    least_signal: float | None = None,
+) -> Iterator[Progress | Cube]:
+    """:func:`calibrate` as events: a progress before each step, and last the cube."""
     if (white is None) == (patch is None):
         raise InputError("Calibration needs a white reference or a white patch, one of the two.")
+    yield Progress(0, _STEPS, "Looking at the scan")
     for values in raw.data if raw.in_memory else [np.array(raw.value_range)]:
         check_values(values, raw.name)
     notices: list[Notice] = []
+    yield Progress(1, _STEPS, "Averaging the white")
     if white is not None:
         reference = fitted(white, raw, "white")
         notices += saturated(white.data, "white reference")
@@ -89,6 +121,7 @@ def calibrate(
         reference = of_patch(raw, patch)
         top, left, bottom, right = patch
         notices += saturated(raw.data[:, top:bottom, left:right], "white patch")
+    yield Progress(2, _STEPS, "Averaging the dark")
     black = fitted(dark, raw, "dark") if dark is not None else None
     white_black = fitted(white_dark, raw, "white's dark") if white_dark is not None else black
     notices += [*reference.notices, *(black.notices if black else ())]
@@ -97,6 +130,7 @@ def calibrate(
     if black is None:
         told = "No dark reference was given: nothing was subtracted."
         notices.append(Notice.warning(Code.REFERENCE_FITTED, told))
+    yield Progress(3, _STEPS, "Computing reflectance")
     signal = reference.mean - (white_black.mean if white_black else 0)
     _check_brighter(signal, reference, white_black)
     ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, white_dark is not None)
@@ -121,7 +155,7 @@ def calibrate(
     bad = lost.mean(axis=(1, 2)) > 0.5
     if bad.any() and not bad.all():
         metadata["bbl"] = (raw.good_bands & ~bad).astype(int).tolist()
-    return raw.replace(
+    yield raw.replace(
         data=data,
         units="reflectance",
         metadata=metadata,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -10,10 +12,13 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QTextEdit, QWidget
 
 from napari_hsr.calibration import calibrate
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io.lazy import LazyArray
 from napari_hsr.viewer import layers
 from napari_hsr.viewer.layer_data import OVERLAY, layer_cube
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
+
+from ...patience import PATIENCE
 
 NM = (500.0, 550.0, 600.0)
 RANDOM = np.random.default_rng(1)
@@ -39,17 +44,30 @@ def panel(viewer, qtbot):
     return widget
 
 
+@pytest.fixture
+def ran(qtbot):
+    """``ran(panel)`` lets it calibrate, and returns the layer that was added, if any."""
+
+    def run(panel):
+        before = set(panel._viewer.layers)
+        panel.run()
+        qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+        return next((layer for layer in panel._viewer.layers if layer not in before), None)
+
+    return run
+
+
 def cube(data):
     return Cube(data, Wavelengths(NM))
 
 
-def test_white_dark_and_exposures(panel, viewer):
+def test_white_dark_and_exposures(ran, panel, viewer):
     panel.has_dark.setChecked(True)
     panel.dark.set_layer(viewer.layers["dark"])
     panel.reflectance.setValue(0.9)
     for box, time in zip(panel.exposures, (10, 20), strict=True):
         box.setValue(time)
-    found = layer_cube(panel.run())
+    found = layer_cube(ran(panel))
     right = calibrate(cube(RAW), cube(WHITE), cube(DARK), white_reflectance=0.9, exposures=(10, 20))
     np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
     assert found.units == "reflectance"
@@ -58,20 +76,20 @@ def test_white_dark_and_exposures(panel, viewer):
     )
 
 
-def test_the_reflectance_lies_where_the_scan_lies(panel, viewer):
+def test_the_reflectance_lies_where_the_scan_lies(ran, panel, viewer):
     scan = viewer.layers["raw"]
     scan.units, scan.scale, scan.rotate = ("pixel", "um", "um"), (1, 2.0, 3.0), (0, 0, 30)
-    made = panel.run()
+    made = ran(panel)
     assert [str(unit) for unit in made.units[-2:]] == ["micrometer", "micrometer"]
     for corner in ((0, 0, 0), (2, 11, 9)):
         places = (layer.data_to_world(corner)[-2:] for layer in (made, scan))
         np.testing.assert_allclose(*places)
 
 
-def test_a_rectangle_drawn_over_the_white(panel, viewer):
+def test_a_rectangle_drawn_over_the_white(ran, panel, viewer):
     shapes = viewer.add_shapes([[[1.6, 1.8], [1.6, 7.1], [5.2, 7.1], [5.2, 1.8]]], name="here")
     panel.white.set_layer(shapes)
-    found = layer_cube(panel.run())
+    found = layer_cube(ran(panel))
     right = calibrate(cube(RAW), patch=(2, 2, 5, 7))
     np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
 
@@ -88,43 +106,96 @@ def test_the_layout_of_a_chart_is_no_white(panel, viewer):
     ("corners", "part"),
     [([], "no rectangle"), ([[[50, 50], [50, 60], [60, 60], [60, 50]]], "does not lie over")],
 )
-def test_no_rectangle_over_the_scan(panel, viewer, corners, part):
+def test_no_rectangle_over_the_scan(ran, panel, viewer, corners, part):
     shapes = viewer.add_shapes(corners or None, name="here")
     panel.white.set_layer(shapes)
-    assert panel.run() is None
+    assert ran(panel) is None
     assert part in panel.message.text()
 
 
-def test_references_that_were_exchanged_are_refused(panel, viewer):
+def test_references_that_were_exchanged_are_refused(ran, panel, viewer):
     panel.has_dark.setChecked(True)
     panel.dark.set_layer(viewer.layers["white"])
     panel.white.set_layer(viewer.layers["dark"])
     count = len(viewer.layers)
-    assert panel.run() is None
+    assert ran(panel) is None
     assert panel.message.kind == "error"
     assert len(viewer.layers) == count
 
 
-def test_one_exposure_time_alone_is_refused(panel):
+def test_one_exposure_time_alone_is_refused(ran, panel):
     panel.exposures[0].setValue(3)
-    assert panel.run() is None
+    assert ran(panel) is None
     assert "both exposure times" in panel.message.text()
 
 
-def test_the_reflectance_of_the_white_from_a_file(panel, tmp_path):
+def test_the_reflectance_of_the_white_from_a_file(ran, panel, tmp_path):
     (tmp_path / "white.csv").write_text(
         "wavelength,spectralon\n" + "".join(f"{nm},0.8\n" for nm in range(490, 621, 5))
     )
     panel.read_curve(str(tmp_path / "white.csv"))
     right = calibrate(cube(RAW), cube(WHITE), white_reflectance=0.8)
-    np.testing.assert_allclose(layer_cube(panel.run()).data[:], right.data[:], rtol=1e-5)
+    np.testing.assert_allclose(layer_cube(ran(panel)).data[:], right.data[:], rtol=1e-5)
 
 
-def test_without_a_scan(qtbot):
+def test_a_scan_on_disk_is_read_in_the_thread_which_can_be_cancelled(viewer, qtbot, ran):
+    """The window waits for nothing, and a panel that is closed meanwhile works again."""
+    threads, begun, go_on = set(), threading.Event(), threading.Event()
+
+    class Slow:
+        shape, dtype, ndim = RAW.shape, RAW.dtype, 3
+
+        def __getitem__(self, key):
+            threads.add(threading.current_thread())
+            if held:
+                begun.set()
+                assert go_on.wait(PATIENCE)
+            return RAW[key]
+
+    held = False
+    lazy = layers.add_cube(viewer, Cube(LazyArray(Slow()), Wavelengths(NM), name="lazy"))
+    panel = CalibrateWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.scan.set_layer(lazy)
+    panel.white.set_layer(viewer.layers["white"])
+    count, held = len(viewer.layers), True
+    threads.clear()
+    panel.run()
+    assert begun.wait(PATIENCE)
+    assert threading.main_thread() not in threads
+    assert not panel.run_button.isEnabled()
+    panel.cancel_button.click()
+    go_on.set()
+    qtbot.waitUntil(lambda: panel.run_button.isEnabled())
+    assert "Cancelled" in panel.message.text()
+    begun.clear()
+    go_on.clear()
+    panel.show()
+    panel.run()
+    assert begun.wait(PATIENCE)
+    panel.close()
+    go_on.set()
+    panel.show()
+    assert panel.run_button.isEnabled()
+    assert len(viewer.layers) == count
+    held = False
+    right = calibrate(cube(RAW), cube(WHITE))
+    np.testing.assert_allclose(layer_cube(ran(panel)).data[:], right.data[:], rtol=1e-6)
+
+
+def test_a_scan_that_is_removed_meanwhile_is_told(panel, viewer, qtbot):
+    panel.run()
+    viewer.layers.remove("raw")
+    count = len(viewer.layers)
+    qtbot.waitUntil(lambda: "removed" in panel.message.text())
+    assert len(viewer.layers) == count
+
+
+def test_without_a_scan(ran, qtbot):
     widget = CalibrateWidget(ViewerModel())
     qtbot.addWidget(widget)
     assert not widget.run_button.isEnabled()
-    assert widget.run() is None
+    assert ran(widget) is None
 
 
 def test_the_form_gets_its_room_back_after_a_message(viewer, qtbot):

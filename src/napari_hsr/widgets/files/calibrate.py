@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtWidgets import (
@@ -15,9 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hsr.calibration import calibrate
+from napari_hsr.calibration.reflectance import calibrate_events
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
+from napari_hsr.progress import Progress, stop_if
 from napari_hsr.viewer.layer_data import (
     is_cube,
     is_overlay,
@@ -30,16 +32,22 @@ from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.control_settings import about_layers
+from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image, Layer
+    import threading
+    from collections.abc import Iterator
 
+    import napari
+    from napari.layers import Layer
+
+    from napari_hsr.cube import Cube
     from napari_hsr.spectral_library import SpectralLibrary
 
 
@@ -77,6 +85,9 @@ class CalibrateWidget(Panel):
         about_layers(*self.exposures, self.has_dark, self.has_white_dark)
         self.message = Message(lines=3)
         self.run_button = button("Calibrate", self.run, "Add the reflectance as a new layer")
+        self._job = JobSlot(self)
+        self.cancel_button = button("Cancel", self._job.cancel, "Stop calibrating")
+        self.progress = ProgressBar("How far the reflectance is")
         self._arrange()
         for box, chooser in ((self.has_dark, self.dark), (self.has_white_dark, self.white_dark)):
             box.toggled.connect(chooser.setVisible)
@@ -108,37 +119,65 @@ class CalibrateWidget(Panel):
         outer.addWidget(VerticalScroll(content, 110))
         outer.addStretch(1)
         outer.addWidget(self.message)
-        outer.addLayout(row(self.run_button, self.help_button(), stretch=self.run_button))
+        outer.addWidget(self.progress)
+        buttons = (self.run_button, self.cancel_button, self.help_button())
+        outer.addLayout(row(*buttons, stretch=self.run_button))
         # The button stays at the lower edge of the dock; napari would add an empty stretch below.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
-    def run(self) -> Image | None:
-        """Add the reflectance above the scan; None if the references do not fit."""
+    def run(self) -> None:
+        """Compute the reflectance in a thread, and add it above the scan."""
         scan, white = self.scan.layer(), self.white.layer()
-        if scan is None or white is None:
-            return None
+        if self._job.running or scan is None or white is None:
+            return
+        self.message.clear()
         try:
-            cube = calibrate(
-                layer_cube(scan),
-                layer_cube(white) if is_cube(white) else None,
-                layer_cube(self.dark.layer()) if self._uses(self.has_dark, self.dark) else None,
-                patch=None if is_cube(white) else self._patch(white, scan),
-                white_dark=layer_cube(self.white_dark.layer())
-                if self._uses(self.has_white_dark, self.white_dark)
-                else None,
-                white_reflectance=self._curve or self.reflectance.value(),
-                exposures=self._times(),
-            )
+            work = partial(_reflectance, layer_cube(scan), **self._options(scan, white))
         except HSRError as error:
             self.message.show_exception(error)
-            return None
-        before = set(layer_state(scan).get("notices") or ())
-        name = f"{cube.name} reflectance"
-        place = spatial_transform(scan)
-        layer = add_cube(self._viewer, cube.replace(name=name), above=scan, **place)
+            return
+        self._job.start(
+            work,
+            "Calibrate",
+            progressed=self.progress.follow,
+            finished=partial(self._show, scan, set(layer_state(scan).get("notices") or ())),
+            failed=lambda error: self.message.show_exception(error, "Calibrating"),
+            cancelled=lambda: self.message.show_info("Cancelled: no layer was added."),
+            ended=lambda: self._show_running(False),
+        )
+        self._show_running(True)
+
+    def _options(self, scan: Layer, white: Layer) -> dict[str, Any]:
+        """The references as cubes, which nothing is read of yet, and what is stated of them."""
+        options: dict[str, Any] = {
+            "white_reflectance": self._curve or self.reflectance.value(),
+            "exposures": self._times(),
+        }
+        if is_cube(white):
+            options["white"] = layer_cube(white)
+        else:
+            options["patch"] = self._patch(white, scan)
+        for name, box, chooser in (
+            ("dark", self.has_dark, self.dark),
+            ("white_dark", self.has_white_dark, self.white_dark),
+        ):
+            if box.isChecked() and chooser.layer() is not None:
+                options[name] = layer_cube(chooser.layer())
+        return options
+
+    def _show(self, scan: Layer, before: set[str], cube: Cube) -> None:
+        if scan not in self._viewer.layers:
+            self.message.show_warning("The scan was removed before its reflectance was ready.")
+            return
+        layer = add_cube(self._viewer, cube, above=scan, **spatial_transform(scan))
         told = " ".join(notice for notice in cube.notices if notice not in before)
         self.message.show_info(f"“{layer.name}” was added. {told}".strip())
-        return layer
+
+    def _show_running(self, running: bool) -> None:
+        self.progress.begin()
+        self.progress.setVisible(running)
+        self.cancel_button.setEnabled(running)
+        self._enable()
 
     def files_in_use(self) -> list[str]:
         """The white's reflectance spectrum."""
@@ -164,9 +203,6 @@ class CalibrateWidget(Panel):
         path, _ = QFileDialog.getOpenFileName(self, "Reflectance of the white", "", "All files (*)")
         if path:
             self.read_curve(path)
-
-    def _uses(self, box: QCheckBox, chooser: LayerChooser) -> bool:
-        return box.isChecked() and chooser.layer() is not None
 
     def _times(self) -> tuple[float, float] | None:
         scan, white = (box.value() for box in self.exposures)
@@ -207,15 +243,34 @@ class CalibrateWidget(Panel):
             self.message.show_info(
                 "Choose the white reference, or draw a rectangle over the white."
             )
-        self.run_button.setEnabled(scan is not None and white is not None and white is not scan)
+        self._enable()
+
+    def _enable(self) -> None:
+        scan, white = self.scan.layer(), self.white.layer()
+        chosen = scan is not None and white is not None and white is not scan
+        self.run_button.setEnabled(chosen and not self._job.running)
 
     def _attach(self) -> None:
+        self._show_running(False)  # a job that ran when it was closed is not heard any more
         for chooser in self._choosers:
             chooser.attach()
 
     def _release(self) -> None:
+        self._job.drop()
         for chooser in self._choosers:
             chooser.release()
+
+
+def _reflectance(scan: Cube, cancel: threading.Event, **options: Any) -> Iterator[Progress | Cube]:
+    """The work of the thread; with the range of the values, so that the window need not read them."""
+    for event in calibrate_events(scan, **options):
+        stop_if(cancel)
+        if isinstance(event, Progress):
+            yield event
+            continue
+        made = event.replace(name=f"{event.name} reflectance")
+        _ = made.value_range  # remembered
+        yield made
 
 
 def _time(of: str) -> QDoubleSpinBox:
