@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from napari_hsr.notices import Code, has
 from napari_hsr.provenance import Provenance
 
 NM = np.arange(400.0, 500.0, 10.0)
+#: The module has the name of the function that the package gives.
+components_module = sys.modules[components.__module__]
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +122,27 @@ def test_what_has_no_components_is_refused(scene, method, n, data):
 
 
 def test_it_can_be_cancelled(scene):
-    import threading
-
     cancel = threading.Event()
     cancel.set()
     with pytest.raises(Cancelled):
         components(scene, cancel=cancel)
+
+
+def test_what_is_of_higher_order_in_the_bands_is_told_and_a_cancel_comes_before_it(
+    scene, monkeypatch
+):
+    def solved(*_matrices):
+        raise AssertionError("it was asked to stop before")
+
+    monkeypatch.setattr(components_module, "_solved", solved)
+    cancel = threading.Event()
+
+    def heard(progress):
+        if progress.message == "Solving for 10 bands":
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        components(scene, progress=heard, cancel=cancel)
 
 
 def test_the_table_has_loadings_and_eigenvalues(scene, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -306,6 +307,26 @@ def test_a_failed_save_leaves_no_empty_folder(tmp_path, monkeypatch):
         with pytest.raises(FileError):
             saved(viewer, tmp_path / "s.hsrsession")
     assert folder.is_dir()  # it was there before
+
+
+def test_labels_on_disk_are_read_when_they_are_written(tmp_path):
+    read = []
+
+    def block(block_info=None):
+        read.append(block_info)
+        return np.full((1, 3, 4), 2, np.uint8)
+
+    viewer = ViewerModel()
+    lazy = da.map_blocks(
+        block, chunks=((1, 1), (3,), (4,)), dtype=np.uint8, meta=np.empty((0,) * 3)
+    )
+    viewer.add_labels(lazy, name="classes")
+    read.clear()
+    made = plan(viewer)
+    assert not read
+    assert made.size() == 24
+    result_of(save_events(made, tmp_path / "s.hsrsession"))
+    assert (np.load(tmp_path / "s-layers" / "classes.npy") == np.full((2, 3, 4), 2)).all()
 
 
 def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_path):

@@ -13,7 +13,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.io.limits import check_memory
 from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.notices import Code, Notice
-from napari_hsr.progress import Progress, as_part, result_of
+from napari_hsr.progress import Progress, as_part, result_of, stop_if
 
 if TYPE_CHECKING:
     import os
@@ -153,6 +153,8 @@ def components_events(
         )
     statistics = _statistics(cube, bands, method == "mnf", cancel)
     mean, covariance, noise = yield from as_part(statistics, 0, 50, 100)
+    yield Progress(50, 100, f"Solving for {bands.size} bands")  # takes their number to the third
+    stop_if(cancel)
     eigenvalues, weights, loadings, more = _solved(covariance, noise)
     told += more
     scores = np.empty((n, *cube.shape[1:]), np.float32)

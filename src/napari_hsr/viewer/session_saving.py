@@ -72,7 +72,7 @@ class Plan:
     session : Session
     files : dict of int to (path, what was stated of it)
         By the place of a record: files to refer to.
-    things : dict of int to Cube, Photograph or ndarray
+    things : dict of int to Cube, Photograph or array, which may be lazy
         By the place of a record: what has no file, and will be written beside the session.
     told : list of str
         Which layers are left out, and why.
@@ -94,7 +94,7 @@ class Plan:
         return sum(
             int(np.prod(data.shape)) * np.dtype(data.dtype).itemsize
             for thing in self.things.values()
-            for data in (thing if isinstance(thing, np.ndarray) else thing.data,)
+            for data in (thing.data if isinstance(thing, (Cube, Photograph)) else thing,)
         )
 
     def leave_out(self) -> None:
@@ -151,7 +151,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
     elif kind == "stack":
         thing, values = None, {"encoding": layer_state(layer).get("encoding")}
     elif kind in ("map", "labels"):
-        own_file, thing = False, np.asarray(layer.data)
+        # labels on disk are read by the thread that writes them
+        own_file, thing = False, np.asarray(layer.data) if layer.multiscale else layer.data
     else:
         own_file, thing = False, None
         data = [np.asarray(one, dtype=float).tolist() for one in layer.data]
@@ -343,4 +344,4 @@ def _write_thing(thing: Any, file: Path) -> None:
         io.write(thing, file)
         return
     with replacing(file) as temporary, temporary.open("wb") as opened:
-        np.save(opened, thing, allow_pickle=False)
+        np.save(opened, np.asarray(thing), allow_pickle=False)
