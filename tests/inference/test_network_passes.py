@@ -1,6 +1,8 @@
 """How far a pass of a network is, and that it stops when asked, in every network on board."""
 
+import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from napari_hsr.errors import Cancelled
 from napari_hsr.inference import reconstruct_events, super_resolve_events
 from napari_hsr.inference.estimates import speed_probe
+from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles import network_passes as passes_module
 from napari_hsr.inference.tiles.network_passes import Passes
 from napari_hsr.models import ModelCard, from_state_dict
@@ -163,3 +166,25 @@ def test_a_long_run_of_an_unknown_speed_measures_it_first(monkeypatch):
         computing = [e for e in events if e.message == "Super-resolving"]
         shares = [event.share for event in computing]
         assert shares == sorted(shares)
+
+
+def test_the_speed_of_thousands_of_bands_is_measured_on_some(monkeypatch):
+    monkeypatch.setattr(speed_probe, "SIDES", (8, 12))
+    clock = itertools.count()  # each measurement takes a second
+    monkeypatch.setattr(speed_probe, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    torch.manual_seed(4)
+    model = from_state_dict(CoarSR(2, width=8, blocks=1).state_dict())
+    seen, kept, before = set(), [], Passes.run
+
+    def run(self, module, image):
+        seen.add(image.shape[1])
+        return before(self, module, image)
+
+    monkeypatch.setattr(Passes, "run", run)
+    monkeypatch.setattr(speed_probe, "remember_probe", lambda *found: kept.append(found))
+    for bands in (31, 3000):
+        speed_probe.measure(plan_run(model, 3, 3, bands=bands, device="cpu", precision="float32"))
+    assert seen == {31, speed_probe.BANDS}
+    (few, *ordinary), (many, *scaled) = kept
+    assert (few.bands, many.bands) == (31, 3000)
+    np.testing.assert_allclose(scaled, np.array(ordinary) * 3000 / speed_probe.BANDS)

@@ -34,6 +34,8 @@ SIDES = (32, 64, 96, 256, 640)
 LONG = 8 * 96**2
 #: Seconds that a larger image may take.
 ENOUGH = 0.25
+#: Of a network for any number of bands, as many are measured at most: it takes them one after another.
+BANDS = 128
 #: Side of the largest result, in pixels, by which reading and writing are measured.
 AROUND = 640
 
@@ -61,7 +63,10 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     import torch
 
     module, multiple = run.module(), run.model.size_multiple
-    passes, channels = passes or Passes(), run.model.channels or run.bands
+    whole, passes = run, passes or Passes()
+    if run.model.channels is None:
+        run = replace(run, bands=min(run.bands, BANDS))
+    channels = run.model.channels or run.bands
     found: list[tuple[int, float]] = []
     sides = [side if run.model.scale == 1 else side // 2 for side in SIDES]
     for side in dict.fromkeys(-(-side // multiple) * multiple for side in sides):
@@ -79,7 +84,8 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     if many > few:  # at least half of the time of the larger image is its pixels'
         by_pixel = max((high - low) / (many**2 - few**2), by_pixel / 2)
     around = [_around(run) for _ in range(2)][-1]
-    remember_probe(run, max(high - by_pixel * many**2, 1e-9), by_pixel, around)
+    parts = max(high - by_pixel * many**2, 1e-9), by_pixel, around
+    remember_probe(whole, *(seconds * whole.bands / run.bands for seconds in parts))
     keep()
 
 
