@@ -243,9 +243,7 @@ def weights_of(seen: list[Looked]) -> np.ndarray:
     return np.array([1 / names.count(name) for name in names])
 
 
-def calibrate(
-    seen: list[Looked], rare: np.ndarray, training: list[Looked], within: float
-) -> Table:
+def calibrate(seen: list[Looked], rare: np.ndarray, training: list[Looked], within: float) -> Table:
     """Slopes, levels and quantiles from photographs; of those of the training what is usual."""
     weights = weights_of(seen)
     images = np.repeat(np.arange(len(seen)), [len(one.spread) for one in seen])
