@@ -129,7 +129,8 @@ def test_maps_are_computed_when_they_are_asked_for_and_no_pixel_waits_for_them(
     assert not made
     unlike = found.unlike
     assert len(made) == 1
-    np.testing.assert_array_equal(found.pixel(4, 5), pixel)
+    # A pixel alone may be added up in another order than within a map: twice what is allowed below.
+    np.testing.assert_allclose(found.pixel(4, 5), pixel, rtol=4e-6)
     assert found.level.shape == found.scale.shape == unlike.shape == (30, 41)
     assert len(made) == 1
     assert run.trust.record() == record  # what was said of the sample stands
