@@ -70,7 +70,7 @@ def test_a_kill_between_the_files_of_a_new_pair_does_not_stand_in_the_way(tmp_pa
         assert sorted(f.name for f in tmp_path.iterdir()) == ["x.hdr", "x.img"]
 
 
-@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".tif"])
+@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".tif", ".zarr"])
 def test_a_protected_file_is_not_replaced(tmp_path, monkeypatch, suffix):
     path = tmp_path / f"x{suffix}"
     write(cube(0.25), path)

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,7 +247,9 @@ def test_shards_in_shards_and_shards_of_too_many_are_not_read(tmp_path):
     assert "chunks in each shard" in refused(path)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "0/notes.txt", "more/notes.txt"])
+@pytest.mark.parametrize(
+    "name", ["notes.txt", ".git", "0/notes.txt", "0/0/0/notes.txt", "more/notes.txt"]
+)
 def test_files_of_a_user_in_a_store_are_not_replaced_with_it(tmp_path, name):
     path = tmp_path / "a.zarr"
     write(Cube(VALUES), path)
@@ -257,6 +260,28 @@ def test_files_of_a_user_in_a_store_are_not_replaced_with_it(tmp_path, name):
     with pytest.raises(FileError, match="is no part of a zarr store, so it is not replaced"):
         write(Cube(VALUES), path)
     assert (path / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".", ".zgroup", "0", "0/0"])
+def test_a_store_that_is_protected_in_part_is_not_replaced(tmp_path, monkeypatch, name):
+    path = tmp_path / "a.zarr"
+    write(Cube(VALUES), path)
+    allowed, protected = os.access, path / name
+    monkeypatch.setattr(
+        os, "access", lambda p, *a, **k: Path(p) != protected and allowed(p, *a, **k)
+    )
+    with pytest.raises(FileError, match="it is protected"):
+        write(Cube(VALUES[:2]), path)
+    assert read(path).bands == 5
+    assert [item.name for item in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_what_systems_leave_in_a_store_is_replaced_with_it(tmp_path):
+    path = tmp_path / "a.zarr"
+    write(Cube(VALUES), path)
+    (path / ".DS_Store").write_text("")
+    write(Cube(VALUES[:2]), path)
+    assert read(path).bands == 2
 
 
 @pytest.mark.parametrize("facts", [{}, {"dimension_separator": "/"}])

@@ -29,6 +29,8 @@ Identity = tuple[int, ...] | None
 _OURS = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(tmp|old)")
 _MACHINE = f"{crc32(platform.node().encode()):08x}"
 _SWAP = "swap"
+#: Said of what somebody keeps from being written over.
+PROTECTED = "it is protected: it may be read, not written over"
 _MEANWHILE = "another program wrote it meanwhile; its file stays as it is"
 #: No list of two or three names is longer.
 _LONGEST_SWAP = 10_000
@@ -193,7 +195,7 @@ def check_place(target: Path, named: Path | None = None) -> None:
             )
         # its folder may well let it be replaced, but somebody has protected it
         if target.exists() and not os.access(target, os.W_OK):
-            raise FileError(named or target, "it is protected: it may be read, not written over")
+            raise FileError(named or target, PROTECTED)
 
 
 def kind_of(mode: int) -> str:

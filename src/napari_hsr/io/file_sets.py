@@ -12,6 +12,7 @@ from napari_hsr.io import detect
 from napari_hsr.io.atomic import Identity, check_place, standing
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.read_choice import split_variable
+from napari_hsr.io.zarr.store_check import check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +108,9 @@ class Inputs:
         place = Path(os.path.realpath(out))
         if inside := next((p for p in place.parents if p in self._stores), None):
             raise InputError(f"{out} would lie inside {self._stores[inside]}, which is an input.")
-        if not is_zarr(out):  # which is a folder
+        if is_zarr(out):  # which is a folder
+            check_replaceable(place, out)
+        else:
             check_place(out)
         there = [file for file in files_written(out) if file.exists()]
         if any({_identity(file), str(file)} & self._known for file in there):

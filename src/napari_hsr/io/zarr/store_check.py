@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
-from napari_hsr.io.atomic import kind_of
+from napari_hsr.io import atomic, limits
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.zarr.packed_chunks import DAMAGED, check_packed
@@ -34,6 +33,8 @@ _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 JOURNAL = "journal"
 #: Names of chunks, and of the folders that they lie in.
 _CHUNK = re.compile(r"c?[\d./]*")
+#: What systems leave in folders by themselves.
+_LITTER = re.compile(r"\.DS_Store$|\._|\.nfs")
 #: Codecs that only turn bytes into bytes or numbers.
 _CODECS = {
     "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta",
@@ -107,10 +108,12 @@ def check_replaceable(folder: Path, named: Path) -> None:
     Raises
     ------
     FileError
-        If it is none, or if somebody keeps other files in it.
+        If it is none, is protected, or if somebody keeps other files in it.
     """
     if not folder.exists():
         return
+    if not os.access(folder, os.W_OK):
+        raise FileError(named, atomic.PROTECTED)
     if not is_zarr(folder):
         raise FileError(named, "there is something else of that name, which is not replaced")
     other = _other(folder)
@@ -120,21 +123,25 @@ def check_replaceable(folder: Path, named: Path) -> None:
 
 
 def _other(store: Path) -> Path | None:
-    """The first file or folder that zarr did not put there; chunks of arrays inside are not looked at."""
-    ahead = [store]
+    """The first file or folder, in chunks of arrays too, that zarr or the system did not put there."""
+    ahead = [(store, False)]
     while ahead:
-        folder = ahead.pop()
+        folder, chunks = ahead.pop()
         with translated(store, "it cannot be read", only=(OSError,)):
-            inside = [Path(entry.path) for entry in os.scandir(folder)]
-        chunks = _is_array(folder)
-        for item in inside:
-            if item.name[0] == "." or item.name in (*_METADATA, JOURNAL):
-                continue
-            if chunks and _CHUNK.fullmatch(item.name):
-                continue
-            if chunks or not item.is_dir() or not is_zarr(item):
+            inside = list(os.scandir(folder))
+        chunks = chunks or _is_array(folder)
+        for entry in inside:
+            item = Path(entry.path)
+            if entry.is_symlink():
                 return item
-            ahead.append(item)
+            if not os.access(item, os.W_OK):
+                raise FileError(item, atomic.PROTECTED)
+            if item.name in (*_METADATA, JOURNAL) or _LITTER.match(item.name):
+                continue
+            if not (_CHUNK.fullmatch(item.name) if chunks else item.is_dir() and is_zarr(item)):
+                return item
+            if item.is_dir():
+                ahead.append((item, chunks))
     return None
 
 
@@ -317,7 +324,7 @@ def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     if stat.S_ISDIR(found.st_mode):
         return
     if not stat.S_ISREG(found.st_mode):
-        raise FileError(root, f"{one_line(key, 80)} in it is {kind_of(found.st_mode)}")
+        raise FileError(root, f"{one_line(key, 80)} in it is {atomic.kind_of(found.st_mode)}")
     _check_inside(root, file)
     if key.rpartition("/")[2] in _METADATA:
         _check_metadata(root, key, limits.content(file))
