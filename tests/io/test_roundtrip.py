@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from napari_hsr.cube import Wavelengths
-from napari_hsr.errors import InputError
-from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, can_read, read, write
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, can_read, limits, read, write
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance, now
@@ -132,3 +132,37 @@ def test_the_environment_can_state_when_a_cube_was_made(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(InputError, match="seconds since 1970"):
         now()
+
+
+@pytest.mark.parametrize("suffix", sorted({*WRITE_SUFFIXES} - {".tif", ".tiff"}))
+def test_cubes_of_as_many_bands_as_a_spectrometer_of_fourier_has(tmp_path, suffix, monkeypatch):
+    cube = Cube(
+        np.arange(120_000.0).reshape(30_000, 2, 2), wavelengths=np.linspace(400, 700, 30_000)
+    )
+    monkeypatch.setattr(limits, "MOST_BYTES", 2**21)  # as a store of 300,000 in 17 MB
+    found = read(write(cube, tmp_path / f"many{suffix}"))
+    np.testing.assert_array_equal(np.asarray(found.data), cube.data)
+    np.testing.assert_array_equal(found.wavelengths.nm, cube.wavelengths.nm)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) < 20  # chunks of megabytes, not of a band
+
+
+@pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
+def test_what_would_be_refused_on_reading_is_not_written(tmp_path, suffix, make_cube, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(limits, "MOST_ENTRIES", 50)
+    with pytest.raises(InputError, match="read with up to"):
+        write(make_cube((3, 2, 2), metadata={"notes": "n" * 30_000}), tmp_path / f"much{suffix}")
+    if suffix in (".tif", ".tiff"):
+        with pytest.raises(FileError, match="60 bands, each of which is a page"):
+            write(make_cube((60, 2, 2)), tmp_path / f"many{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_zarr_store_holds_no_metadata_deeper_than_it_is_read(tmp_path, make_cube):
+    nested: list = []
+    for _ in range(40):
+        nested = [nested]
+    with pytest.raises(InputError, match="deeper in one another"):
+        write(make_cube((3, 2, 2), metadata={"nested": nested}), tmp_path / "deep.zarr")
+    assert not list(tmp_path.iterdir())

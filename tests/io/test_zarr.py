@@ -129,7 +129,7 @@ def test_what_is_written_is_an_ome_zarr_in_chunks(tmp_path, make_cube, assert_sa
     assert scale["version"] == "0.4"
     assert [axis["name"] for axis in scale["axes"]] == ["c", "y", "x"]
     array = group[scale["datasets"][0]["path"]]
-    assert array.chunks == (16, 256, 7)
+    assert array.chunks == (20, 256, 7)
     assert group.attrs["omero"]["channels"][1]["label"] == f"{cube.wavelengths[1]:.10g} nm"
     for key in ("napari_hsr", "wavelengths_nm"):  # as other programs would have left it
         del zarr.open_group(path).attrs[key]

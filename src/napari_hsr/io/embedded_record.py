@@ -71,9 +71,17 @@ def of_photograph(photograph: Photograph) -> dict[str, Any]:
     }
 
 
-def to_text(image: Cube | Photograph) -> str:
-    """The record as one line of ASCII."""
-    return json.dumps(of_cube(image) if isinstance(image, Cube) else of_photograph(image))
+def to_text(image: Cube | Photograph, width: int = 1) -> str:
+    """The record as one line of ASCII, kept in so many bytes for each character.
+
+    Raises
+    ------
+    InputError
+        If it is longer than files are read with.
+    """
+    text = json.dumps(of_cube(image) if isinstance(image, Cube) else of_photograph(image))
+    limits.check_kept(width * len(text), f"The metadata of {image.name}")
+    return text
 
 
 def parse(found: Any) -> Record | None:

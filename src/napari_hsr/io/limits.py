@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.library_errors import check_name
-from napari_hsr.units import format_bytes
+from napari_hsr.units import format_bytes, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,6 +145,28 @@ def check_memory(needed: int, what: str) -> None:
         raise InputError(
             f"{what} takes {format_bytes(needed)} of memory: take fewer bands, or allow it with "
             "--allow-large."
+        )
+
+
+def check_kept(size: int, what: str) -> None:
+    """Refuse to write what would be refused on reading.
+
+    Parameters
+    ----------
+    size : int
+        Bytes that it takes as text.
+    what : str
+        The subject of a sentence, in the plural.
+
+    Raises
+    ------
+    InputError
+        Naming both sizes.
+    """
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{one_line(what, 80)} take {format_bytes(size)} as text, and such files are read with up to "
+            f"{format_bytes(MOST_BYTES)}: take fewer bands, leave some metadata out, or choose another format."
         )
 
 

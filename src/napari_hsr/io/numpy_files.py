@@ -283,7 +283,7 @@ def write_npz(cube: Cube, path: Path) -> None:
             np.lib.format.write_array_header_1_0(member, head)
             for band in range(cube.bands):
                 member.write(np.ascontiguousarray(cube.data[band], dtype="<f4").tobytes())
-        beside = {embedded_record.KEY: np.array(embedded_record.to_text(cube))}
+        beside = {embedded_record.KEY: np.array(embedded_record.to_text(cube, 4))}
         if cube.wavelengths is not None:
             beside["wavelengths"] = np.asarray(cube.wavelengths.nm)
         if cube.place is not None:

@@ -24,6 +24,8 @@ DTYPES = {"float32": 4, "uint8": 1, "int16": 2, "uint16": 12}
 _REFLECTANCE_FACTOR = 10000.0
 #: Values read at a time: 64 MiB.
 _BLOCK_VALUES = 2**24
+#: And of bands where these lie apart.
+_FEW_VALUES = 2**20
 #: Whole numbers that the values of a cube must be spread over, where no factor was chosen.
 _FEW = 16
 
@@ -149,9 +151,10 @@ def blocks(cube: Cube) -> Iterator[tuple[slice, slice, np.ndarray]]:
         for rows, values in row_blocks(cube):
             yield slice(0, cube.bands), rows, values
         return
-    for band in range(cube.bands):
-        values = np.asarray(cube.data[band], dtype=np.float32)
-        yield slice(band, band + 1), slice(0, cube.shape[1]), values[None]
+    step = max(1, _FEW_VALUES // (cube.shape[1] * cube.shape[2]))
+    for first in range(0, cube.bands, step):
+        bands = slice(first, min(first + step, cube.bands))
+        yield bands, slice(0, cube.shape[1]), np.asarray(cube.data[bands], dtype=np.float32)
 
 
 def write_planes(file: BinaryIO, cube: Cube, storing: Storing, start: int = 0) -> None:

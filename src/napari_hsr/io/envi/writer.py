@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, embedded_record
+from napari_hsr.io import detect, embedded_record, limits
 from napari_hsr.io.atomic import finish, replacing_both
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.envi import header as envi_header
@@ -123,7 +123,9 @@ def _header(cube: Cube, storing: Storing, interleave: str) -> str:
         f"bands = {bands}",
         f"interleave = {interleave}",
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    limits.check_kept(len(text.encode()), f"The facts in the header of {cube.name}")
+    return text
 
 
 def _arbitrary(place: Place) -> tuple[object, ...]:

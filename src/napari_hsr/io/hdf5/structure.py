@@ -305,8 +305,11 @@ class References:
         if not isinstance(item, h5py.Dataset):
             return ""
         count = int(np.prod(item.shape or (), dtype=object))
-        what = f"values in {_name(item)}, beside the cube"
-        limits.check_count(self._path, count, what, limits.MOST_VALUES)
+        matlab = attributes(item).get("MATLAB_class")
+        text = matlab in (b"char", "char")
+        what = f"{'lines' if text else 'values'} in {_name(item)}, beside the cube"
+        lines = count // (item.shape[0] or 1) if text and item.shape else count
+        limits.check_count(self._path, lines, what, limits.MOST_VALUES)
         limits.check_count(
             self._path, count * item.dtype.itemsize, f"bytes in {_name(item)}", limits.MOST_BYTES
         )
@@ -314,8 +317,7 @@ class References:
         if item.dtype.kind == "O" and not h5py.check_ref_dtype(item.dtype):
             return self._texts(item, source, count)
         stored = source[()]
-        matlab = attributes(item).get("MATLAB_class")
-        if matlab in (b"char", "char") and isinstance(stored, np.ndarray):
+        if text and isinstance(stored, np.ndarray):
             codes = np.atleast_2d(stored).T.astype(np.uint16)
             return [row.tobytes().decode("utf-16-le", "replace").strip() for row in codes]
         if h5py.check_ref_dtype(item.dtype):

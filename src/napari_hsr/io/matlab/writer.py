@@ -18,6 +18,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.hdf5.writing import created
+from napari_hsr.io.stored_numbers import blocks
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def write(cube: Cube, path: Path) -> None:
             with undisturbed():
                 stored = new.file.create_dataset("cube", (bands, width, height), np.float32)
                 stored.attrs["MATLAB_class"] = np.bytes_("single")
-            for band in range(bands):
-                new.put(stored, band, np.asarray(cube.data[band], dtype=np.float32).T)
+            for part, rows, values in blocks(cube):
+                new.put(stored, (part, slice(None), rows), values.transpose(0, 2, 1))
             with undisturbed():
                 _describe(new.file, cube)
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
@@ -63,7 +64,7 @@ def _describe(file: Any, cube: Cube) -> None:
     if cube.place is not None:
         _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
         _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
-    _char(file, embedded_record.KEY, embedded_record.to_text(cube))
+    _char(file, embedded_record.KEY, embedded_record.to_text(cube, 2))
 
 
 def write_5(cube: Cube, path: Path) -> None:
@@ -84,7 +85,10 @@ def write_5(cube: Cube, path: Path) -> None:
         )
     # an array of three axes always: SciPy would keep the last one, MATLAB drops it if it is 1
     values = np.moveaxis(np.asarray(cube.data, dtype=np.float32), 0, -1)
-    variables: dict[str, Any] = {"cube": values, embedded_record.KEY: embedded_record.to_text(cube)}
+    variables: dict[str, Any] = {
+        "cube": values,
+        embedded_record.KEY: embedded_record.to_text(cube, 2),
+    }
     if cube.wavelengths is not None:
         variables["bands"] = cube.wavelengths.nm[np.newaxis]
     factor = cube.metadata.get("norm_factor")

@@ -5,19 +5,25 @@ https://ngff.openmicroscopy.org
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.errors import InputError
 from napari_hsr.io import embedded_record
+from napari_hsr.io.limits import MOST_VALUES, check_kept, too_deep, too_many
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hsr.cube import Cube
 
+#: How viewers are to show each channel is left out of a store with more: it is most of its metadata.
+_MOST_CHANNELS = 10_000
 _EMISSION = ("emission_wavelength", "emissionWavelength", "EmissionWavelength", "wavelength")
 
 
@@ -91,14 +97,21 @@ def attributes(
         {"label": label, "color": "FFFFFF", "active": band == 0, "window": window}
         for band, label in enumerate(labels)
     ]
-    omero = {"channels": channels}
+    shown = {"omero": {"channels": channels}} if cube.bands <= _MOST_CHANNELS else {}
     found: dict[str, Any] = {embedded_record.KEY: embedded_record.of_cube(cube)}
     if version == "0.4":
-        found |= {"multiscales": [{"version": version, **multiscale}], "omero": omero}
+        found |= {"multiscales": [{"version": version, **multiscale}], **shown}
     else:
-        found["ome"] = {"version": version, "multiscales": [multiscale], "omero": omero}
+        found["ome"] = {"version": version, "multiscales": [multiscale], **shown}
     if cube.wavelengths is not None:
         found["wavelengths_nm"] = list(cube.wavelengths)
+    if too_deep([found]) or too_many(found, MOST_VALUES):
+        raise InputError(
+            f"The metadata of {one_line(cube.name, 80)} hold more values, or lists deeper in one another, than a "
+            "zarr store is read with: take fewer bands, or leave some out."
+        )
+    # the library indents by two, and puts them one deeper into those of version 3
+    check_kept(len(json.dumps(found, indent=3)), f"The attributes of {cube.name}")
     return found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import embedded_record
+from napari_hsr.io import embedded_record, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.stored_numbers import Storing, plan, write_planes
 from napari_hsr.io.tiff import gdal_metadata, geotiff
@@ -55,6 +56,9 @@ def write_cube(cube: Cube, path: Path, storing: Storing | None = None) -> None:
         facts.pop("axes")
         if cube.bands > 1:
             sizes["planarconfig"] = "separate"
+    pages_needed = 1 if sizes.get("planarconfig") else cube.bands
+    limits.check_count(path, pages_needed, "bands, each of which is a page", limits.MOST_ENTRIES)
+    limits.check_kept(len(json.dumps(facts)), f"The metadata of {cube.name}")
     with replacing(path) as temporary:
         pages = tifffile.memmap(
             temporary,

@@ -43,8 +43,8 @@ _DAMAGED = "the zarr store is damaged or cut short"
 RUN = "napari_hsr_run"
 #: The attribute of a store with the cubes of several frames.
 FRAMES = "napari_hsr_frames"
-#: Chunks of written cubes: bands, rows and columns at most; 4 MiB of float32.
-_CHUNKS = (16, 256, 256)
+#: Chunks of written cubes: rows and columns at most, bands at least, and values: 4 MiB of float32.
+_SIDE, _FEWEST_BANDS, _CHUNK_VALUES = 256, 16, 2**20
 #: Values held at a time while writing: 64 MiB.
 _HELD_VALUES = 2**24
 #: Of stores with more chunks than this it is not counted which are missing.
@@ -312,6 +312,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     zarr_store.check_replaceable(target, path)
     atomic.clear_up(target.parent)
     before, temporary = atomic.expected(target), atomic.beside(target, "tmp")
+    ome_metadata.attributes(cube, (0.0, 1.0))  # refused before all values are written
     try:
         with translated(path, "it cannot be written"):
             # the library writes in a thread of its own, which an interrupt here would not end
@@ -330,24 +331,25 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
 def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float]:
     """Write the values in chunks that one pass over the source fills; their range."""
     bands, height, width = cube.shape
-    most = [min(n, size) for n, size in zip(_CHUNKS, cube.shape, strict=True)]
     rows_first = by_rows(cube.data)
+    down, across = min(height, _SIDE), min(width, _SIDE)
     if rows_first:
-        most[1] = max(1, min(most[1], _HELD_VALUES // (bands * width)))
-    else:
-        most[0] = max(1, min(most[0], _HELD_VALUES // (height * width)))
+        down = max(1, min(down, _HELD_VALUES // (bands * width)))
+    deep = min(bands, max(_FEWEST_BANDS, _CHUNK_VALUES // (down * across)))
+    if not rows_first:
+        deep = max(1, min(deep, _HELD_VALUES // (height * width)))
     with atomic.undisturbed():
         array = group.create_array(
             "0",
             shape=cube.shape,
-            chunks=tuple(most),
+            chunks=(deep, down, across),
             dtype=storing.dtype,
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
     stated = {key: float(value) for key, value in as_stated(storing).items()}
     array.attrs.update(stated | ({"units": cube.units} if cube.units else {}))
     low, high = np.inf, -np.inf
-    step = most[1] if rows_first else most[0]
+    step = down if rows_first else deep
     for first in range(0, height if rows_first else bands, step):
         part = slice(first, min(first + step, height if rows_first else bands))
         if rows_first:
@@ -355,8 +357,7 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
             with atomic.undisturbed():
                 array[:, part] = storing.numbers(values)
         else:
-            planes = [np.asarray(cube.data[b], dtype=np.float32) for b in range(bands)[part]]
-            values = np.stack(planes)
+            values = np.asarray(cube.data[part], dtype=np.float32)
             with atomic.undisturbed():
                 array[part] = storing.numbers(values)
         least, largest = finite_range(values)

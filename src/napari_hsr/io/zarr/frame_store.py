@@ -17,6 +17,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import ome_metadata
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr.files import FRAMES, RUN, library
+from napari_hsr.io.zarr.pyramid import CHUNK_VALUES, FEWEST_BANDS, MOST_PIXELS
 from napari_hsr.io.zarr.unfinished_store import UnfinishedStore
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.photograph_stack import StackAxis
 
-#: Bands, rows and columns of a chunk, and rows and columns of a shard, at most.
-_CHUNK, _SHARD = (4, 256, 256), 1024
+#: Rows and columns of a shard, at most.
+_SHARD = 1024
 
 
 class FrameStore(UnfinishedStore):
@@ -134,7 +135,9 @@ class FrameStore(UnfinishedStore):
         from zarr.codecs import BloscCodec
 
         bands, height, width = self._like.shape
-        chunk = tuple(min(n, most) for n, most in zip(self._like.shape, _CHUNK, strict=True))
+        down, across = (min(n, MOST_PIXELS) for n in (height, width))
+        deep = min(bands, max(FEWEST_BANDS, CHUNK_VALUES // (down * across)))
+        chunk = deep, down, across
         most = bands, min(height, _SHARD), min(width, _SHARD)
         shard = tuple(-(-n // side) * side for n, side in zip(most, chunk, strict=True))
         return group.create_array(

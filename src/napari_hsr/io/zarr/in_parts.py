@@ -9,6 +9,7 @@ them without a lock; the journal is kept by one.
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import ome_metadata
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr.files import RUN, ArrayOfThree, library
-from napari_hsr.io.zarr.pyramid import MOST_BANDS, Level, halve, halved, levels
+from napari_hsr.io.zarr.pyramid import CHUNK_VALUES, FEWEST_BANDS, Level, halve, halved, levels
 from napari_hsr.io.zarr.unfinished_store import UnfinishedStore
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class ZarrInParts(UnfinishedStore):
         from zarr.codecs import BloscCodec
 
         bands = self.shape[0]
-        deep = min(MOST_BANDS, bands)
+        deep = min(bands, max(FEWEST_BANDS, CHUNK_VALUES // math.prod(level.chunk)))
         group.create_array(
             name,
             shape=(bands, *level.size),

@@ -21,8 +21,8 @@ class Level(NamedTuple):
     early: bool
 
 
-#: Bands, and rows or columns, of a chunk, at most: 1 MiB of float32.
-MOST_BANDS, _MOST_PIXELS = 4, 256
+#: Bands of a chunk at least, rows or columns at most, and values: 1 MiB of float32.
+FEWEST_BANDS, MOST_PIXELS, CHUNK_VALUES = 4, 256, 2**18
 #: The pyramid ends with an image of at most this side, in pixels.
 _SMALLEST_LEVEL = 512
 #: Levels whose shards are not smaller than this are written with the cube, the others at the end.
@@ -54,7 +54,7 @@ def halve(above: Any, below: Any) -> None:
 
 def _chunk(side: tuple[int, int]) -> tuple[int, int]:
     """Sides of the chunks of a shard, which they divide."""
-    height, width = (_divisor(n, _MOST_PIXELS) for n in side)
+    height, width = (_divisor(n, MOST_PIXELS) for n in side)
     return height, width
 
 
