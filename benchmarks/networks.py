@@ -49,9 +49,8 @@ MARK = 0.75
 #: Parts of the names of torch's functions that multiply matrices.
 PRODUCTS = ("conv", "mm", "matmul", "linear", "einsum")
 #: Side of the matrices whose product stands for the machine's limit, and channels and side of the image
-#: of the convolution. Those in float16, which few processors have, are smaller.
+#: of the convolution.
 MATRIX, CHANNELS, IMAGE = 2048, 256, 64
-SMALL = 8
 HEADER = (
     "network", "precision", "ms", "ratio", "error", "PSNR dB", "memory MiB", "of exact", "GMAC/s",
     "of limit",
@@ -69,7 +68,12 @@ def modules(model: Model) -> dict[str, torch.nn.Module]:
     """The exact module and a copy for each precision, by name."""
     from napari_hsr.models.optimised_copy import prepared
 
-    return {"exact": model.module, **{p: prepared(model, p) for p in model.precisions}}
+    return {"exact": model.module, **{p: prepared(model, p) for p in computed(model)}}
+
+
+def computed(model: Model) -> tuple[str, ...]:
+    """The precisions of a model that runs on a processor take: none is computed in float16 there."""
+    return tuple(p for p in model.precisions if p != "float16")
 
 
 def noise(model: Model, side: int) -> torch.Tensor:
@@ -129,14 +133,14 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
     model = zoo.load(name)
     image = noise(model, side)
     made = modules(model)
-    every = {kind: products(kind) for kind in ("float32", *model.precisions)}
+    every = {kind: products(kind) for kind in computed(model)}
     with torch.inference_mode():
         counter = FlopCounterMode(display=False)
         with counter:
             exact = model.module(image)
         gmac = counter.get_total_flops() / 2e9
         errors = {"exact": ("", "")}
-        for kind in model.precisions:
+        for kind in computed(model):
             errors[kind] = difference(made[kind](image), exact)
         calls = {kind: (lambda m=module: m(image)) for kind, module in made.items()}
         before = os.getloadavg()[0]
@@ -180,14 +184,14 @@ def products(precision: str) -> dict[str, tuple[float, Callable[[], object]]]:
     """The products that stand for the limit of a precision: GMAC of each, and what computes it."""
     import torch
 
-    kind, less = getattr(torch, precision), SMALL if precision == "float16" else 1
-    square = torch.rand(MATRIX // less, MATRIX // less).to(kind)
-    image = torch.rand(1, CHANNELS, IMAGE // less, IMAGE // less).to(kind)
+    kind = getattr(torch, precision)
+    square = torch.rand(MATRIX, MATRIX).to(kind)
+    image = torch.rand(1, CHANNELS, IMAGE, IMAGE).to(kind)
     kernel = torch.rand(CHANNELS, CHANNELS, 3, 3).to(kind)
     return {
         f"matrices in {precision}": (len(square) ** 3 / 1e9, lambda: square @ square),
         f"convolution in {precision}": (
-            9 * CHANNELS**2 * (IMAGE // less) ** 2 / 1e9,
+            9 * CHANNELS**2 * IMAGE**2 / 1e9,
             lambda: torch.conv2d(image, kernel, padding=1),
         ),
     }

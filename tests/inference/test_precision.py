@@ -1,5 +1,9 @@
 """Which precision "auto" takes, and what the user is told of it."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +11,7 @@ import torch
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import precision, reconstruct_events
+from napari_hsr.inference.estimates import product_speed, speed
 from napari_hsr.models import bundled_models, import_checkpoint, user_models
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
@@ -126,15 +131,25 @@ def test_the_bound_itself_is_enough():
 
 
 @pytest.mark.parametrize(
-    ("known", "expected"), [({"amx_tile"}, True), ({"avx512_bf16"}, True), ({"avx2"}, False)]
+    ("known", "gain", "expected"),
+    [
+        ({"amx_tile"}, 7.0, True),
+        ({"avx512_bf16"}, 1.8, True),
+        ({"avx512_bf16"}, 0.6, False),  # as some processors do without AMX
+        ({"amx_tile"}, 0.2, False),  # forbidden, so emulated
+        ({"avx2"}, 7.0, False),
+    ],
 )
-def test_native_is_what_the_processor_has(monkeypatch, known, expected):
+def test_native_is_what_the_processor_has_and_is_faster_in(monkeypatch, known, gain, expected):
+    asked = []
     monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda there: asked.append(set(there)) or gain)
     for name in ("amx_tile", "avx512_bf16"):
         monkeypatch.setattr(
             torch.cpu, f"_is_{name}_supported", lambda name=name: name in known, raising=False
         )
     assert precision.computes_bfloat16(CPU) is expected
+    assert asked == ([] if known == {"avx2"} else [known])
     monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: False)  # forbidden, so emulated
     assert precision.computes_bfloat16(CPU) is False
     monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: True)
@@ -142,6 +157,43 @@ def test_native_is_what_the_processor_has(monkeypatch, known, expected):
         monkeypatch.delattr(torch.cpu, f"_is_{name}_supported")
     assert precision.computes_bfloat16(CPU) is False
     assert precision.computes_bfloat16(torch.device("mps")) is False
+
+
+def test_the_gain_is_measured_once_and_kept_for_what_may_be_used(monkeypatch):
+    measured = iter([(7.0, 1.0), (1.0, 5.0), (2.0, 4.0)])
+    monkeypatch.setattr(product_speed, "_seconds", lambda: next(measured))
+    for name in speed.INSTRUCTION_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    for _ in range(2):
+        assert product_speed.bfloat16_gain(["amx_tile", "avx512_bf16"]) == 7
+        speed.forget()  # as another process, which reads the file
+    assert product_speed.bfloat16_gain(["avx512_bf16"]) == 0.2
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
+    assert product_speed.bfloat16_gain(["amx_tile", "avx512_bf16"]) == 0.5
+
+
+def test_the_gain_is_of_one_thread_and_leaves_the_others():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        exact, lower = product_speed._seconds()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert exact > 0
+    assert lower > 0
+
+
+@pytest.mark.parametrize("allowed", ["AVX2", "AVX512_CORE"])
+def test_what_the_library_of_products_emulates_is_not_taken(allowed, tmp_path):
+    code = (
+        "import torch; from napari_hsr.inference.precision import computes_bfloat16; "
+        "print(computes_bfloat16(torch.device('cpu')))"
+    )
+    limits = {"ONEDNN_MAX_CPU_ISA": allowed, speed.FILE_VARIABLE: str(tmp_path / "speed.json")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env={**os.environ, **limits}, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
 
 
 @pytest.mark.parametrize(

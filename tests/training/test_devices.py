@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import InputError
+from napari_hsr.inference import precision
 from napari_hsr.training.engine import devices as hardware
 
 from . import engine
@@ -121,20 +122,22 @@ def test_gpus_are_counted(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("device", "capability", "amx", "expected"),
+    ("device", "capability", "amx", "gain", "expected"),
     [
-        ("cuda:0", (7, 5), False, "float16"),  # emulates bfloat16, and says that it supports it
-        ("cuda:0", (8, 0), False, "bfloat16"),
-        ("cpu", None, True, "bfloat16"),
-        ("cpu", None, False, "float32"),
-        ("mps", None, True, "float32"),
+        ("cuda:0", (7, 5), False, 0, "float16"),  # emulates bfloat16, and says that it supports it
+        ("cuda:0", (8, 0), False, 0, "bfloat16"),
+        ("cpu", None, True, 7, "bfloat16"),
+        ("cpu", None, True, 0.2, "float32"),  # forbidden
+        ("cpu", None, False, 7, "float32"),
+        ("mps", None, True, 7, "float32"),
     ],
 )
 def test_auto_takes_bfloat16_where_it_is_not_emulated(
-    monkeypatch, device, capability, amx, expected
+    monkeypatch, device, capability, amx, gain, expected
 ):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
-    monkeypatch.setattr(hardware, "onednn_has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda _instructions: gain)
     assert hardware._precision("auto", torch.device(device)) == expected

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import why_not_precision
 from napari_hsr.inference.ensembles import find
+from napari_hsr.inference.estimates.product_speed import bfloat16_gain
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 #: The lowest PSNR against float32, in dB, at which "auto" takes a lower precision.
 ENOUGH_DB = 45.0
+#: How many times as fast as in float32 products are on a processor on which "auto" takes bfloat16:
+#: what else a network does gains nothing.
+ENOUGH_GAIN = 1.25
 #: The first compute capability of CUDA devices that multiply natively in each lower precision; a
 #: device that does in both takes the first, which has the range of float32.
 _CUDA_SINCE = {"bfloat16": (8, 0), "float16": (7, 0)}
@@ -113,7 +117,7 @@ def _not_measured(model: Model, what: str) -> str:
 
 
 def fastest(device: torch.device) -> str:
-    """The lower precision that a device multiplies in natively; empty if there is none.
+    """The lower precision that a device multiplies in natively and faster; empty if there is none.
 
     On CUDA devices of compute capability 7.x float16, on later ones bfloat16.
     """
@@ -126,26 +130,28 @@ def fastest(device: torch.device) -> str:
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 natively, and so is faster in it.
+    """Whether a device multiplies in bfloat16 natively, and is faster in it.
 
-    An x86 processor with AMX or AVX-512 for bfloat16, or a CUDA device of compute capability 8.0
-    or higher. Others compute in float32 and round, which takes longer than float32 alone.
+    A CUDA device of compute capability 8.0 or higher, or an x86 processor with AMX or AVX-512 for
+    bfloat16, where that was measured to be faster: with the latter alone it may not be. Others
+    compute in float32 and round, which takes longer than float32 alone.
     """
     import torch
 
     if device.type == "cuda":
         return fastest(device) == "bfloat16"
-    if device.type != "cpu":
+    if device.type != "cpu" or not onednn_has_bfloat16():
         return False
     # Both are private to torch and missing in older versions: without an answer, the answer is no.
-    known = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in _INSTRUCTIONS)
-    return any(ask is not None and ask() for ask in known) and onednn_has_bfloat16()
+    known = {name: getattr(torch.cpu, f"_is_{name}_supported", None) for name in _INSTRUCTIONS}
+    there = [name for name, ask in known.items() if ask is not None and ask()]
+    return bool(there) and bfloat16_gain(there) >= ENOUGH_GAIN
 
 
 def onednn_has_bfloat16() -> bool:
-    """Whether the library of matrix products may use the processor's bfloat16.
+    """Whether the library of matrix products takes bfloat16 at all, if only emulated.
 
-    ``ONEDNN_MAX_CPU_ISA`` may forbid it; then it would be emulated, ten times slower.
+    ``ONEDNN_MAX_CPU_ISA`` may forbid it; then torch emulates it, up to a hundred times slower.
     """
     import torch
 

@@ -40,6 +40,8 @@ FILE_VARIABLE = "NAPARI_HSR_SPEED"
 KEPT = 9
 #: Kinds of work that are kept, the most recent ones.
 KINDS = 1000
+#: Variables that forbid torch and oneDNN some of the processor's instructions.
+INSTRUCTION_LIMITS = ("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")
 
 #: Seconds per unit of work, the kind measured last at the end.
 _MEASURED: dict[str, deque[float]] = {}
@@ -197,7 +199,7 @@ def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
 
 def _network(run: RunPlan, size: int | str) -> Work:
     model, ensemble = run.model, run.ensemble
-    computed = (_device(run.device), run.precision, ensemble.passes, ensemble.exact)
+    computed = (device_name(run.device), run.precision, ensemble.passes, ensemble.exact)
     if isinstance(size, str):  # of a single pass
         computed = (*computed[:2], 1, ensemble.exact)
     from napari_hsr.models.colour_table import is_tabulated
@@ -207,13 +209,15 @@ def _network(run: RunPlan, size: int | str) -> Work:
     return weights, model.scale, run.bands, *computed, place, size
 
 
-def _device(device: object) -> str:
-    """Which device, how many threads compute on it, and by which torch."""
+def device_name(device: object) -> str:
+    """Which device, how many threads compute on it, by which torch, and what it may not use."""
     import torch
 
     found = torch.device(str(device))
     name = torch.cuda.get_device_name(found) if found.type == "cuda" else found.type
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    limits = [f", {key} {os.environ[key]}" for key in INSTRUCTION_LIMITS if key in os.environ]
+    threads = f"{torch.get_num_threads()} threads"
+    return f"{name}, {threads}, torch {torch.__version__}{''.join(limits)}"
 
 
 def _pixels(tile: Tile) -> int:

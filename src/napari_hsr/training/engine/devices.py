@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.precision import computes_bfloat16, onednn_has_bfloat16
+from napari_hsr.inference.precision import computes_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -205,17 +205,17 @@ def _precision(asked: str, device: torch.device) -> str:
         return asked
     if device.type == "cuda":
         return "bfloat16" if computes_bfloat16(device) else "float16"
-    if device.type == "cpu" and _cpu_has_bfloat16():
+    if device.type == "cpu" and _has_amx() and computes_bfloat16(device):
         return "bfloat16"
     return "float32"
 
 
-def _cpu_has_bfloat16() -> bool:
-    """Whether this processor has bfloat16 matrix multiplication; emulated, it would be slower."""
+def _has_amx() -> bool:
+    """Whether this processor multiplies matrices in bfloat16."""
     import torch
 
     check = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(check is not None and check()) and onednn_has_bfloat16()
+    return bool(check is not None and check())
 
 
 def memory(at: Place) -> int:
