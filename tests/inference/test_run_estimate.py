@@ -18,7 +18,7 @@ from napari_hsr.inference import (
     super_resolve,
     super_resolve_events,
 )
-from napari_hsr.inference.estimates import speed
+from napari_hsr.inference.estimates import network_speed, speed
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -144,14 +144,14 @@ def test_small_images_are_measured_where_nothing_is_known():
 def test_the_tiles_of_a_run_are_one_measurement():
     """Those at the beginning of a row take longer: most would not stand for all."""
     run = plan_run(load_model("rootpoly-srgb"), 40, 160, device="cpu", tile=40)
-    pace = speed.Pace(run)
+    pace = network_speed.Pace(run)
     for tile, seconds in zip(run.tiles, (5, 1, 1, 1), strict=True):
         pace.add(tile, seconds)
-    assert speed.tile_seconds(run, run.tiles) == pytest.approx(8)
-    later = speed.Pace(run)
+    assert network_speed.tile_seconds(run, run.tiles) == pytest.approx(8)
+    later = network_speed.Pace(run)
     for tile in run.tiles:
         later.add(tile, 3)
-    assert speed.tile_seconds(run, run.tiles) == pytest.approx(10)  # between both runs
+    assert network_speed.tile_seconds(run, run.tiles) == pytest.approx(10)  # between both runs
 
 
 def test_what_was_measured_is_known_to_the_next_process(monkeypatch):

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.estimates import speed_probe
-from napari_hsr.inference.estimates.speed import expected_seconds, tile_seconds
+from napari_hsr.inference.estimates.network_speed import tile_seconds
+from napari_hsr.inference.estimates.speed import expected_seconds
 from napari_hsr.inference.reduced_resolution import (
     around_seconds,
     is_quick,

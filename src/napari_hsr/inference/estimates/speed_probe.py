@@ -14,7 +14,8 @@ import numpy as np
 
 from napari_hsr.cube import Cube
 from napari_hsr.inference.ensembles import find
-from napari_hsr.inference.estimates.speed import keep, remember_probe, tile_seconds
+from napari_hsr.inference.estimates.network_speed import remember_probe, tile_seconds
+from napari_hsr.inference.estimates.speed import keep
 from napari_hsr.inference.inputs import PhotographReader
 from napari_hsr.inference.tiles.network_passes import Passes, known
 from napari_hsr.inference.tiles.one_tile import computed

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.estimates.speed import Pace, tile_seconds
+from napari_hsr.inference.estimates.network_speed import Pace, tile_seconds
 from napari_hsr.inference.tiles.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress
