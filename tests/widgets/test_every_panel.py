@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QApplication,
     QCheckBox,
+    QComboBox,
     QGraphicsView,
     QLabel,
     QPushButton,
@@ -30,6 +33,7 @@ from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.help_window import HelpWindow
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget, file_dialog
@@ -72,6 +76,16 @@ def several_cubes(panel) -> str:
     path = Path(panel.property("folder")) / "several.mat"
     savemat(path, {name: np.ones((4, 5, 6 + n), np.float32) for n, name in enumerate("abc")})
     return str(path)
+
+
+def areas(panel) -> list[QScrollArea]:
+    return panel.findChildren(VerticalScroll)
+
+
+def wheel(turn: int) -> QWheelEvent:
+    buttons, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    point, phase = QPointF(4, 4), Qt.ScrollPhase.NoScrollPhase
+    return QWheelEvent(point, point, QPoint(), QPoint(0, turn), buttons, keys, phase, False)
 
 
 #: Windows that a panel opens: how, from the panel and the viewer.
@@ -283,6 +297,21 @@ def test_the_main_button_is_in_sight_and_nothing_that_is_said_moves_it(panel, qt
         assert main.visibleRegion().boundingRect() == main.rect()
         places.add((main.mapTo(panel, main.rect().topLeft()).y(), main.width()))
     assert len(places) == 1
+
+
+@pytest.mark.parametrize("panel", PANELS, indirect=True)
+def test_the_wheel_scrolls_a_panel_and_changes_nothing_that_is_chosen(panel, qtbot):
+    for fold in panel.findChildren(Fold):
+        fold.set_open(True)
+    boxes = [part for part in controls(panel) if isinstance(part, (QComboBox, QAbstractSpinBox))]
+    scrolled = [box for box in boxes if any(area.isAncestorOf(box) for area in areas(panel))]
+    for box in scrolled:
+        shown = box.currentIndex() if isinstance(box, QComboBox) else box.text()
+        for turn in (-120, 120, 120):
+            event = wheel(turn)
+            QApplication.sendEvent(box, event)
+            assert shown == (box.currentIndex() if isinstance(box, QComboBox) else box.text())
+        assert not box.hasFocus()
 
 
 @pytest.mark.parametrize("panel", PANELS, indirect=True)

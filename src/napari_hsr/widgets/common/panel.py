@@ -22,6 +22,7 @@ from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.own_context import delete_in_own_context
 from napari_hsr.widgets.common.panel_keys import PanelKeys
 from napari_hsr.widgets.common.qt_typing import present
+from napari_hsr.widgets.common.scroll_area import scroll_by_wheel
 from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Docked(QWidget):
     def finish(self) -> None:
         """Once all controls are there: their names, the keys, and an end before the process's."""
         name_controls(self)
+        scroll_by_wheel(self)
         PanelKeys(self, self._to_front)
         shortcuts.register()
         destroy_at_exit(self)

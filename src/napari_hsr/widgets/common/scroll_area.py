@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QPoint, QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -82,3 +89,27 @@ class VerticalScroll(QScrollArea):
 
     def _needed(self) -> int:
         return present(self.widget()).minimumSizeHint().height() + 2 * self.frameWidth()
+
+
+def scroll_by_wheel(panel: QWidget) -> None:
+    """Let the wheel scroll past the choices and numbers of a panel, and change none of them.
+
+    A model, a device or a camera would be another one, unseen, by scrolling to what is below it.
+    """
+    passing = _PassesOn(panel)
+    for area in panel.findChildren(VerticalScroll):
+        for kind in (QComboBox, QAbstractSpinBox):
+            for control in area.findChildren(kind):
+                if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                    control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                control.installEventFilter(passing)
+
+
+class _PassesOn(QObject):
+    """Leaves turns of the wheel to what lies around a control."""
+
+    def eventFilter(self, control, event) -> bool:  # noqa: N802 - Qt's name
+        if event.type() != QEvent.Type.Wheel:
+            return super().eventFilter(control, event)
+        event.ignore()
+        return True
