@@ -223,3 +223,23 @@ def test_the_form_gets_its_room_back_after_a_message(viewer, qtbot):
     assert form.height() >= form.minimumHeight()
     lower = panel.run_button.mapTo(window, panel.run_button.rect().bottomLeft()).y()
     assert lower <= window.height()
+
+
+def test_layers_with_the_names_of_references_are_taken_as_these(viewer, qtbot, ran):
+    widget = CalibrateWidget(viewer)  # the last layer, the dark one, is active
+    qtbot.addWidget(widget)
+    widget.has_dark.setChecked(True)
+    chosen = [chooser.layer().name for chooser in (widget.scan, widget.white, widget.dark)]
+    assert chosen == ["raw", "white", "dark"]
+    assert ran(widget).name == "raw reflectance"
+    assert [chooser.layer().name for chooser in (widget.scan, widget.dark)] == ["raw", "dark"]
+
+
+@pytest.mark.parametrize("same", ["raw", "white"])
+def test_the_scan_or_the_white_as_dark_reference_is_refused(panel, viewer, same):
+    panel.has_dark.setChecked(True)
+    panel.dark.set_layer(viewer.layers[same])
+    assert not panel.run_button.isEnabled()
+    assert "neither the scan nor the white" in panel.message.text()
+    panel.has_dark.setChecked(False)
+    assert panel.run_button.isEnabled()

@@ -42,7 +42,7 @@ from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import napari
     from napari.layers import Layer
@@ -65,10 +65,13 @@ class CalibrateWidget(Panel):
         self._curve: SpectralLibrary | None = None
         self._curve_path = ""
         none = "no cube open"
-        self.scan = LayerChooser(viewer, is_cube, self, empty=none)
-        self.white = LayerChooser(viewer, self._may_be_white, self, empty=none)
-        self.dark = LayerChooser(viewer, is_cube, self, empty=none)
-        self.white_dark = LayerChooser(viewer, is_cube, self, empty=none)
+        white, dark = _named("white"), _named("dark")
+        self.scan = LayerChooser(
+            viewer, is_cube, self, empty=none, rather=lambda one: not (white(one) or dark(one))
+        )
+        self.white = LayerChooser(viewer, self._may_be_white, self, empty=none, rather=white)
+        self.dark = LayerChooser(viewer, is_cube, self, empty=none, rather=dark)
+        self.white_dark = LayerChooser(viewer, is_cube, self, empty=none, rather=dark)
         self.has_dark = QCheckBox("Dark reference")
         self.has_white_dark = QCheckBox("Dark reference of the white")
         self.has_dark.setToolTip("What the camera counts without light; subtracted from both")
@@ -91,6 +94,7 @@ class CalibrateWidget(Panel):
         self._arrange()
         for box, chooser in ((self.has_dark, self.dark), (self.has_white_dark, self.white_dark)):
             box.toggled.connect(chooser.setVisible)
+            box.toggled.connect(lambda _on: self._check())
             chooser.setVisible(False)
         for chooser in self._choosers:
             chooser.changed.connect(lambda _layer: self._check())
@@ -130,6 +134,9 @@ class CalibrateWidget(Panel):
         scan, white = self.scan.layer(), self.white.layer()
         if self._job.running or scan is None or white is None:
             return
+        for chooser in self._choosers:  # the result is not the next scan
+            if chooser.layer() is not None:
+                chooser.set_layer(chooser.layer())
         self.message.clear()
         try:
             work = partial(_reflectance, layer_cube(scan), **self._options(scan, white))
@@ -157,13 +164,20 @@ class CalibrateWidget(Panel):
             options["white"] = layer_cube(white)
         else:
             options["patch"] = self._patch(white, scan)
-        for name, box, chooser in (
+        options |= {name: layer_cube(layer) for name, layer in self._darks().items()}
+        return options
+
+    def _darks(self) -> dict[str, Layer]:
+        """The dark references that are asked for."""
+        asked = (
             ("dark", self.has_dark, self.dark),
             ("white_dark", self.has_white_dark, self.white_dark),
-        ):
-            if box.isChecked() and chooser.layer() is not None:
-                options[name] = layer_cube(chooser.layer())
-        return options
+        )
+        return {
+            name: chooser.layer()
+            for name, box, chooser in asked
+            if box.isChecked() and chooser.layer() is not None
+        }
 
     def _show(self, scan: Layer, before: set[str], cube: Cube) -> None:
         if scan not in self._viewer.layers:
@@ -235,20 +249,24 @@ class CalibrateWidget(Panel):
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
     def _check(self) -> None:
-        scan, white = self.scan.layer(), self.white.layer()
         self.message.clear()
-        if scan is None:
-            self.message.show_info("Open the scan and its references first.")
-        elif white is scan:
-            self.message.show_info(
-                "Choose the white reference, or draw a rectangle over the white."
-            )
+        if reason := self._reason():
+            self.message.show_info(reason)
         self._enable()
 
-    def _enable(self) -> None:
+    def _reason(self) -> str:
+        """Why it cannot be run with what is chosen, or nothing."""
         scan, white = self.scan.layer(), self.white.layer()
-        chosen = scan is not None and white is not None and white is not scan
-        self.run_button.setEnabled(chosen and not self._job.running)
+        if scan is None or white is None:
+            return "Open the scan and its references first."
+        if white is scan:
+            return "Choose the white reference, or draw a rectangle over the white."
+        if any(dark in (scan, white) for dark in self._darks().values()):
+            return "Choose a dark reference that is neither the scan nor the white."
+        return ""
+
+    def _enable(self) -> None:
+        self.run_button.setEnabled(not self._reason() and not self._job.running)
 
     def _attach(self) -> None:
         self._show_running(False)  # a job that ran when it was closed is not heard any more
@@ -259,6 +277,11 @@ class CalibrateWidget(Panel):
         self._job.drop()
         for chooser in self._choosers:
             chooser.release()
+
+
+def _named(word: str) -> Callable[[Any], bool]:
+    """Whether a layer's name has the word, as files of references do."""
+    return lambda layer: word in layer.name.lower()
 
 
 def _reflectance(scan: Cube, cancel: threading.Event, **options: Any) -> Iterator[Progress | Cube]:
