@@ -54,6 +54,14 @@ class StackAxis:
         """Where a frame lies, in :attr:`unit`."""
         return self.start + self.step * number
 
+    def counted(self, number: int) -> float:
+        """Where a frame stands in a plot or table: as :meth:`at`, mere numbers counted from 1.
+
+        That is how messages, names of files and ``film.mp4:1`` count frames.
+        """
+        mere = not self.symbol and (self.start, self.step) == (0, 1)
+        return self.at(number) + mere
+
     @property
     def label(self) -> str:
         """For the axis of a plot: ``time (s)``."""

@@ -65,6 +65,13 @@ def test_maps_lie_above_both_cubes_and_below_points(viewer, pair, swapped):
     assert viewer.layers[-1] is points
 
 
+def test_maps_lie_above_other_cubes_too(viewer, pair):
+    other = viewer.add_image(np.zeros((31, 12, 16)), name="another prediction")
+    points = viewer.add_points([[0, 1, 1]])
+    sam, rmse, psnr = show_maps(viewer, maps(), *pair)
+    assert list(viewer.layers)[-5:] == [other, sam, rmse, psnr, points]
+
+
 def test_name_bar_and_limits_say_what_is_shown(viewer, pair):
     sam, rmse, psnr = show_maps(viewer, maps(), *pair)
     assert sam.name == "SAM (°) · guess"

@@ -10,7 +10,7 @@ from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
 from napari_hsr.viewer.display_limits import beyond, spread
 from napari_hsr.viewer.layer_data import KEY as STATE
-from napari_hsr.viewer.layer_data import layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import is_image, layer_state, spatial_transform
 from napari_hsr.viewer.layer_state import texts
 from napari_hsr.viewer.layers import add_map
 
@@ -66,8 +66,8 @@ def show_maps(
         facts = _facts(kind, error_map, prediction, truth, note)
         layer = before.get(kind)
         if layer is None:
-            # above both: under the ground truth nobody would see it
-            upper = next((one for one in viewer.layers[::-1] if one in (prediction, truth)), truth)
+            # above all pictures: under another cube nobody would see it, its colour bar alone
+            upper = next((one for one in viewer.layers[::-1] if is_image(one)), truth)
             layer = _add(viewer, error_map, prediction, upper, visible=not shown and not before)
         else:
             _refill(layer, error_map, prediction)

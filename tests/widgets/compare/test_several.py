@@ -71,6 +71,9 @@ def test_all_ticked_predictions_are_rows_and_the_best_is_bold(panel, qtbot, tmp_
     view.item(0, 0).setText("a name that is long " * 5)
     view.fit()
     assert view.columnViewportPosition(2) + view.columnWidth(2) < 290
+    room, mode = view.columnWidth(0) - 10, view.textElideMode()
+    names = ("chart photograph · instant-photo", "chart photograph · rootpoly-srgb")
+    assert len({view.fontMetrics().elidedText(name, mode, room) for name in names}) == 2
     panel.export_csv(tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == expected.to_csv()
     assert "ΔE00 A" in panel.results.table.text()

@@ -287,6 +287,8 @@ def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
     panel.load_library(files / "few.csv")
     panel.pin((550, 0, 0))
     settled()
+    for name in ("truth", "map"):
+        viewer.add_image(np.zeros((12, 16)), name=name)
     window = panel.open_window("Classify")
     window.run()
     assert "Tick a pin" in window.message.text()
@@ -299,6 +301,7 @@ def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
     window.run()
     qtbot.waitUntil(lambda: not window.busy and window.found is not None)
     layer = viewer.layers["classes of scene"]
+    assert "“map” and “truth” lie over it: hide them to see it." in window.message.text()
     assert layer.data[0, 0] == 1
     assert layer.data[2, 3] == 2
     assert (layer.data == 0).sum() == 12 * 16 - 2

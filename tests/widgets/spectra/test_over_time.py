@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import axis, frames
+from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.spectra.over_time import PixelsOverTime
 from napari_hsr.widgets.spectra.panel import SpectraWidget
@@ -20,8 +21,11 @@ MODEL, COUNT = "rootpoly-srgb", 5
 def viewer():
     viewer = ViewerModel()
     values = np.random.default_rng(3).integers(20, 230, (COUNT, 6, 8, 3)).astype(np.uint8)
-    axes = (StackAxis("time", COUNT, 0.5, 0.0, "second"),)
-    stack = stack_of_array(values, name="film", axes=axes)
+    return with_film(viewer, values, StackAxis("time", COUNT, 0.5, 0.0, "second"))
+
+
+def with_film(viewer, values, axis):
+    stack = stack_of_array(values, name="film", axes=(axis,))
     source = frames.add_stack(viewer, stack)
     cubes = FrameCubes(stack, MODEL)
     frames.add_frames(viewer, cubes, source, cubes[0], "cubes")
@@ -33,6 +37,27 @@ def panel(viewer, qtbot):
     panel = SpectraWidget(viewer)
     qtbot.addWidget(panel)
     yield panel
+    panel.release()
+
+
+def test_frames_without_a_time_are_counted_as_everywhere(qtbot, tmp_path):
+    values = np.random.default_rng(3).integers(20, 230, (COUNT, 6, 8, 3)).astype(np.uint8)
+    viewer = with_film(ViewerModel(), values, StackAxis("frame", COUNT))
+    panel = SpectraWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.pin((0.0, 550.0, 2.0, 3.0))
+    window = panel.open_window("Over time")
+    panel._update_all()
+    qtbot.waitUntil(lambda: not window.busy and window.values.size == COUNT)
+    viewer.dims.set_point(0, 2)
+    assert layer_cube(viewer.layers["cubes"]).name == "cubes · frame 3"
+    assert (window.plot.marker_value(), window.plot.marker_unit) == (3, "frame")
+    np.testing.assert_array_equal(window.plot.curves[0].x, [1, 2, 3, 4, 5])
+    window._on_marker(5.2)
+    assert viewer.dims.point[0] == 4
+    window.export_csv(tmp_path / "t.csv")
+    rows = (tmp_path / "t.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["frame", "1", "2", "3", "4", "5"]
     panel.release()
 
 

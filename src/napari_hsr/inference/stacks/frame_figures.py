@@ -46,8 +46,8 @@ class FrameTable(FigureTable):
 
     @property
     def positions(self) -> np.ndarray:
-        """Where the frames lie on the axis."""
-        return np.array([self.axis.at(number) for number in self.numbers], dtype=float)
+        """Where the frames lie on the axis, in its unit or counted from 1."""
+        return np.array([self.axis.counted(number) for number in self.numbers], dtype=float)
 
     def over_frames(self, column: Column) -> np.ndarray:
         """One figure of each frame."""

@@ -57,8 +57,10 @@ class OverTime:
 
     @property
     def positions(self) -> np.ndarray:
-        """Where the frames lie on the axis, in its unit, shape (frames,)."""
-        return np.array([self.axis.at(number) for number in range(self.axis.size)], dtype=float)
+        """Where the frames lie on the axis, in its unit or counted from 1, shape (frames,)."""
+        return np.array(
+            [self.axis.counted(number) for number in range(self.axis.size)], dtype=float
+        )
 
     @property
     def missing(self) -> int:

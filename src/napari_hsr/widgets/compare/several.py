@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_hsr.metrics.several import FigureTable
 
 #: Height of the list of predictions in pixels, and the widths between which names in the table are.
-_LIST, _NAME = 84, (72, 150)
+_LIST, _NAME = 84, (110, 150)
 #: Letters in a line of a title.
 _HEAD = 9
 #: Height of the table in pixels, at most.
@@ -184,6 +184,7 @@ class FigureTableView(PlainTable):
         self.setAccessibleName("Figures of all predictions")
         self.setToolTip("Arrows say which direction is better; the best of a column is bold")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one scene differ at the end
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
     def show_table(self, table: FigureTable) -> None:

@@ -89,14 +89,12 @@ def drawn(held: UncertaintyCheck, evaluation: Evaluation) -> dict[str, Drawn]:
 
 def over_frames(table: FrameTable) -> dict[str, Drawn]:
     """Each figure over the frames of a stack, by name."""
-    axis, x = table.axis, table.positions
-    x_label = axis.label if axis.symbol else "frame (slider)"
     return {
         f"{column.key} over frames": Drawn(
             f"{column.label} over the frames",
-            x_label,
+            table.axis.label,
             f"{column.label} ({column.unit})" if column.unit else column.label,
-            x,
+            table.positions,
             table.over_frames(column),
         )
         for column in table.columns

@@ -23,6 +23,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.classes import add_classes, is_classes
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
@@ -206,9 +207,10 @@ class ClassifyWindow(QDialog):
         self._found = found
         self.progress.setMaximum(1)
         self.progress.setValue(1)
-        if found.notices:
-            self.message.show_warning(" ".join(found.notices))
-        self._panel.add_unticked(add_classes(self._viewer, found, self._colors, layer))
+        layer = add_classes(self._viewer, found, self._colors, layer)
+        self._panel.add_unticked(layer)
+        told = " ".join(filter(None, (covered(self._viewer, layer), *found.notices)))
+        (self.message.show_warning if found.notices else self.message.show_info)(told)
         rows = found.rows()
         self.table.setHorizontalHeaderItem(3, QTableWidgetItem(f"Area ({found.area_unit})"))
         self.table.setRowCount(len(rows))

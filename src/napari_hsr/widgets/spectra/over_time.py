@@ -222,8 +222,7 @@ class OverTimeWindow(QDialog):
             for one, values in zip(self._shown, self._values, strict=True):
                 name, color = one.name, one.drawn.color
                 curves.append(PlotCurve(name, self._found.positions, values, color=color))
-            axis = self._found.axis
-            self.plot.set_labels(axis.label if axis.symbol else "frame (slider)", self._what())
+            self.plot.set_labels(self._found.axis.label, self._what())
         self.plot.set_curves(curves)
         for each in (self.csv_button, self.png_button):
             each.setEnabled(bool(np.isfinite(self._values).any()))
@@ -289,12 +288,12 @@ class OverTimeWindow(QDialog):
             self.plot.set_marker(None)
             return
         number = shown_frame(self._viewer, layer)[self.along.value()]
-        self.plot.set_marker(found.axis.at(number), found.axis.symbol or "frame")
+        self.plot.set_marker(found.axis.counted(number), found.axis.symbol or "frame")
 
     def _on_marker(self, x: float) -> None:
         if self._found is not None:
             axis = self._found.axis
-            number = round((x - axis.start) / (axis.step or 1.0))
+            number = round((x - axis.counted(0)) / (axis.step or 1.0))
             go_to_frame(self._viewer, self.cubes.layer(), self.along.value(), number)
             self._sync_marker()  # snap to a frame
 
