@@ -13,6 +13,7 @@ from napari_hsr.inference import reconstruct_events, super_resolve_events
 from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles import network_passes as passes_module
+from napari_hsr.inference.tiles import queue as queue_module
 from napari_hsr.inference.tiles.network_passes import Passes
 from napari_hsr.models import ModelCard, from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -109,6 +110,22 @@ def test_a_run_says_how_far_it_is_within_a_tile():
             seen.set()
     assert shares
     assert all(0 < share < 1 for share in shares)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_no_time_is_told_once_a_pass_takes_longer_than_it_should(monkeypatch, late):
+    seen = threading.Event()
+    model = model_of(Part(lambda: seen.wait(60)))
+    monkeypatch.setattr(queue_module, "tile_seconds", lambda *_: 8.0)
+    share = passes_module.BY_TIME if late else 0.5
+    monkeypatch.setattr(Passes, "share", property(lambda _passes: share))
+    left = []
+    for event in run(model):
+        if isinstance(event, Progress) and event.within:
+            left.append(event.seconds_left)
+            seen.set()
+    assert left
+    assert all((one is None) == late for one in left)
 
 
 def test_nothing_more_is_computed_after_a_cancel():

@@ -55,6 +55,8 @@ def ran(panel, qtbot):
 def test_an_index_is_a_layer_directly_above_its_cube(panel, viewer, qtbot):
     qtbot.waitUntil(lambda: "VARI" in panel.index.choices.offered())
     assert "NDVI" not in panel.index.choices.offered()
+    texts = [panel.index.choices.itemText(row) for row in range(panel.index.choices.count())]
+    assert "VARI · Visible Atmospherically Resistant Index" in texts
     panel.index.what.setText("vari")
     assert "Visible Atmospherically" in panel.index.about.text()
     ran(panel, qtbot)

@@ -183,6 +183,7 @@ def test_the_card_view_shows_size_and_source(chooser, qtbot, checkpoint):
     assert "net.pth, SHA-256" in plain
     assert chooser.listing().size in plain
     assert "any photograph" in view.essentials.text()
+    assert "<b>Name:</b> mine" in view.essentials.text()  # as the command line calls it
     view.show_listing(None)
     assert view.isHidden()
 

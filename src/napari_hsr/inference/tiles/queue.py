@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.estimates.network_speed import Pace, tile_seconds
+from napari_hsr.inference.tiles.network_passes import BY_TIME
 from napari_hsr.inference.tiles.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress
@@ -53,7 +54,8 @@ class TileQueue:
         if self._side:
             message += f" in tiles of {self._side} pixels: there was no memory for larger ones"
         begun = max(self._passes - 1, 0)
-        left = self._seconds_left((begun + share) / self._run.ensemble.passes)
+        done = (begun + share) / self._run.ensemble.passes
+        left = None if share >= BY_TIME else self._seconds_left(done)  # it takes longer than known
         begun += self._coming * self._run.ensemble.passes
         return Progress(self.passes_done + begun, self.passes, message, left, share)
 

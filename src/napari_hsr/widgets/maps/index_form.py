@@ -13,6 +13,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form
+from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -71,7 +72,7 @@ class IndexForm(QWidget):
 
     def _offer(self, _installed: bool) -> None:
         found = [] if self._outline is None else names(self._outline)
-        self.choices.offer({name: name for name in found}, None)
+        self._list(found, None)
         if found:
             self.choices.setPlaceholderText(f"choose one of {len(found)}")
         self.choices.setEnabled(bool(found))
@@ -86,8 +87,13 @@ class IndexForm(QWidget):
         self.interpolate.setEnabled(found is None)
         listed = self.choices.offered()
         with_name = found.name if found is not None and found.name in listed else None
-        self.choices.offer({name: name for name in listed}, with_name)
+        self._list(listed, with_name)
         self.changed.emit()
+
+    def _list(self, names: list[str], current: str | None) -> None:
+        """Offer these indices, each with what its letters stand for."""
+        titles = {name: present(catalogue().find(name)).title for name in names}
+        self.choices.offer({name: f"{name} · {title}" for name, title in titles.items()}, current)
 
     def text(self) -> str:
         """The name or formula."""

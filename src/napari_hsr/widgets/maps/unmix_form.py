@@ -73,7 +73,7 @@ class UnmixForm(QWidget):
             "Add library…", self._ask_library, "List the spectra of a file: .sli, .csv, .asd…"
         )
         self.again_button = button(
-            "Look again", self.refresh, "List the pins and regions that there are now"
+            "Refresh list", self.refresh, "List the pins and regions that there are now"
         )
         self.sum_box = QCheckBox("Shares sum to one")
         self.sum_box.setToolTip("Unticked: amounts may have any sum, but are never negative")

@@ -46,7 +46,7 @@ class CardView(QWidget):
 def essentials(listing) -> list[tuple[str, str]]:
     """What is read first of a model: what it takes and makes, and how well it was measured."""
     card = listing.card
-    rows = [("For", listing.purpose), ("Output", listing.output)]
+    rows = [("Name", listing.name), ("For", listing.purpose), ("Output", listing.output)]
     if card is not None:
         rows.append(("Trained on", shorten(card.training_data, BRIEF, placeholder=" …")))
         rows += [(f"Measured on {at}", figures_text(f)) for at, f in card.figures.items()]

@@ -76,8 +76,8 @@ def beside_box(window: QWidget | None, made: Plan) -> QMessageBox:
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(one_line(f"No file holds {names}.", 500))
     box.setInformativeText(
-        f"They can be written into a folder beside the session ({format_bytes(made.size())}), or left "
-        "out. To keep them elsewhere, cancel and save them first (File ▸ Save Selected Layers…)."
+        f"It can be written into a folder beside the session ({format_bytes(made.size())}), or left "
+        "out. To keep it elsewhere, cancel and save it first (File ▸ Save Selected Layers…)."
     )
     roles = QMessageBox.ButtonRole
     _add(box, "Write beside", roles.AcceptRole, YES, "Into a folder named after the session")

@@ -92,7 +92,7 @@ class CurveTable(QDialog):
         nm = current_nm(self._viewer)
         at = "in the band on show" if nm is None else f"at λ = {nm:.5g} nm"
         self.where.setText(
-            f"Values {at}, as measured."
+            f"Values {at}, as the cubes hold them."
             if self._shown
             else "There is no curve yet: Shift-click pins one, Shapes and Labels are regions."
         )
