@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Hint, InputError
 from napari_hsr.georeference import Place, resized_metadata
 from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
 from napari_hsr.provenance import Provenance
@@ -364,7 +364,8 @@ def check_values(values: np.ndarray, name: str) -> None:
     if most > LARGEST_VALUE:
         raise InputError(
             f"Values of {name} reach {most:.9g}, too large to compute with: if they stand for missing "
-            "values, say so (--no-data, or read(…, no_data=…)), else scale the cube."
+            "values, say so, else scale the cube.",
+            hint=Hint.STATE_NO_DATA,
         )
 
 

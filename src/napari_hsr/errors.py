@@ -10,11 +10,13 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
+from contextlib import contextmanager
+from enum import StrEnum
 from os import PathLike, fspath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _OURS = __name__.partition(".")[0]
 #: The system's numbers for a disk that is full, and for a user's share of it that is.
@@ -35,8 +37,62 @@ _LACK_OF_MEMORY = (
 )
 
 
+class Hint(StrEnum):
+    """What helps against a fault; the command line says it by options, of those that a command has."""
+
+    ALLOW_LARGE = "allow-large"
+    BEGIN_ANEW = "begin-anew"
+    LARGER_FACTOR = "larger-factor"
+    NAME_IMAGES = "name-images"
+    RESUME = "resume"
+    SMALLER_TILES = "smaller-tiles"
+    STATE_AXES = "state-axes"
+    STATE_ENCODING = "state-encoding"
+    STATE_NO_DATA = "state-no-data"
+
+
+#: Hints in Python and in the viewer; what is none of these is clear without.
+_IN_PYTHON = {
+    Hint.ALLOW_LARGE: "If that is meant, read(…, allow_large=True) allows it, or --allow-large of the command line.",
+    Hint.BEGIN_ANEW: "In Python that is overwrite=True.",
+    Hint.LARGER_FACTOR: "In Python that is factor=….",
+    Hint.STATE_AXES: "In Python that is read(…, axes=…).",
+    Hint.STATE_NO_DATA: "In Python that is read(…, no_data=…), in the viewer “Contents of a file…”.",
+}
+_wording: Callable[[Hint], str] = lambda hint: _IN_PYTHON.get(hint, "")  # noqa: E731
+
+
+@contextmanager
+def hints_worded(wording: Callable[[Hint], str]) -> Iterator[None]:
+    """Inside, hints are said in these words, or not at all where there are none."""
+    global _wording
+    before, _wording = _wording, wording
+    try:
+        yield
+    finally:
+        _wording = before
+
+
+def words_of(hint: Hint | None) -> str:
+    """A hint as a sentence; nothing for None, or where it does not help."""
+    return "" if hint is None else _wording(hint)
+
+
 class HSRError(ValueError):
-    """A fault in what the product was given; ``str(error)`` is fit for the user's eyes."""
+    """A fault in what the product was given; ``str(error)`` is fit for the user's eyes.
+
+    Parameters
+    ----------
+    hint : Hint, optional
+        What helps; its words follow the sentence.
+    """
+
+    def __init__(self, *args: object, hint: Hint | None = None):
+        self.hint = hint
+        super().__init__(*args)
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (super().__str__(), words_of(self.hint))))
 
 
 class FileError(HSRError):
@@ -48,12 +104,13 @@ class FileError(HSRError):
         The file or folder at fault; its name opens the sentence.
     problem : str
         What was expected and what was found, without a closing full stop.
+    hint : Hint, optional
     """
 
-    def __init__(self, path: str | PathLike[str], problem: str):
+    def __init__(self, path: str | PathLike[str], problem: str, hint: Hint | None = None):
         self.path = fspath(path)
         self.problem = problem
-        super().__init__(f"{self.path}: {problem}.")
+        super().__init__(f"{self.path}: {problem}.", hint=hint)
 
 
 class GreyImageError(FileError):

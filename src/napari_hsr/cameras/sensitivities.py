@@ -15,6 +15,7 @@ import numpy as np
 from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
 from napari_hsr.errors import FileError, InputError, did_you_mean
 from napari_hsr.io import limits
+from napari_hsr.io.library_errors import not_there
 from napari_hsr.photograph import CAMERA, slug
 
 #: Measured cameras included in colour-science.
@@ -213,7 +214,7 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         lines = _text(limits.content(path)).splitlines()
     except FileNotFoundError:
-        raise FileError(path, "there is no such file") from None
+        raise not_there(path, "there is no such file") from None
     except UnicodeDecodeError:
         raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
     except OSError as error:

@@ -16,7 +16,7 @@ import re
 import sys
 import textwrap
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from io import StringIO
 from typing import TYPE_CHECKING, NoReturn
 
@@ -47,8 +47,8 @@ from napari_hsr.cli import (
 from napari_hsr.cli.files import files_of
 from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
-from napari_hsr.cli.output import sentence, warnings_in_words
-from napari_hsr.errors import Cancelled
+from napari_hsr.cli.output import hints_of, sentence, warnings_in_words
+from napari_hsr.errors import Cancelled, hints_worded
 from napari_hsr.io.limits import allowing_large
 from napari_hsr.progress import NETWORK_THREAD
 from napari_hsr.units import one_line
@@ -131,7 +131,17 @@ def build_parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(command)
         command.set_defaults(run=module.run, usage_error=command.error)
+        _tell_options(command)
     return parser
+
+
+def _tell_options(parser: argparse.ArgumentParser) -> None:
+    """Have a command, and those that it has itself, know its own options as ``options``."""
+    parser.set_defaults(options=frozenset(parser._option_string_actions))
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                _tell_options(inner)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode still gets its answer
             stream.reconfigure(errors="backslashreplace")
-    args = None
+    args, hints = None, ExitStack()
     try:
         parser = build_parser()
         for word in sys.argv[1:] if argv is None else argv:
@@ -149,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parser.error(f"argument {word.partition('=')[0]}: expected one argument")
         args = parser.parse_args(argv)
         large = getattr(args, "allow_large", False)
+        hints.enter_context(hints_worded(hints_of(args.options)))
         with (
             looked_after(),
             ending_cleanly(),
@@ -172,6 +183,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"napari-hsr: error: {sentence(error)}", file=sys.stderr)
         return 1
+    finally:
+        hints.close()
 
 
 def command() -> NoReturn:

@@ -70,7 +70,7 @@ def _print(measured: Measurement, kept: bool) -> None:
     good = [kind for kind, error in measured.errors.items() if error.within(ENOUGH_DB)]
     if good:
         print(
-            f"--precision auto takes {' or '.join(good)} where the device computes in it natively."
+            f"predict --precision auto takes {' or '.join(good)} where the device computes in it natively."
         )
     elif measured.errors:
-        print(f"--precision auto stays in float32: less than {ENOUGH_DB:g} dB.")
+        print(f"predict --precision auto stays in float32: less than {ENOUGH_DB:g} dB.")

@@ -9,22 +9,46 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_hsr.cli.interrupt import cancel_on_interrupt
-from napari_hsr.errors import explain, lacks_memory
+from napari_hsr.errors import Hint, explain, lacks_memory, words_of
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from napari_hsr.progress import Progress
 
 
+#: The option that helps, and its words; of commands without it nothing is said of it.
+HINTS = {
+    Hint.ALLOW_LARGE: ("--allow-large", "If that is meant, --allow-large allows it."),
+    Hint.BEGIN_ANEW: ("--overwrite", "--overwrite does."),
+    Hint.LARGER_FACTOR: ("--factor", "--factor states it."),
+    Hint.NAME_IMAGES: ("--data", "--data DIR names the folder."),
+    Hint.RESUME: ("--resume", "--resume goes on with it, another --output begins a new one."),
+    Hint.SMALLER_TILES: ("--tile", "A smaller --tile takes less."),
+    Hint.STATE_AXES: ("--axes", "--axes yxb, for example, states it."),
+    Hint.STATE_ENCODING: ("--input-encoding", "--input-encoding states it."),
+    Hint.STATE_NO_DATA: ("--no-data", "--no-data states them."),
+}
+
+
+def hints_of(options: Collection[str]) -> Callable[[Hint], str]:
+    """How hints are worded where these options are understood."""
+
+    def worded(hint: Hint) -> str:
+        option, words = HINTS[hint]
+        return words if option in options else ""
+
+    return worded
+
+
 def sentence(error: BaseException) -> str:
     """One sentence about any error."""
     if lacks_memory(error):
-        return "there is not enough memory for this; predict takes less with a smaller --tile."
+        return f"there is not enough memory for this. {words_of(Hint.SMALLER_TILES)}".rstrip()
     text = one_line(explain(error), 10_000)
     # of a long one its end says what is wrong: the name of a file comes first
     return text if len(text) <= 500 else f"{text[:300]} … {text[-197:]}"

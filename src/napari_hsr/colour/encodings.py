@@ -108,10 +108,7 @@ def why_not_convert(source: str | None, target: str | None) -> str | None:
         None if :func:`convert` supports it, else the reason in one sentence.
     """
     if source is None:
-        return (
-            "The encoding of this photograph is not known: state it with --input-encoding "
-            f"or in the panel ({_known()})."
-        )
+        return f"The encoding of this photograph is not known: state it ({_known()})."
     if target is None:
         return f"The encoding to convert to is not stated ({_known()})."
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import Hint, HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph, saturated
@@ -78,7 +78,8 @@ def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Phot
     if stated is None:
         raise InputError(
             f"The encoding of {photograph.name} is not known: state whether its values are sRGB-encoded "
-            "(srgb), linear (linear-srgb) or a camera's linear response (camera:NAME)."
+            "(srgb), linear (linear-srgb) or a camera's linear response (camera:NAME).",
+            hint=Hint.STATE_ENCODING,
         )
     if stated != photograph.encoding:
         photograph = replace(photograph, encoding=stated)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, Hint
 from napari_hsr.io import alternatives, facts_beside, lazy, limits, masks_beside, value_notices
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -101,8 +101,10 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         taken = tuple(2 - place for place in order) if found.flipped else order
         alternatives.note_axes(logical, taken, any(n.code is Code.AXIS_GUESSED for n in notices))
     if (bands := source.shape[order[0]]) > limits.MOST_BANDS:
-        problem = f"{bands:,} bands are more than any camera has: another axis holds them"
-        raise FileError(path, f"{problem}, to be stated such as --axes yxb")
+        problem = (
+            f"{bands:,} bands are more than any camera has: another axis holds them, to be stated"
+        )
+        raise FileError(path, problem, Hint.STATE_AXES)
     _check_scales(found, source.shape[order[0]], notices)
     resolved = _resolve(found, source.shape[order[0]])
     notices += resolved.notices

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, limits
 from napari_hsr.io.envi import esri_header, r_header
+from napari_hsr.io.library_errors import not_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def format_of(path: Path) -> str:
             )
         return _is_cube(path) or "cave"  # which then says what was expected
     if not path.exists():
-        raise FileError(path, "there is no such file or folder")
+        raise not_there(path)
     head = head_of(path)
     if not head:
         raise FileError(path, "the file is empty")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES, STACK_SUFFIXES
+from napari_hsr.io.library_errors import not_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +63,7 @@ def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
         if found := [match for match in matches if not match.is_dir()]:
             return found
         raise FileError(given, "this pattern matches no file")
-    raise FileError(given, "there is no such file or folder")
+    raise not_there(given)
 
 
 def _frames_of(path: Path) -> list[Path]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, Hint
 from napari_hsr.io import limits
 from napari_hsr.units import format_bytes
 
@@ -147,7 +147,7 @@ class _Helper:
         if told["last"]:
             self.close()
         if told["problem"] is not None:
-            raise FileError(path, told["problem"])
+            raise FileError(path, told["problem"], told["hint"] and Hint(told["hint"]))
         return told["facts"], array
 
     def _end(self, asked: dict[str, Any], answer: tuple[bytes, None] | None) -> str:
@@ -282,7 +282,7 @@ def serve(library: Library) -> None:
 
 def _answered(asked: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
     module, name = asked["call"]
-    told: dict[str, Any] = {"facts": None, "problem": None, "array": None}
+    told: dict[str, Any] = {"facts": None, "problem": None, "hint": None, "array": None}
     path = Path(asked["path"])
     try:
         with limits.allowing_large(asked["large"]):
@@ -290,7 +290,7 @@ def _answered(asked: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]
                 path, *asked["arguments"]
             )
     except FileError as error:
-        told["problem"] = error.problem
+        told["problem"], told["hint"] = error.problem, error.hint
     except MemoryError:
         told["problem"] = "it needs more memory than is free"
     else:

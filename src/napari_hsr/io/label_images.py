@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io.library_errors import not_there, translated
 from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.tiff import page_chain as tiff_chain
@@ -37,7 +37,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     suffix = path.suffix.lower()
     limits.check_regular(path)
     if not path.is_file():
-        raise FileError(path, "there is no such file")
+        raise not_there(path, "there is no such file")
     if suffix not in READ_SUFFIXES:
         raise FileError(path, f"label images are read from {', '.join(READ_SUFFIXES)}")
     with translated(path, "a label image was expected"):

@@ -88,15 +88,31 @@ def check_name(path: str | PathLike[str]) -> None:
     Raises
     ------
     FileError
-        If it is too long.
+        If it is too long, or that of a link in a circle.
     """
     try:
-        os.lstat(path)
+        os.stat(path)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise FileError(path, "its name is longer than the disk takes") from error
+        if error.errno == errno.ELOOP:
+            raise FileError(path, "it is a link that leads back to itself") from error
     except ValueError:  # with a NUL: there is no such file
         return
+
+
+def not_there(
+    path: str | PathLike[str], problem: str = "there is no such file or folder"
+) -> FileError:
+    """The error of a name that nothing is found under, which a link that leads nowhere may be, too.
+
+    Raises
+    ------
+    FileError
+        By :func:`check_name`.
+    """
+    check_name(path)
+    return FileError(path, problem)
 
 
 def made_folder(folder: Path) -> Path:

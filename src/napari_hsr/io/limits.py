@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, Hint, InputError
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.library_errors import check_name
 from napari_hsr.units import format_bytes, one_line
@@ -143,8 +143,8 @@ def check_memory(needed: int, what: str) -> None:
     """
     if needed > ASKED_FROM and not _ALLOWED.get():
         raise InputError(
-            f"{what} takes {format_bytes(needed)} of memory: take fewer bands, or allow it with "
-            "--allow-large."
+            f"{what} takes {format_bytes(needed)} of memory: take fewer bands.",
+            hint=Hint.ALLOW_LARGE,
         )
 
 
@@ -184,11 +184,7 @@ def check_claim(path: Path, needed: int, what: str, held: int) -> None:
 
 def _check_swelling(path: Path, needed: int, told: str, held: int) -> None:
     if needed > MOST_SWELLING * max(held, 1) and not _ALLOWED.get():
-        raise FileError(
-            path,
-            f"{told}, out of {format_bytes(held)}: if that is meant, allow it with --allow-large, or "
-            "read(…, allow_large=True)",
-        )
+        raise FileError(path, f"{told}, out of {format_bytes(held)}", Hint.ALLOW_LARGE)
 
 
 def check_count(path: Path, count: int, what: str, most: int = MOST_ENTRIES) -> None:

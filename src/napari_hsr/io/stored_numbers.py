@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_hsr.cube import release_pages
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Hint, InputError
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.decoding import with_marker
 from napari_hsr.io.lazy import by_rows
@@ -138,7 +138,8 @@ def _check_left(cube: Cube, factor: float, least: int) -> None:
     if not np.array_equal(scaled, np.rint(scaled)):
         raise InputError(
             f"Values from {low:g} to {high:g} times {factor:g}, rounded, are hardly told apart: choose a "
-            "larger factor (--factor, factor=), or write float32."
+            "larger factor, or write float32.",
+            hint=Hint.LARGER_FACTOR,
         )
 
 

@@ -57,7 +57,7 @@ def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
     are = "value is" if suspect[1] == 1 else "values are"
     told = (
         f"{suspect[1]} {are} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
-        "say so, and they are kept. Stated as no data (--no-data, or in “Contents of a file…”), they become NaN."
+        "say so, and they are kept. Stated as no data when it is opened, they become NaN."
     )
     return [Notice.warning(Code.NO_DATA, told)]
 

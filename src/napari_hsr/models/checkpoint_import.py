@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import FileError, ModelError
+from napari_hsr.io.library_errors import not_there
 from napari_hsr.models.card import (
     CUBE,
     DETAIL_ESTIMATED,
@@ -273,7 +274,7 @@ def _read(path: Path) -> tuple[Weights, ModelCard | None]:
     if path.is_dir():
         raise FileError(path, "a file with weights was expected, but this is a folder")
     if not path.exists():
-        raise FileError(path, "there is no such file")
+        raise not_there(path, "there is no such file")
     named = "safetensors" if path.suffix.lower() == ".safetensors" else "torch"
     if (looks_like(path) or named) == "torch":
         return unwrap_file(read_torch(path), path), None

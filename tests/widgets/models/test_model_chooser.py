@@ -105,7 +105,10 @@ def test_who_clicks_one_is_told_how_it_is_trained(qtbot, published):
     dialog = ImportDialog(entry=entry)
     qtbot.addWidget(dialog)
     command = f"napari-hsr train {entry.architecture}-paper --data FOLDER"
-    assert f"or train one on your own images: {command}." in dialog.introduction.text()
+    assert (
+        f"or train one on your own images, by the command line: {command}."
+        in dialog.introduction.text()
+    )
 
 
 def test_networks_without_weights_are_behind_a_button(more, chooser):

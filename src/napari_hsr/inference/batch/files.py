@@ -161,8 +161,8 @@ class FileItem:
     def _about_replacing(self, out: Path, exists: bool) -> Iterator[Told]:
         if exists and not self.work.overwrite:
             text = (
-                f"{out} exists already and is replaced. A later version will refuse to; "
-                "--overwrite allows it."
+                f"{out} exists already and is replaced. A later version will refuse to "
+                "where overwriting is not allowed."
             )
             yield Told((text,))
 

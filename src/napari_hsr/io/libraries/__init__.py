@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
+from napari_hsr.io.library_errors import not_there
 from napari_hsr.io.number_parsing import number
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
 
     limits.check_regular(path)
     if not path.exists():
-        raise FileError(path, "there is no such file or folder")
+        raise not_there(path)
     head = detect.head_of(path)
     if not head:
         raise FileError(path, "the file is empty")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
+from napari_hsr.io.library_errors import not_there
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def read_stack(
             raise FileError(path, "this pattern matches no file")
         return files.read(kept, *axes, full_scale=full_scale)
     if not one.exists():
-        raise FileError(one, "there is no such file or folder")
+        raise not_there(one)
     limits.check_regular(one)
     head = detect.head_of(one)
     if not head:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, Hint
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import ome_metadata
 from napari_hsr.io.zarr import resumed as zarr_resumed
@@ -108,7 +108,8 @@ class FrameStore(UnfinishedStore):
             raise FileError(
                 self.folder,
                 f"it was begun with {frames:,} frames, and there are {self._axis.size:,} now: overwrite it "
-                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+                "to begin anew, or choose another name",
+                Hint.BEGIN_ANEW,
             )
         self.finished = {entry["frame"]: entry for entry in self.entries if self._is_there(entry)}
         self.grow(self._axis)

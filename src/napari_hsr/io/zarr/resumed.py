@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, Hint
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.units import one_line
@@ -91,13 +91,13 @@ def journal(
     except FileNotFoundError:
         return [], b""
     *lines, _torn = text.split(b"\n")
-    damaged = "its journal is damaged: overwrite it (--overwrite, overwrite=True) to begin anew"
+    damaged = "its journal is damaged: overwrite it to begin anew"
     try:
         entries = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
-        raise FileError(folder, damaged) from error
+        raise FileError(folder, damaged, Hint.BEGIN_ANEW) from error
     if not all(map(is_entry, entries)):
-        raise FileError(folder, damaged)
+        raise FileError(folder, damaged, Hint.BEGIN_ANEW)
     return entries, b"".join(line + b"\n" for line in lines)
 
 

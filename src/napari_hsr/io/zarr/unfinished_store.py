@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, disk_is_full
+from napari_hsr.errors import FileError, Hint, disk_is_full
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside, clear_up, expected, put_folder_in_place, undisturbed
 from napari_hsr.io.detect import is_zarr
@@ -179,7 +179,8 @@ class UnfinishedStore(ABC):
             raise FileError(
                 self.folder,
                 f"it was begun with another {_listed(other)}: it is not gone on with; overwrite it "
-                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+                "to begin anew, or choose another name",
+                Hint.BEGIN_ANEW,
             )
 
     def _read_journal(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Hint, InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data.folder_layouts import FolderImages
 from napari_hsr.training.data.image_source import (
@@ -81,7 +81,9 @@ def sources(
     if data.folder is None and not data.pairs and not images:
         if painted is not None:
             return [painted]
-        raise InputError("No images are named: give data.folder (--data DIR) or data.pairs.")
+        raise InputError(
+            "No images are named: give data.folder or data.pairs.", hint=Hint.NAME_IMAGES
+        )
     found: list[ImageSource] = [ImagesInMemory(images), NamedPairs(data.pairs)]
     if data.folder is not None:
         found.append(FolderImages(data.folder, data))

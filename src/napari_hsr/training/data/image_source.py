@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from napari_hsr.errors import FileError
+from napari_hsr.io.library_errors import not_there
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import pairing
 
@@ -106,5 +106,5 @@ class NamedPairs:
 def _existing(path: Path) -> Path:
     path = Path(os.path.expanduser(path))
     if not path.exists():
-        raise FileError(path, "there is no such file or folder; it is named in data.pairs")
+        raise not_there(path, "there is no such file or folder; it is named in data.pairs")
     return path

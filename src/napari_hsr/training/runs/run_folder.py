@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, Hint, InputError
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.text_files import write_text
@@ -321,8 +321,8 @@ def check_new(folder: Path) -> None:
     folder = Path(folder)
     if holds_a_run(folder):
         raise InputError(
-            f"{folder} holds a training already: --resume continues it, another --output starts "
-            "a new one."
+            f"{folder} holds a training already: resume it, or name another folder for a new one.",
+            hint=Hint.RESUME,
         )
     if not folder.is_dir() or read_state(folder) is not None:
         return

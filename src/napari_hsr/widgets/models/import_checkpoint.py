@@ -257,7 +257,7 @@ def _introduction(entry) -> str:
             "A checkpoint is read as data: nothing in it is run. The network is recognised "
             "from its weights alone."
         )
-    or_train = f", or train one on your own images: {entry.training_command} --data FOLDER"
+    or_train = f", or train one on your own images, by the command line: {entry.training_command} --data FOLDER"
     page = f'<a style="{LINK}" href="{escape(entry.page)}">the authors’ page</a>'
     if not entry.published:
         return (
