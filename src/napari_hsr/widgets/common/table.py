@@ -70,5 +70,11 @@ def widen_for(table: QTableWidget) -> None:
     window = present(table.window())
     columns = present(table.horizontalHeader()).length()
     hidden = columns - present(table.viewport()).width()
-    most = present(window.screen()).availableGeometry().width()
-    window.resize(min(most, max(window.width(), window.width() + hidden)), window.height())
+    there = present(window.screen()).availableGeometry()
+    most = there.width() - (window.frameGeometry().width() - window.width())
+    window.resize(min(most, window.width() + max(hidden, 0)), window.height())
+    beyond = window.frameGeometry().right() - there.right()
+    if (
+        window.isVisible() and beyond > 0
+    ):  # what is at its right edge, buttons too, was out of sight
+        window.move(max(window.x() - beyond, there.left()), window.y())
