@@ -22,12 +22,17 @@ PATIENCE = 10.0
 #: How often, in seconds, it is looked for processes that begin.
 _POLL = 0.01
 #: Settings of dask for workers that are begun here, on whose cores the scheduler and the client run as well:
-#: sampling each thread's stack a hundred times a second, and looking at the event loop fifty times, take a
-#: twentieth of two cores, and nobody sees what they find, as there is no dashboard. By environment
-#: variables, with which a user may say otherwise.
+#: sampling each thread's stack a hundred times a second, looking at the event loop fifty times and at the
+#: memory of each worker twenty, take a fifteenth of two cores, and nobody sees most of what they find, as
+#: there is no dashboard. By environment variables, with which a user may say otherwise.
 QUIET = {
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": ("distributed.worker.profile.enabled", False),
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": ("distributed.admin.tick.interval", "500ms"),
+    f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": (name, value)
+    for name, value in {
+        "distributed.worker.profile.enabled": False,
+        "distributed.worker.memory.monitor-interval": "1s",
+        "distributed.admin.tick.interval": "500ms",
+        "distributed.admin.system-monitor.interval": "5s",
+    }.items()
 }
 
 
@@ -41,6 +46,7 @@ def local_client(workers: int) -> Iterator[Any]:
         If they cannot be begun.
     """
     from distributed import Client, LocalCluster
+    from distributed.utils import LoopRunner
 
     cores = str(max(1, (os.cpu_count() or 1) // workers))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
@@ -54,9 +60,16 @@ def local_client(workers: int) -> Iterator[Any]:
         with quiet(), warnings.catch_warnings():
             # of two runs at a time: another port is taken, which nobody here looks at
             warnings.filterwarnings("ignore", "Port .* is already in use")
+            loop = LoopRunner()
             with _not_interrupted():
-                cluster = until_done.enter_context(LocalCluster(n_workers=0, **options))
-                client = until_done.enter_context(Client(cluster, timeout=PATIENCE))
+                loop.start()  # in a thread that begins the workers, and does not hear Ctrl-C either
+            until_done.callback(loop.stop)
+            cluster = LocalCluster(n_workers=0, loop=loop.loop, **options)
+            until_done.enter_context(cluster)
+            # results come from the workers themselves, not by way of the scheduler
+            client = Client(cluster, timeout=PATIENCE, direct_to_workers=True)
+            until_done.enter_context(client)
+            with _not_interrupted():
                 begun = _begun(cluster, workers)
                 until_done.callback(_end_at_once, cluster, begun)
             _wait_for(client, begun)  # Ctrl-C is heard: libraries take seconds to load

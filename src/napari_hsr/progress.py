@@ -73,12 +73,20 @@ def result_of(
 
 
 def as_part(
-    events: Iterable[Progress | R], first: int, last: int, total: int, message: str | None = None
+    events: Iterable[Progress | R],
+    first: int,
+    last: int,
+    total: int,
+    message: str | None = None,
+    later: float | None = None,
 ) -> Generator[Progress, None, R]:
     """Pass progress on as steps ``first``..``last`` of ``total``; ``yield from`` gives the result.
 
-    ``message`` takes the place of what the events say.
+    ``message`` takes the place of what the events say. The time left is theirs and ``later``, the seconds
+    of all further steps; it is not known without these, unless there are none.
     """
+    if last == total:
+        later = 0.0
     for event in events:
         if not isinstance(event, Progress):
             return event
@@ -86,6 +94,6 @@ def as_part(
             round(first + (last - first) * event.share),
             total,
             event.message if message is None else message,
-            event.seconds_left,
+            None if event.seconds_left is None or later is None else event.seconds_left + later,
         )
     raise AssertionError("long work ends with a result")

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import numpy as np
@@ -147,6 +148,17 @@ def test_small_tiles_go_together_and_few_are_shared_out():
         assert tasks.together(1000) == expected
     tasks._together = 10
     assert tasks.together(12) == 3
+
+
+def test_the_scheduler_is_asked_for_workers_after_a_silence_alone(monkeypatch):
+    asked = []
+    client = SimpleNamespace(scheduler_info=lambda **_: asked.append(1) or {"workers": {}})
+    tasks = cluster.Tasks(client, cluster.Work(SimpleNamespace(bands=31), "cpu", ""), None, 2)
+    assert all(tasks.any_worker() for _ in range(100))
+    assert not asked
+    monkeypatch.setattr(cluster, "SILENCE", -1)
+    assert not tasks.any_worker()
+    assert asked == [1]
 
 
 def test_tiles_are_halved_where_a_worker_lacks_memory(image, local, backwards):
@@ -292,14 +304,15 @@ def _settings():
 def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch):
     for variable in local_workers.QUIET:
         monkeypatch.delenv(variable, raising=False)
-    assert list(client.run(_settings).values()) == [[False, "500ms"]] * 2
+    settings = [value for _, value in local_workers.QUIET.values()]
+    assert list(client.run(_settings).values()) == [settings] * 2
     before = _settings()
     with local_workers.quiet():
-        assert _settings() == [False, "500ms"]
+        assert _settings() == settings
     assert _settings() == before  # other clusters of the same program are as they were
     monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "True")
     with local_workers.quiet():
-        assert _settings() == [before[0], "500ms"]
+        assert _settings() == [before[0], *settings[1:]]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="where a terminal has no groups of processes")
@@ -309,6 +322,7 @@ def test_ctrl_c_is_for_the_client_alone_and_no_worker_is_waited_for(monkeypatch)
     ended, kill = [], os.kill
     monkeypatch.setattr(local_workers.os, "kill", lambda *what: ended.append(what) or kill(*what))
     with workers.connected(workers=1) as client:
+        assert client.direct_to_workers  # results do not go by way of the scheduler
         (number,) = client.run(os.getpid).values()
         kill(number, signal.SIGINT)
         assert list(client.run(os.getpid).values()) == [number]
@@ -331,6 +345,22 @@ def test_ctrl_c_while_workers_begin_leaves_none_of_them(monkeypatch):
         pass
     assert len(begun) == 2
     assert not any(psutil.pid_exists(number) for number in begun)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="where a terminal has no groups of processes")
+def test_ctrl_c_is_heard_while_a_scheduler_begins(monkeypatch):
+    """It takes as long as its libraries do; the thread that begins workers alone does not hear it."""
+
+    def begins(loop, **_):
+        masks = SimpleQueue()
+        loop.add_callback(lambda: masks.put(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        assert signal.SIGINT in masks.get(timeout=60)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(distributed, "LocalCluster", begins)
+    with pytest.raises(KeyboardInterrupt), workers.connected(workers=1):
+        pass
 
 
 def test_workers_that_end_as_they_begin_are_not_waited_for():

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.inference.stacks import frames_on_disk
 from napari_hsr.inference.stacks.frames_on_disk import store_frames, store_frames_events
 from napari_hsr.io import write
 from napari_hsr.io.stacks import files, read_stack
@@ -91,6 +93,26 @@ def watched(folder, tmp_path, monkeypatch):
         return event
 
     return stored
+
+
+def test_the_time_left_is_that_of_all_frames(folder, tmp_path, monkeypatch, capsys):
+    """It had been that of the frame at hand."""
+    asked = []
+    takes = SimpleNamespace(seconds=1e6)
+    monkeypatch.setattr(
+        frames_on_disk, "estimate", lambda *args, **options: asked.append((args, options)) or takes
+    )
+    out = tmp_path / "lapse.zarr"
+    events = list(store_frames_events(folder, MODEL, output=out, device="cpu"))
+    ((size, _), options), *rest = asked
+    assert (size, options["device"], options["on_disk"], rest) == ((20, 24), "cpu", True, [])
+    assert events[0].seconds_left == 4e6
+    assert next(e.seconds_left for e in events if e.message == "Done") == 3e6
+    after = next(e.seconds_left for e in events if e.done == 100 and "2 of 4" in e.message)
+    assert 0 < after < 1e5  # as the first one took
+    shutil.rmtree(out)
+    main(["predict", str(folder), "-o", str(out), "--model", MODEL, "--stack"])
+    assert "note: All frames take about" in capsys.readouterr().err
 
 
 def test_frames_that_come_are_awaited(watched, tmp_path):

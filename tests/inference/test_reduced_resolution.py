@@ -10,7 +10,7 @@ import torch
 
 import napari_hsr
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference import estimate, reduced_resolution
+from napari_hsr.inference import estimate, reconstruct_events, reduced_resolution
 from napari_hsr.inference.estimates import run_estimate
 from napari_hsr.models import load_model
 from napari_hsr.models.architectures import residual_over_base
@@ -125,6 +125,16 @@ def test_fast_is_near_full_and_says_so(model):
     assert has(made.notices, Code.DETAIL_FAST)
     assert any("reduced by 2" in step for step in made.provenance.steps)
     assert fast.min() >= 0
+
+
+def test_the_time_left_is_told_from_the_first_pass_on():
+    """That of what comes after the network is known from an earlier run."""
+    model, options = load_model("mstpp-photo"), {"detail": "fast", "device": "cpu"}
+    for _ in range(2):
+        *events, _ = reconstruct_events(photograph(), model, **options)
+    seen = [event for event in events if event.message == "Reconstructing"]
+    assert all(event.seconds_left > 0 for event in seen)
+    assert events[-1].seconds_left == 0
 
 
 def test_auto_is_fast_for_large_photographs_only(model, monkeypatch):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, worked
-from napari_hsr.units import one_line
+from napari_hsr.units import format_seconds, one_line
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
         options["client"] = client
         try:
             stored = worked(
-                lambda cancel: store_frames_events(
-                    stack, args.model or DEFAULT, cancel=cancel, **options
+                lambda cancel: _time_told(
+                    store_frames_events(stack, args.model or DEFAULT, cancel=cancel, **options)
                 )
             )
         except Cancelled:
@@ -54,6 +55,16 @@ def run(args: argparse.Namespace) -> int:
         told = f"{there} frame{'' if there == 1 else 's'} in {stored.seconds:.1f} s{empty}"
         print(one_line(f"{args.inputs[0]} -> {stored.path}: {told}"))
     return int(bool(stored.failures))
+
+
+def _time_told(events: Iterator[Any]) -> Iterator[Any]:
+    """The same events; the time that all frames will take is told before they begin."""
+    first = next(events)
+    left = getattr(first, "seconds_left", None)
+    if left:
+        note([f"All frames take about {format_seconds(left)} on this device."])
+    yield first
+    yield from events
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -47,6 +47,7 @@ def super_resolve_to_disk(
     device: torch.device,
     region: Region | None,
     told: tuple[Notice, ...],
+    comparing: float | None,
     cancel: threading.Event | None,
     **options: Any,
 ) -> Iterator[Progress | SuperResolutionResult]:
@@ -67,6 +68,8 @@ def super_resolve_to_disk(
     device : torch.device
     told : tuple of Notice
         What must be known before those of the run.
+    comparing : float or None
+        Seconds that the comparison will take, if they are known.
     **options
         Of :func:`napari_hsr.inference.upscalers.upscale_events`.
     """
@@ -84,7 +87,7 @@ def super_resolve_to_disk(
         work = upscale_events(
             filled.cube, upscaler, scale, place=place, filled=filled, cancel=cancel, **computing
         )
-        upscaled = yield from as_part(work, 0, _COMPARED, _STEPS)
+        upscaled = yield from as_part(work, 0, _COMPARED, _STEPS, later=comparing)
         compared = agreement_events(upscaled.cube, coarse, scale, degradation, cancel=cancel)
         agreement = yield from as_part(compared, _COMPARED, _STEPS, _STEPS)
         notices = (*told, *coarse.notices, *upscaled.notices, *filled.notices())

@@ -15,10 +15,12 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.estimates.memory_use import PeakMemory
+from napari_hsr.inference.estimates.network_speed import tile_seconds
 from napari_hsr.inference.inputs import as_photograph
 from napari_hsr.inference.photograph_job import CorrectedJob, PhotographJob
 from napari_hsr.inference.reduced_resolution import (
     Correction,
+    around_seconds,
     is_quick,
     notices_of,
     quick,
@@ -320,23 +322,27 @@ def _fast(
     small = reduced(photograph, run.model, factor, cancel)
     made = new_output(run.output_shape, "choose a smaller photograph")
     seen = run_tiles(run, PhotographJob(small, run.model), InMemory(made), cancel, workers)
-    yield from _share(seen, 0, 60)
+    fine = place.aligned(planned(photograph.height, photograph.width))
+    each = tile_seconds(fine, fine.tiles)
+    around = around_seconds(photograph.height, photograph.width, run.bands, factor)
+    later = None if each is None or around is None else each + around
+    yield from _share(seen, 0, 60, later)
     below = new_output(run.output_shape, "choose a smaller photograph")
     few = planned(small.height, small.width)
-    yield from _share(run_tiles(few, PhotographJob(small, base), InMemory(below), cancel), 60, 62)
+    base_seen = run_tiles(few, PhotographJob(small, base), InMemory(below), cancel)
+    yield from _share(base_seen, 60, 62, later)
     stop_if(cancel)
     yield Progress(62, 100, "Fitting the correction to the colours")
     correction = Correction(np.asarray(small.data), made - below, factor, cancel)
     job = CorrectedJob(photograph, base, correction)
-    fine = place.aligned(planned(photograph.height, photograph.width))
     whole = run_tiles(fine, job, place.output(fine), cancel)
-    return job, (yield from _share(whole, 65, 100))
+    return job, (yield from _share(whole, 65, 100, 0.0))
 
 
 def _share(
-    work: Generator[Progress, None, Tiled], first: int, last: int
+    work: Generator[Progress, None, Tiled], first: int, last: int, later: float | None
 ) -> Generator[Progress, None, Tiled]:
-    """A part of the work, in hundredths of the whole."""
+    """A part of the work, in hundredths of the whole, and the seconds of what comes after it."""
     while True:
         try:
             event = next(work)
@@ -344,7 +350,9 @@ def _share(
             tiled: Tiled = end.value
             return tiled
         at = first + (last - first) * event.share
-        yield Progress(int(at), 100, event.message, within=at % 1)
+        left = event.seconds_left
+        left = None if left is None or later is None else left + later
+        yield Progress(int(at), 100, event.message, left, at % 1)
 
 
 def _provenance(

@@ -275,9 +275,9 @@ class Correction:
 
 
 def _smooth(maps: torch.Tensor) -> torch.Tensor:
-    """Means over (2 · radius + 1)² pixels, of fewer at the edges."""
-    import torch
+    """Means over (2 · radius + 1)² pixels, of fewer at the edges: of the means along one side."""
+    from torch.nn.functional import avg_pool2d
 
-    return torch.nn.functional.avg_pool2d(
-        maps[None], 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False
-    )[0]
+    side = 2 * RADIUS + 1
+    down = avg_pool2d(maps[None], (side, 1), 1, (RADIUS, 0), count_include_pad=False)
+    return avg_pool2d(down, (1, side), 1, (0, RADIUS), count_include_pad=False)[0]

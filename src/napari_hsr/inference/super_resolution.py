@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,8 +63,6 @@ if TYPE_CHECKING:
 
     Checking = Generator[Progress, None, Agreement | Refinement]
 
-E = TypeVar("E")
-
 #: Steps of the progress, and at which of them the result itself, the joining with the result at
 #: half the scale, and the refinement or comparison begin.
 _STEPS = 1000
@@ -117,6 +114,8 @@ def super_resolve_events(
     options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
     options["workers"] = None if client is None else Workers(client, device, cancel)
     wanted = wants_filter(upscaler, denoise)
+    work = refinement_work(refinement, scale, str(torch_device))
+    refining = expected_seconds(work, scale**2 * prod(coarse.shape))
     if output is not None:
         _check_on_disk(refinement, denoise)
         yield from super_resolve_to_disk(
@@ -128,12 +127,11 @@ def super_resolve_events(
             degradation=degradation,
             region=region,
             told=(*_already_super_resolved(coarse), *not_on_disk(wanted)),
+            comparing=refining,
             cancel=cancel,
             **options | {"device": torch_device},
         )
         return
-    work = refinement_work(refinement, scale, str(torch_device))
-    refining = expected_seconds(work, scale**2 * prod(coarse.shape))
     first, second, third = _BEGINNINGS[refinement]
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
@@ -144,10 +142,10 @@ def super_resolve_events(
         half, gain = None, 0.0
         if half_upscaler is not None:
             events = upscale_events(given.cube, half_upscaler, scale // 2, cancel=cancel, **options)
-            half = yield from as_part(_and_later(events, None), 0, first, _STEPS)
+            half = yield from as_part(events, 0, first, _STEPS)
             trim()
         events = upscale_events(given.cube, upscaler, scale, cancel=cancel, place=place, **options)
-        making = as_part(_and_later(events, refining), first, second, _STEPS)
+        making = as_part(events, first, second, _STEPS, later=refining)
         upscaled = yield from handing_over(making, stopped)
         trim()  # what the network took is not needed while the result is refined
         cube, begun = upscaled.cube, time.perf_counter()
@@ -313,17 +311,6 @@ def why_not_super_resolve(
 def refinement_work(refinement: str | None, scale: int, device: str) -> tuple[str, str, int, str]:
     """What the time of a refinement is remembered by; the amount is values of the result."""
     return "refinement", refinement or "none", scale, device
-
-
-def _and_later(events: Iterator[Progress | E], later: float | None) -> Iterator[Progress | E]:
-    """The same events, their time left extended by that of later steps; None if it is unknown."""
-    for event in events:
-        if isinstance(event, Progress):
-            left = event.seconds_left
-            total = None if left is None or later is None else left + later
-            yield replace(event, seconds_left=total)
-        else:
-            yield event
 
 
 def _agreeing(

@@ -6,6 +6,7 @@ the same size, or where :mod:`~napari_hsr.inference.estimates.speed_probe` has m
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_hsr.inference.estimates.speed import device_name, expected_seconds, remember
@@ -65,8 +66,7 @@ def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
     total = 0.0
     parts = ("fixed", "pixel", "around")
     fixed, by_pixel, around = (expected_seconds(_network(run, part), 1) for part in parts)
-    for tile in tiles:
-        pixels = _pixels(tile)
+    for pixels, count in Counter(map(_pixels, tiles)).items():
         size = _size_class(pixels)
         near = (expected_seconds(_network(run, s), pixels) for s in (size, size - 1, size + 1))
         seconds = next((s for s in near if s is not None), None)
@@ -74,7 +74,7 @@ def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
             if fixed is None or by_pixel is None or around is None:
                 return None
             seconds = (fixed + by_pixel * pixels) * run.ensemble.passes + around * pixels
-        total += seconds
+        total += count * seconds
     return total
 
 

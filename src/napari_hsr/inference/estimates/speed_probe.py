@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from napari_hsr.inference.run_plan import RunPlan
 
-#: Sides of the images in pixels, the large ones for networks that are fast enough: what these write no
-#: longer lies in a cache. Half of that for networks that make images finer.
-SIDES = (32, 64, 96, 256, 640)
+#: Sides of the images in pixels: the first, and then the largest that is fast enough, as what large images
+#: write no longer lies in a cache. Half of that for networks that make images finer.
+SIDES = (32, 64, 96, 128, 192, 256, 640)
 #: A run over fewer pixels is not measured before.
 LONG = 8 * 96**2
 #: Seconds that a larger image may take.
-ENOUGH = 0.25
+ENOUGH = 0.5
 #: Of a network for any number of bands, as many are measured at most: it takes them one after another.
 BANDS = 128
 #: Side of the largest result, in pixels, by which reading and writing are measured.
@@ -53,7 +53,7 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     """Run the network over some small images, and keep what that says of images of any size.
 
     Larger ones may be faster or slower per pixel. Reading and writing are measured by themselves. The
-    first time of both is not counted: libraries prepare themselves in it.
+    first time of each is not counted: libraries prepare themselves in it, for each size anew.
 
     Parameters
     ----------
@@ -70,16 +70,19 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     channels = run.model.channels or run.bands
     found: list[tuple[int, float]] = []
     sides = [side if run.model.scale == 1 else side // 2 for side in SIDES]
-    for side in dict.fromkeys(-(-side // multiple) * multiple for side in sides):
-        if len(found) > 1 and found[-1][1] * (side / found[-1][0]) ** 2 > ENOUGH:
-            break
+    waiting = list(dict.fromkeys(-(-side // multiple) * multiple for side in sides))
+    side = waiting[0]
+    while waiting:
+        waiting = [larger for larger in waiting if larger > side]
         image = torch.zeros(1, channels, side, side, device=run.device)
         seconds = 0.0
-        for _ in range(1 if found else 2):
+        for _ in range(2):
             start = time.perf_counter()
             passes.run(module, image).cpu()
             seconds = time.perf_counter() - start
         found.append((side, seconds))
+        waiting = [larger for larger in waiting if seconds * (larger / side) ** 2 <= ENOUGH]
+        side = waiting[-1] if waiting else side
     (few, low), (many, high) = found[0], found[-1]
     by_pixel = high / many**2
     if many > few:  # at least half of the time of the larger image is its pixels'

@@ -12,6 +12,8 @@ import numpy as np
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.batch.photographs import COMPUTED
+from napari_hsr.inference.estimates.run_estimate import estimate
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.stacks.run import sample_of
@@ -121,29 +123,32 @@ def store_frames_events(
     made_by["frames"] = {"axis": axis.name, "step": axis.step, "unit": axis.unit}
     made_by["input"].pop("file", None)
     with closing(_Closing(FrameStore(path, like, axis, made_by, overwrite=overwrite))) as held:
-        store, computed = held.store, 0
-        earlier, cube, seen = len(store.finished), like, 0
+        store, cube, seen = held.store, like, 0
+        earlier = len(store.finished)
+        pace = _Pace(_expected_seconds(opened, loaded, options))
         again: list[int] = []
         quiet = time.monotonic()
         while True:
             for number in (*again, *range(seen, len(opened))):
                 total = len(opened)
-                told = f"Frame {number + 1} of {total}"
-                yield Progress(number * _WITHIN, total * _WITHIN, told)
+                steps = number * _WITHIN, (number + 1) * _WITHIN, total * _WITHIN
+                doing = f"Frame {number + 1} of {total}"
+                yield Progress(steps[0], steps[-1], doing, pace.left(total - number))
                 name = _name_of(opened, number)
                 known = store.finished.get(number)
                 if known is not None and known.get("file") == name:
                     continue
+                begun = time.perf_counter()
                 try:
                     photograph = opened.photograph(number)
                     work = reconstruct_events(photograph, loaded, cancel=cancel, **options)
-                    begin = number * _WITHIN
-                    result = yield from as_part(work, begin, begin + _WITHIN, total * _WITHIN)
+                    result = yield from as_part(work, *steps, later=pace.left(total - number - 1))
                 except HSRError as error:  # of this frame, which stays empty; the rest goes on
                     opened.failures[number] = str(error)
                     continue
                 store.put(number, result.cube, file=name)
-                cube, computed, quiet = result.cube, computed + 1, time.monotonic()
+                cube, quiet = result.cube, time.monotonic()
+                pace.add(time.perf_counter() - begun)
             seen = len(opened)
             if watch is None or time.monotonic() - quiet > watch:
                 break
@@ -161,9 +166,8 @@ def store_frames_events(
         made = replace(cube.provenance, input=opened.provenance.input)  # of all, not of the last
         whole = like.replace(provenance=made, _value_range=like.value_range)
         store.finish(whole, failures)
-    notices = _notices(opened, earlier, failures)
-    seconds = time.perf_counter() - start
-    yield FramesStored(path, len(opened), computed, failures, notices, seconds)
+    told = _notices(opened, earlier, failures), time.perf_counter() - start
+    yield FramesStored(path, len(opened), pace.frames, failures, *told)
 
 
 def _opened(
@@ -194,6 +198,34 @@ def _empty_frame(stack: PhotographStack, model: Model) -> Cube:
         provenance=stack.provenance,
         metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
     )
+
+
+@dataclass
+class _Pace:
+    """How long frames take: as those that have been computed, at first as expected."""
+
+    expected: float | None
+    frames: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """A frame has been computed and written in this time."""
+        self.frames, self.seconds = self.frames + 1, self.seconds + seconds
+        self.expected = self.seconds / self.frames
+
+    def left(self, frames: int) -> float | None:
+        """What so many take."""
+        return None if self.expected is None else frames * self.expected
+
+
+def _expected_seconds(
+    stack: PhotographStack, model: Model, options: dict[str, Any]
+) -> float | None:
+    """What a frame takes, before any has been computed; None if that is up to workers."""
+    if options.get("client") is not None:
+        return None
+    known = {name: options.get(name, usual) for name, usual in COMPUTED.items()}
+    return estimate((stack.height, stack.width), model, **known, on_disk=True).seconds
 
 
 def _notices(stack: PhotographStack, earlier: int, failures: dict[int, str]) -> tuple[Notice, ...]:

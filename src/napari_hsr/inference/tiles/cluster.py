@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 GROUP_SECONDS, GROUP_BYTES = 0.5, 2**26
 #: How often a tile may be lost with its worker.
 LOSSES = 5
+#: Seconds without a result after which the scheduler is asked whether there are workers. Asked ten times a
+#: second it took a fiftieth of a core.
+SILENCE = 2.0
 #: Share of a worker's memory that its tiles may take.
 SHARE = 0.5
 #: Models that workers have, by the client that sent them.
@@ -153,6 +156,7 @@ class Tasks:
         self._futures: dict[int, Any] = {}
         self._mail: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         self._begun, self._together = 0, 1
+        self._asked, self._any_worker = time.monotonic(), True
 
     def __enter__(self) -> Tasks:
         return self
@@ -221,6 +225,7 @@ class Tasks:
             return None
         group, _ = self._waiting.pop(number)
         del self._futures[number]
+        self._asked, self._any_worker = time.monotonic(), True
         size = max(values.nbytes for _, values in group) * (1 + self._work.run.bands)
         fits = max(1, GROUP_BYTES // size)
         self._together = min(fits, round(GROUP_SECONDS * len(group) / max(took, 1e-3)))
@@ -235,8 +240,11 @@ class Tasks:
             self._client.cancel(left)
 
     def any_worker(self) -> bool:
-        """Whether there is a worker at all."""
-        return bool(self._client.scheduler_info(n_workers=1)["workers"])
+        """Whether there is a worker at all, as was known within :data:`SILENCE`."""
+        if time.monotonic() - self._asked > SILENCE:
+            self._any_worker = bool(self._client.scheduler_info(n_workers=1)["workers"])
+            self._asked = time.monotonic()
+        return self._any_worker
 
 
 def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float]:
