@@ -115,7 +115,8 @@ def run(args: argparse.Namespace) -> int:
     batch = Batch(args, PHOTOGRAPH_SUFFIXES, "photograph")
     if not batch.inputs:
         return batch.refuse()
-    from napari_hsr.inference.batch.photographs import COMPUTED, photograph_work
+    from napari_hsr.inference.batch.photographs import photograph_work
+    from napari_hsr.inference.estimates.run_estimate import COMPUTED
     from napari_hsr.models import DEFAULT, load_model
 
     with warnings_as_notes():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.inference.batch.files import FileItem, FileWork
 from napari_hsr.inference.batch.queue import Outcome, batch_events
-from napari_hsr.inference.estimates.run_estimate import estimate
+from napari_hsr.inference.estimates.run_estimate import COMPUTED, estimate
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.region import shape
 from napari_hsr.inference.subpixel_grid import on_grid
@@ -29,14 +29,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
 
-#: Options of a reconstruction that its estimate takes, too, and the others, as they are by default.
-COMPUTED: dict[str, Any] = {
-    "device": "auto",
-    "tile": "auto",
-    "precision": "auto",
-    "ensemble": "single",
-}
-COMPUTED |= {"finer": 1, "detail": "auto"}
+#: Options of a reconstruction that its estimate does not take, as they are by default.
 OBEYED: dict[str, Any] = {"exact": False, "camera": None, "intervals": False, "region": None}
 
 

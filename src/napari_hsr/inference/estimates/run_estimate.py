@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,15 @@ from napari_hsr.units import format_bytes, format_seconds
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
 
+#: Options of a reconstruction that its estimate takes, as they are by default.
+COMPUTED: dict[str, Any] = {
+    "device": "auto",
+    "tile": "auto",
+    "precision": "auto",
+    "ensemble": "single",
+    "finer": 1,
+    "detail": "auto",
+}
 #: A smaller copy of the network, in bytes, is not mentioned, and no figure of a shorter time, in
 #: seconds, which it does not have.
 LEAST_TOLD = 10e6

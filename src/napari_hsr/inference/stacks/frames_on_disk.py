@@ -12,8 +12,7 @@ import numpy as np
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference.batch.photographs import COMPUTED
-from napari_hsr.inference.estimates.run_estimate import estimate
+from napari_hsr.inference.estimates.run_estimate import COMPUTED, estimate
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.stacks.run import sample_of
