@@ -16,6 +16,8 @@ from napari_hsr.viewer.world_coordinates import to_layer, to_world
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from napari_hsr.viewer.undo import State
+
 NAME = "pinned spectra"
 #: Marks a layer that was made here: its borders have the colours of its points.
 MARK = "napari_hsr_pins"
@@ -154,7 +156,26 @@ def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[f
 
 
 def clear(viewer: Any, layer: Any) -> None:
-    """Remove all points, which can be undone; the layer stays."""
+    """Remove all points, which can be undone; the layer stays, as do points that are added later."""
     kept = ("data", "features", "face_color", "border_color", "size", "symbol")
-    with changing(viewer, layer, "clear pins", kept):
+    with changing(viewer, layer, "clear pins", kept, _followed_by):
         layer.data = np.zeros((0, layer.ndim))
+
+
+def _followed_by(before: State, now: State) -> State:
+    """Points that were cleared, and behind them those that were added since, numbered on."""
+    if not len(now["data"]):
+        return before
+    import pandas as pd
+
+    tables = [before["features"], now["features"].copy()]
+    if all(_NUMBER in table for table in tables):
+        tables[1][_NUMBER] += max(whole_numbers(tables[0][_NUMBER]))
+    joined = {
+        name: np.concatenate([before[name], now[name]]) for name in before.keys() - {"features"}
+    }
+    colors, old = hex_colors(joined["face_color"]), len(before["data"])
+    alike = [at for at in range(old, len(colors)) if colors[at] in colors[:old]]
+    joined["face_color"] = distinct_colors(joined["face_color"], alike, PALETTE)
+    # napari makes all others as long as the points, so these come first
+    return {"data": joined.pop("data"), "features": pd.concat(tables, ignore_index=True), **joined}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
+#: Attributes of a layer, by name.
+State = dict[str, Any]
 #: Steps that are remembered.
 MOST = 20
 _STACKS: weakref.WeakKeyDictionary[Any, Undo] = weakref.WeakKeyDictionary()
@@ -108,8 +110,17 @@ def push_added(viewer: Any, layer: Layer) -> None:
 
 
 @contextmanager
-def changing(viewer: Any, layer: Layer, text: str, attributes: tuple[str, ...]) -> Iterator[None]:
-    """Remember these attributes of a layer as they were before what is done inside, if it works."""
+def changing(
+    viewer: Any,
+    layer: Layer,
+    text: str,
+    attributes: tuple[str, ...],
+    join: Callable[[State, State], State] = lambda before, _now: before,
+) -> Iterator[None]:
+    """Remember these attributes of a layer as they were before what is done inside, if it works.
+
+    What they are given when it is taken back is ``join(before, now)``, by default what they were.
+    """
     of, changed = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
     before = {name: _copied(getattr(layer, name)) for name in attributes}
 
@@ -117,7 +128,8 @@ def changing(viewer: Any, layer: Layer, text: str, attributes: tuple[str, ...]) 
         own, one = of(), changed()
         if own is None or one is None or one not in own.layers:
             return False
-        for name, value in before.items():
+        now = {name: _copied(getattr(one, name)) for name in before}
+        for name, value in join(before, now).items():
             setattr(one, name, value)
         return True
 

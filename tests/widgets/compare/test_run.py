@@ -154,6 +154,22 @@ def test_a_layer_deleted_while_it_is_compared(
     assert not panel.run_button.isEnabled()
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_layer_that_is_given_other_values_while_it_is_compared(
+    viewer, pair, panel, qtbot, which, wait_for_end, hold
+):
+    begun = hold()
+    panel.run()
+    qtbot.waitUntil(begun.is_set)
+    pair[which].data = np.array(pair[1 - which].data)
+    wait_for_end(panel)
+    changed = f"“{pair[which].name}” was changed while it was being compared."
+    assert panel.message.text() == f"Stopped: {changed}"
+    assert panel.comparison is None
+    assert len(viewer.layers) == 2
+    assert panel.run_button.isEnabled()
+
+
 def test_an_unrelated_layer_deleted_meanwhile_does_not_matter(viewer, pair, panel, wait_for_end):
     extra = viewer.add_image(np.zeros((4, 4)))
     panel.run()

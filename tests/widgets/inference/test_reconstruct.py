@@ -299,6 +299,20 @@ def test_a_photograph_deleted_in_mid_run_loses_nothing(viewer, panel, pixels, qt
     assert not panel.ready
 
 
+def test_a_photograph_changed_in_mid_run_is_told(viewer, panel, pixels, qtbot, slow):
+    layer = viewer.add_image(pixels, rgb=True, name="wall")
+    settle(panel, qtbot)
+    panel.run()
+    qtbot.waitUntil(lambda: slow.tiles > 3)
+    layer.data = pixels[:5, :6] // 2
+    slow.release.set()
+    qtbot.waitUntil(lambda: not panel.running)
+    assert viewer.layers[1].data.shape == (31, *pixels.shape[:2])
+    assert panel.outcome.text() == (
+        "“wall” was changed during the run: the cube is of what it held before."
+    )
+
+
 def test_a_fault_during_the_run_is_one_sentence(viewer, panel, pixels, qtbot, monkeypatch):
     def events(image, model, **options):
         yield Progress(0, 1)

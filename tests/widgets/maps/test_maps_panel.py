@@ -14,7 +14,7 @@ from napari_hsr.provenance import Provenance
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import layer_cube, layer_state
-from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 
 NM = np.arange(400.0, 701.0, 20.0)
@@ -111,6 +111,26 @@ def test_components_have_maps_a_scree_plot_and_loadings(panel, viewer, qtbot, tm
     assert sum("MNF" in layer.name for layer in viewer.layers) == 2
     panel.save(tmp_path / "mnf.tif")
     assert napari_hsr.read(tmp_path / "mnf.tif").shape == (2, 5, 6)
+
+
+@pytest.mark.parametrize("change", ["data", "removed"])
+def test_maps_of_what_a_cube_no_longer_holds_are_not_shown(panel, viewer, qtbot, change):
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    panel.run()
+    layer = viewer.layers["scene"]
+    if change == "data":
+        layer.data = np.ones((NM.size, 2, 3), np.float32)
+    else:
+        viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+    assert [one.name for one in viewer.layers if one != layer] == ["user's"]
+    assert panel.message.text().startswith("Stopped: ")
+
+
+def test_indices_are_offered_by_the_wavelengths_that_a_cube_has_now(panel, viewer, qtbot):
+    qtbot.waitUntil(lambda: "VARI" in panel.index.choices.offered())
+    set_wavelengths(viewer.layers["scene"], NM + 250)
+    qtbot.waitUntil(lambda: "NDVI" in panel.index.choices.offered())
 
 
 def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtbot, tmp_path):

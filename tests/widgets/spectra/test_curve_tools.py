@@ -341,6 +341,90 @@ def test_cleared_pins_come_back_with_numbers_names_and_colours(viewer, panel, se
     assert panel.message.text() == "Undone: clear pins."
 
 
+def test_pins_set_after_others_were_cleared_stay_when_those_come_back(viewer, panel, settled):
+    settled()
+    for place in ((2, 3), (5, 5)):
+        panel.pin((550, *place))
+    settled()
+    panel.clear_pins()
+    panel.pin((550, 8, 9))
+    settled()
+    layer = viewer.layers["pinned spectra"]
+    rename(layer, 0, "leaf")
+    panel.undo()
+    settled()
+    shown = [(s.drawn.name, s.pixel) for s in panel.shown]
+    assert shown == [("pin 1", (2, 3)), ("pin 2", (5, 5)), ("leaf", (8, 9))]
+    assert len({s.drawn.color for s in panel.shown}) == 3
+
+
+@pytest.mark.parametrize("kind", ["pins", "shapes"])
+def test_hidden_and_reference_curves_stay_the_same_when_another_is_removed(
+    viewer, panel, settled, kind
+):
+    places = np.array([[2, 3], [5, 5], [8, 9], [3, 12]], dtype=float)
+    if kind == "pins":
+        for place in places:
+            panel.pin((550, *place))
+        layer = viewer.layers["pinned spectra"]
+    else:
+        corner = np.array([[0, 0], [0, 2], [2, 2], [2, 0]])
+        layer = viewer.add_shapes([place + corner for place in places], shape_type="polygon")
+    settled()
+    hidden, other, bold = (panel.kept[at] for at in (1, 2, 3))
+    panel.processing.choice.set_value("difference")
+    panel.processing.other.set_value(other.origin)
+    panel.set_hidden(hidden.key, True)
+    panel.highlight(bold.key)
+    layer.selected_data = {0}
+    layer.remove_selected()
+    settled()
+    means = [one.curve.mean for one in panel.kept]
+    np.testing.assert_array_equal(means, [one.curve.mean for one in (hidden, other, bold)])
+    marks = panel.look.marks
+    assert [panel.look.is_hidden(one.key) for one in panel.kept] == [True, False, False]
+    assert marks.highlighted == panel.kept[2].key
+    assert panel.processing.other.value() == panel.kept[1].origin
+    np.testing.assert_allclose(panel.shown[0].drawn.y, 0)
+    layer.selected_data = {0, 1, 2}
+    layer.remove_selected()
+    assert (marks.hidden, marks.highlighted) == ({}, None)
+
+
+def test_the_table_tells_values_of_the_band_on_show_or_that_there_is_none(viewer, panel, settled):
+    far = VALUES + 1
+    near_infrared = Cube(far, Wavelengths(NM + 300), "reflectance", "near infrared")
+    add_cube(viewer, near_infrared)
+    settled()
+    panel.pin((550, 2, 3))
+    table = panel.open_window("Table")
+    for nm, values in (
+        (550, (VALUES[15], None)),
+        (700, (VALUES[30], far[0])),
+        (900, (None, far[20])),
+    ):
+        viewer.dims.set_point(0, nm)
+        settled()
+        table.refresh()
+        said = ["no band here" if one is None else f"{one[2, 3]:.4g}" for one in values]
+        assert [cells(table.table, at)[3] for at in (0, 1)] == said
+
+
+@pytest.mark.parametrize(("shape", "scale"), [((61, 12, 16), (0.5, 1, 1)), ((4, 3, 12, 16), None)])
+def test_the_table_tells_the_band_on_show_whatever_other_layers_make_of_the_axes(
+    panel, viewer, settled, shape, scale
+):
+    viewer.layers.clear()
+    add_cube(viewer, Cube(VALUES, name="bands"))
+    viewer.add_image(np.zeros(shape), scale=scale, rgb=False, visible=False)
+    viewer.dims.set_point(viewer.dims.ndim - 3, 7)
+    settled()
+    panel.pin((7, 2, 3))
+    table = panel.open_window("Table")
+    settled()
+    assert cells(table.table, 0)[3] == f"{VALUES[7, 2, 3]:.4g}"
+
+
 def test_set_wavelengths_and_added_layers_are_undone_the_last_first(viewer, panel, qtbot):
     layer = viewer.layers[0]
     placed = [np.array(getattr(layer, name)) for name in ("scale", "translate")]

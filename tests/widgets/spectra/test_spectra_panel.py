@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.viewer import pins, shortcuts
+from napari_hsr.viewer.canvas_text import wavelength_text
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.viewer.names import rename
 from napari_hsr.widgets.spectra import panel as spectra
@@ -176,13 +177,14 @@ def test_cube_without_wavelengths_goes_by_band(viewer, panel, settled):
     viewer.dims.set_point(0, 7)
     point_at(viewer, 3, 3, nm=7)
     settled()
-    np.testing.assert_array_equal(panel.shown[0].drawn.x, np.arange(31))
+    np.testing.assert_array_equal(panel.shown[0].drawn.x, np.arange(1, 32))
     assert panel.plot._labels == ("band", "value")
-    assert panel.plot.marker_value() == 7
-    assert panel.readout.text().startswith("band 7, row 3, column 3\n")
-    panel.plot.marker_moved.emit(11.4)
+    assert panel.plot.marker_value() == 8
+    assert panel.readout.text().startswith("band 8, row 3, column 3\n")
+    assert wavelength_text(viewer) == "band 8"  # the same on the canvas
+    panel.plot.marker_moved.emit(12.4)
     assert viewer.dims.point[0] == 11
-    assert panel.plot.marker_value() == 11
+    assert panel.plot.marker_value() == 12
     set_wavelengths(layer, NM)
     settled()
     assert panel.plot._labels == ("wavelength (nm)", "value")

@@ -297,6 +297,15 @@ def test_a_cube_removed_while_it_is_rendered(viewer, panel, qtbot):
     assert "removed" in panel.message.text()
 
 
+def test_a_cube_changed_while_it_is_rendered(viewer, panel, qtbot):
+    layer = add(viewer)
+    panel.true_button.click()
+    layer.data = np.zeros((31, 2, 3), np.float32)
+    qtbot.waitUntil(lambda: panel._job is None)
+    assert len(viewer.layers) == 1
+    assert panel.message.text() == "The cube was changed before its picture was ready."
+
+
 def test_a_render_that_is_refused_says_why(viewer, panel, qtbot):
     add(viewer, tuple(range(1000, 1310, 10)))
     panel.true_button.click()

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.progress import Progress
 
+#: Events of a layer after which figures of it are those of other values: cubes, shapes, and labels.
+_VALUES_CHANGED = ("data", "paint")
+
 
 class CompareWidget(Panel):
     """Compares two cubes of the viewer and shows the results.
@@ -161,14 +164,16 @@ class CompareWidget(Panel):
     def _on_layers(self, event=None) -> None:
         self._suggest_pair()
         self.form.more.refresh(*self._chosen())
-        if self._job is not None and not self._job.cancelling:
-            gone = [layer.name for layer in self._pair if layer not in self._viewer.layers]
-            if gone:
-                self._job.cancel()
-                self.message.show_warning(
-                    f"Stopped: “{gone[0]}” was deleted while it was being compared."
-                )
+        gone = [layer.name for layer in self._pair if layer not in self._viewer.layers]
+        if gone:
+            self._stop(f"“{gone[0]}” was deleted while it was being compared.")
         self._on_form()
+
+    def _stop(self, why: str) -> None:
+        """End a comparison of what is no longer there."""
+        if self._job is not None and not self._job.cancelling:
+            self._job.cancel()
+            self.message.show_warning(f"Stopped: {why}")
 
     def _suggest_pair(self) -> None:
         """Choose two different cubes if both choosers have the same."""
@@ -188,13 +193,19 @@ class CompareWidget(Panel):
         """Check the choice at once, and follow the chosen layers."""
         self.form.more.refresh(*self._chosen())
         self._pair_connections.close()
-        for layer in {self.form.prediction.layer(), self.form.truth.layer()} - {None}:
-            for name in ("data", "metadata", "scale", "translate", "affine", "units"):
-                self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
+        more = *self.form.more.other_layers(), self.form.more.region.value()
+        for layer in {*self._chosen(), *more} - {None}:
+            for name in (*_VALUES_CHANGED, "metadata", "scale", "translate", "affine", "units"):
+                if hasattr(layer.events, name):
+                    self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
         self._show_reason()
 
     def _forget_outdated(self, event=None) -> None:
         """Show no results of other cubes, of another protocol, or of values that were changed."""
+        changed = getattr(event, "type", None) in _VALUES_CHANGED
+        frames = changed and is_frames(event.source)  # another one may be on show
+        if changed and not frames:
+            self._stop(f"“{event.source.name}” was changed while it was being compared.")
         if self.comparison is None or self._job is not None:
             return
         of_now = (*self._pair, self.comparison.evaluation.protocol, self._asked) == (
@@ -202,11 +213,8 @@ class CompareWidget(Panel):
             self.form.options()["protocol"],
             self.form.more.asked(),
         )
-        changed = getattr(event, "type", None) == "data"
-        if changed and isinstance(self.comparison.table, FrameTable):
-            changed = not is_frames(
-                event.source
-            )  # another frame is on show: they were all compared
+        if frames and isinstance(self.comparison.table, FrameTable):
+            changed = False  # they were all compared
         if not of_now or changed:
             self.comparison = None
             self.results.hide()

@@ -91,6 +91,7 @@ class RunPanel(Panel):
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
         self._run_of: Any = None  # its layer, and what it was asked for
+        self._held: Any = None  # the array of the layer
         self._found = Verdict()  # of the last check
         self._part: Any = None  # what a cancelled run had finished
         self._adds: Callable[..., object] = lambda _result: None  # a result of the run
@@ -181,7 +182,7 @@ class RunPanel(Panel):
         except HSRError as error:  # the area that is meant may have changed since the check
             self.outcome.show_warning(str(error))
             return
-        self._ran, self._run_of = self._chosen(), (layer, request)
+        self._ran, self._run_of, self._held = self._chosen(), (layer, request), layer.data
         self._adds = self._adding(layer, request)
         self._show_running()
         self._job.start(
@@ -329,7 +330,13 @@ class RunPanel(Panel):
             logging.getLogger(__name__).error("The cube could not be added.", exc_info=True)
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
-        self.outcome.show_info(outcome(result, covered(self._viewer)))
+        layer, _ = self._run_of
+        if layer in self._viewer.layers and layer.data is not self._held:
+            self.outcome.show_warning(
+                f"“{layer.name}” was changed during the run: the cube is of what it held before."
+            )
+        else:
+            self.outcome.show_info(outcome(result, covered(self._viewer)))
         self.next_steps.offer()
         if said := notices_of(result):
             show = self.notices.show_info if as_expected(said) else self.notices.show_warning

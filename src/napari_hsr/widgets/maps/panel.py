@@ -11,7 +11,7 @@ from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 INDEX, COMPONENTS, UNMIX = range(3)
-#: What a layer must tell before another map of it is offered.
-_CHANGED = {"metadata", "data", "inserted", "removed"}
 
 
 class MapsWidget(Panel):
@@ -54,6 +52,7 @@ class MapsWidget(Panel):
         self._layer: Any = None  # of the map that is being made
         self._made: list[Cube] = []
         self._job = JobSlot(self)
+        self._following = Connections(self)  # the chosen cube
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self.index = IndexForm()
         self.components = ComponentsForm()
@@ -128,8 +127,22 @@ class MapsWidget(Panel):
         self._check()
 
     def _on_cube(self, layer: Any) -> None:
-        self.message.clear()  # it is of another cube
+        if not self._job.cancelling:
+            self.message.clear()  # it is of another cube
+        self._follow(layer)
         self._take(layer)
+
+    def _follow(self, layer: Any) -> None:
+        self._following.close()
+        for name in ("data", "metadata") if layer is not None else ():
+            self._following.connect(getattr(layer.events, name), "_on_changed")
+
+    def _on_changed(self, event: Any) -> None:
+        """Other maps may be made of the cube now, and those being made are of what it held."""
+        layer = self.chooser.layer()
+        self._take(layer)
+        if event.type == "data" and not is_frames(layer):
+            self._stop(f"“{layer.name}” was changed while its maps were made.")
 
     def _on_tab(self, _at: int = 0) -> None:
         self.message.clear()  # it is of other maps
@@ -169,15 +182,17 @@ class MapsWidget(Panel):
         self.components.results.setVisible(plotted)
 
     def _on_layers(self, event=None) -> None:
-        if event.type not in _CHANGED:
+        if event.type not in ("inserted", "removed"):
             return
-        source = getattr(event, "source", None)
-        if event.type in ("metadata", "data") and source is self.chooser.layer():
-            self._take(self.chooser.layer())
-        elif event.type in ("inserted", "removed") and not is_cube(event.value):
+        if not is_cube(event.value):
             self.unmix.refresh()
-        if self._job.running and self._layer not in self._viewer.layers:
+        if self._layer not in self._viewer.layers:
+            self._stop("the cube was removed while its maps were made.")
+
+    def _stop(self, why: str) -> None:
+        if self._job.running and not self._job.cancelling:
             self._job.cancel()
+            self.message.show_warning(f"Stopped: {why}")
 
     # --- the run -------------------------------------------------------------------------
 
@@ -211,10 +226,14 @@ class MapsWidget(Panel):
             progressed=self.progress.follow,
             finished=finished,
             failed=lambda error: self.message.show_exception(error, "Making the maps"),
-            cancelled=lambda: self.message.show_info("Cancelled: nothing was changed."),
+            cancelled=self._on_cancelled,
             ended=self._on_ended,
         )
         self._show_running(True)
+
+    def _on_cancelled(self) -> None:
+        if not self.message.text():  # else it says why
+            self.message.show_info("Cancelled: nothing was changed.")
 
     def _on_ended(self) -> None:
         self._show_running(False)
@@ -294,11 +313,13 @@ class MapsWidget(Panel):
         self.chooser.attach()
         self._connections = Connections(self)
         self._connections.connect(self._viewer.layers.events, "_on_layers")
+        self._follow(self.chooser.layer())
         self.components.plot.follow_theme(self._viewer)
 
     def _release(self) -> None:
         self.chooser.release()
         self._connections.close()
+        self._following.close()
         self._job.drop()
         self.index.release()
         self.components.plot.release()

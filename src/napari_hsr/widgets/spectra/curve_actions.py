@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.layers.base import ActionType
 from qtpy.QtWidgets import QApplication
 
 from napari_hsr import spectra
@@ -110,6 +111,13 @@ class CurvePanel(Panel):
         """Draw the curve with this key in a bold line, and no other."""
         self.look.marks.highlighted = key
         self._draw_kept()
+
+    def _on_rows(self, event: Any) -> None:
+        """Points or shapes may have been removed, and the rows of the others be other ones."""
+        if event.action == ActionType.REMOVED:
+            to = partial(_row_after, layer=event.source, gone=set(event.data_indices))
+            self.look.marks.move(to)
+            self.processing.move(to)
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Hide the curve with this key, or show it again."""
@@ -256,3 +264,11 @@ class CurvePanel(Panel):
     def _ask_png(self) -> None:
         ask = (self, self.message, "Export plot", "spectra.png", "PNG picture (*.png)")
         ask_and_write(*ask, self.export_png)
+
+
+def _row_after(origin: Any, layer: Any, gone: set[int]) -> Any:
+    """The origin of a curve once rows of a layer are gone; None if its own is."""
+    if origin is None or origin[0] != layer.unique_id:
+        return origin
+    row = origin[1] - sum(one < origin[1] for one in gone)
+    return None if origin[1] in gone or row >= len(layer.data) else (origin[0], row)

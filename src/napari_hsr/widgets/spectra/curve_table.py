@@ -13,7 +13,7 @@ from superqt.utils import signals_blocked
 
 from napari_hsr import spectra
 from napari_hsr.spectra.ground_coordinates import ground_of
-from napari_hsr.viewer.axis import current_nm
+from napari_hsr.viewer.axis import current_band, current_nm
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
@@ -133,15 +133,9 @@ class CurveTable(QDialog):
         item.setText(one_line(text))
 
     def _texts(self, one: Shown, nm: float | None) -> list[str]:
-        curve = one.curve
-        band = 0
-        if curve.wavelengths_nm is not None and nm is not None:
-            band = int(np.abs(np.asarray(curve.wavelengths_nm) - nm).argmin())
-        elif one.source is not None:
-            band = int(self._viewer.dims.current_step[0])
-        band = min(band, len(curve) - 1)
+        curve, band = one.curve, self._band(one, nm)
         columns = [curve.mean, curve.std, *(curve.quantiles.get(q) for q in spectra.QUANTILES)]
-        figures = ["" if values is None else _number(values[band]) for values in columns]
+        figures = ["" if values is None else _number(values, band) for values in columns]
         position = [f"{at:.5g}" for at in curve.position or ()] or ["", ""]
         unit = self._length_unit(one)
         digits = 5 if unit == _PIXEL else 8
@@ -156,6 +150,13 @@ class CurveTable(QDialog):
             *position,
             *where,
         ]
+
+    def _band(self, one: Shown, nm: float | None) -> int | None:
+        """The band of a curve that is on show; None if it has none there."""
+        known = one.curve.wavelengths_nm
+        if known is not None and nm is not None:
+            return _nearest(np.asarray(known), nm)
+        return None if one.source is None else current_band(self._viewer, one.source.layer)
 
     def _length_unit(self, one: Shown) -> str:
         """Of the coordinates: of the ground where the file says where that is, else of the viewer."""
@@ -220,5 +221,15 @@ class CurveTable(QDialog):
         ask_table(self, self.message, self.export)
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "no value"
+def _nearest(known: np.ndarray, nm: float) -> int | None:
+    """The band nearest to a wavelength; None beyond the ends, where a band reaches half a step."""
+    half = np.diff(known) / 2 if known.size > 1 else np.array([0.5])
+    if not known[0] - half[0] <= nm <= known[-1] + half[-1]:
+        return None
+    return int(np.abs(known - nm).argmin())
+
+
+def _number(values: np.ndarray, band: int | None) -> str:
+    if band is None:
+        return "no band here"
+    return f"{values[band]:.4g}" if math.isfinite(values[band]) else "no value"

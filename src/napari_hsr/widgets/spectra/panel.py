@@ -383,7 +383,8 @@ class SpectraWidget(CurvePanel):
             self.plot.set_marker(current_nm(self._viewer), "nm")
         else:
             top = self._top()
-            self.plot.set_marker(current_band(self._viewer, top.layer) if top else None, "band")
+            band = current_band(self._viewer, top.layer) if top else None
+            self.plot.set_marker(None if band is None else band + 1, "band")
 
     def _top(self):
         return next(reversed(self._sources()), None)
@@ -396,5 +397,5 @@ class SpectraWidget(CurvePanel):
         if self._sources.in_nm:
             go_to(self._viewer, x)
         elif (top := self._top()) is not None:
-            go_to_band(self._viewer, top.layer, round(min(max(x, 0), top.cube.bands - 1)))
+            go_to_band(self._viewer, top.layer, round(min(max(x, 1), top.cube.bands)) - 1)
         self._sync_marker()  # snap to the slider's step

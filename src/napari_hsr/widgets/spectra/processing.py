@@ -18,7 +18,7 @@ from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_hsr.spectra import Curve
     from napari_hsr.widgets.spectra.sources import Shown
@@ -94,6 +94,13 @@ class ProcessingRow(QWidget):
             known = next(iter(offered), None)
         self.other.offer(offered, known)
 
+    def move(self, to: Callable[[Any], Any]) -> None:
+        """As for :class:`Marks`: what the curves are held against stays the same."""
+        chosen, known = to(self.other.value()), enumerate(self.other.offered())
+        moved = {to(origin): self.other.itemText(at) for at, origin in known}
+        moved.pop(None, None)
+        self.other.offer(moved, chosen)
+
     def processing(self, one: Shown, others: Sequence[Shown]) -> Processing:
         """For one curve: of the others with the chosen origin, that of the same cube."""
         held = [other for other in others if other.origin == self.other.value()]
@@ -114,6 +121,18 @@ class Marks:
         self.hidden: dict[Any, bool] = {}
         self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
         self.highlighted: Any = None
+
+    def move(self, to: Callable[[Any], Any]) -> None:
+        """Keep the marks with their curves, which come from elsewhere now: ``to(origin)``, or None."""
+
+        def moved(key: Any) -> Any:
+            origin = to(key[0])
+            return None if origin is None else (origin, *key[1:])
+
+        hidden = {moved(key): value for key, value in self.hidden.items() if key is not None}
+        self.hidden = {key: value for key, value in hidden.items() if key is not None}
+        if self.highlighted is not None:
+            self.highlighted = moved(self.highlighted)
 
 
 class Look:

@@ -163,7 +163,7 @@ class Sources:
         full = f"{name} (row {pixel[0]}, column {pixel[1]})" if pixel else name
         label = self.label(f"{name} (n = {curve.count})" if curve.count > 1 else name, source)
         x = curve.wavelengths_nm if self.in_nm else None
-        x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
+        x = np.arange(1.0, len(curve.mean) + 1) if x is None else np.asarray(x, dtype=float)
         drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
         found = replace(curve, name=full)
         return Shown(found, drawn, source, pixel, origin=origin, name=name)

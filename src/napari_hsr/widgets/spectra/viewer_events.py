@@ -40,7 +40,7 @@ class ViewerEvents:
     ----------
     viewer : napari viewer
     panel : QWidget
-        Has ``_on_cursor``, ``_on_layers``, ``_on_points``, ``_on_slider`` and ``pin``.
+        Has ``_on_cursor``, ``_on_layers``, ``_on_points``, ``_on_rows``, ``_on_slider`` and ``pin``.
     """
 
     def __init__(self, viewer: Any, panel: Any):
@@ -103,6 +103,8 @@ class ViewerEvents:
             self._layers[key] = connections = Connections(panel)
             kind = layer.__class__.__name__  # seen through napari's proxy, as type() is not
             method = "_on_points" if kind == "Points" else "_on_layers"
+            if kind in ("Points", "Shapes"):
+                connections.connect(layer.events.data, "_on_rows")
             for name in _HEARD.get(kind, ()):
                 connections.connect(getattr(layer.events, name), method)
 

@@ -258,7 +258,10 @@ class WavelengthWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return
-        self._start("Rendering", lambda: picture_of(cube), lambda made: self._show(made, layer))
+        held = layer.data
+        self._start(
+            "Rendering", lambda: picture_of(cube), lambda made: self._show(made, layer, held)
+        )
 
     def _start(self, what: str, work: Callable[[], Any], finished: Callable[[Any], object]) -> None:
         self.message.show_info(f"{what}…")
@@ -269,9 +272,11 @@ class WavelengthWidget(Panel):
         self._update_buttons()
         self._job.start()
 
-    def _show(self, picture: Photograph, layer) -> None:
-        if layer not in self._viewer.layers:
-            self.message.show_warning("The cube was removed before its picture was ready.")
+    def _show(self, picture: Photograph, layer, held: Any) -> None:
+        there = layer in self._viewer.layers
+        if not there or layer.data is not held:
+            what = "changed" if there else "removed"
+            self.message.show_warning(f"The cube was {what} before its picture was ready.")
             return
         rendering.add_picture(self._viewer, layer, picture)
         self.message.show_info(f"{picture.notices[0]} {covered(self._viewer)}".strip())
