@@ -79,6 +79,19 @@ def test_layers_panels_and_libraries_come_back(
     assert {record.name for record in open_panels(viewer)} == {"Spectra", "Maps"}
 
 
+def test_layers_stay_where_the_session_that_is_to_replace_them_is_none(
+    make_napari_viewer, monkeypatch, qtbot, tmp_path
+):
+    viewer = make_napari_viewer()
+    viewer.add_points([[1, 2]], name="work")
+    (tmp_path / "s.hsrsession").write_text("{")
+    monkeypatch.setattr(commands, "ask_to_close", lambda *_: True)
+    job = commands.open_file(viewer, tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.failed):
+        pass
+    assert [one.name for one in viewer.layers] == ["work"]
+
+
 def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
     viewer = ViewerModel()
     for name in ("one", "two"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_hsr.errors import InputError
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.notices import Code, Notice
@@ -16,6 +18,7 @@ from napari_hsr.training.events import Began, Finished, Measured, Noticed, Prepa
 from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.widgets.train import panel as panel_module
 from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.preview import Preview
@@ -35,7 +38,7 @@ def until_step_3(panel, qtbot):
 
 
 def until_the_end(panel, qtbot):
-    qtbot.waitUntil(lambda: panel._ended)
+    qtbot.waitUntil(lambda: panel._ended and not panel._job.running)
 
 
 def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
@@ -94,6 +97,51 @@ def test_stop_saves_and_resume_goes_on_in_the_same_curves(ready, qtbot, training
     until_the_end(ready, qtbot)
     assert ready.result.message.text().startswith("Finished")
     assert [s.step for s in ready.progress.history.steps] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_window_does_not_wait_for_the_process_that_is_resumed(
+    ready, qtbot, training, monkeypatch
+):
+    training("wait")
+    start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    ready.stop_button.click()
+    until_the_end(ready, qtbot)
+    has_ended, resume = threading.Event(), processes.resume
+
+    def ends_late(output):
+        has_ended.wait()
+        return resume(output)
+
+    monkeypatch.setattr(processes, "resume", ends_late)
+    training("finish")
+    ready.resume_button.click()
+    assert not ready.resume_button.isEnabled()
+    has_ended.set()
+    until_the_end(ready, qtbot)
+    assert ready.result.message.text().startswith("Finished")
+
+
+def test_two_viewers_that_start_at_once_have_a_folder_each(ready, monkeypatch, tmp_path):
+    monkeypatch.setattr(panel_module, "start_work", lambda *_: iter(()))  # no more than a folder
+    outputs = []
+    default, fails = processes.default_output, iter((True, False))
+
+    def taken_meanwhile(name):
+        path = default(name)
+        if next(fails, False):
+            path.mkdir(parents=True)
+            (path / "events.jsonl").write_text("of another viewer")
+        outputs.append(path)
+        return path
+
+    monkeypatch.setattr(processes, "default_output", taken_meanwhile)
+    ready.start()
+    other, own = outputs
+    assert own != other
+    ready._on_not_started(own, InputError("no"))
+    assert not own.exists()
+    assert (other / "events.jsonl").exists()
 
 
 def test_a_crash_is_told_with_its_log_and_the_viewer_goes_on(ready, qtbot, training):

@@ -322,6 +322,22 @@ def default_output(name: str) -> Path:
     return path
 
 
+def new_output(name: str) -> Path:
+    """As :func:`default_output`, and made: no other training can take it any more.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    while True:
+        path = default_output(name)
+        # where there is one by now, another viewer was faster
+        with translated(path, "it cannot be made", only=(OSError,)), suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+
+
 def register(output: Path) -> None:
     """Remember a run's folder, so that :func:`find` finds it.
 

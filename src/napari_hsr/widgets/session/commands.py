@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from os import fspath
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -112,16 +112,20 @@ def open_session(viewer: napari.Viewer) -> None:
 
 
 def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
-    """Open a session in a thread; layers on show stay, or are closed first if the user says so."""
+    """Open a session in a thread; layers on show stay, or are closed if the user says so and it can be read."""
     viewer = unwrapped(viewer)
+    closed: list[Any] = []
     if len(viewer.layers):
         close = ask_to_close(_window(viewer), len(viewer.layers))
         if close is None:
             return None
         if close:
-            viewer.layers.clear()
+            closed = list(viewer.layers)
 
     def opened(found: Opened) -> None:
+        for layer in closed:
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
         told = show(viewer, found)
         told += restore_panels(viewer, found.session.panels)
         _tell(f"{Path(path).name}: the session is open.", told)

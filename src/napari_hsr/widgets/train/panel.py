@@ -100,9 +100,9 @@ class TrainWidget(Docked):
         if self._job.running or self.run is not None or self.setup.obstacle():
             return
         recipe = self.setup.recipe
-        output = processes.default_output(present(recipe).name)
         try:
             layers = self.setup.layers()
+            output = processes.new_output(present(recipe).name)
         except HSRError as error:
             self.obstacle.show_exception(error)
             return
@@ -128,12 +128,15 @@ class TrainWidget(Docked):
 
     def resume(self) -> None:
         """Continue from the last checkpoint, in a new process."""
-        try:
-            run = processes.resume(present(self.run).output)
-        except HSRError as error:
-            self.obstacle.show_exception(error)
-            return
-        self.follow(run)
+        output = present(self.run).output
+        self._job.start(  # which waits until the earlier process has ended
+            lambda _cancel: iter([processes.resume(output)]),
+            "Resuming a training",
+            finished=self.follow,
+            failed=partial(self.obstacle.show_exception, doing="Resuming the training"),
+            ended=self._update_buttons,
+        )
+        self._update_buttons()
 
     def take_more_time(self) -> None:
         """Set the training that is shown up again, with twice its time; does not start it."""
@@ -252,7 +255,8 @@ class TrainWidget(Docked):
         self.stop_button.setVisible(not setting_up)
         self.stop_button.setEnabled(status is not None and active and status.status != "stopping")
         self.resume_button.setVisible(not setting_up)
-        self.resume_button.setEnabled(status is not None and status.resumable)
+        resumable = status is not None and status.resumable
+        self.resume_button.setEnabled(resumable and not self._job.running)
 
     # --- the panel itself ------------------------------------------------------------------------
 
