@@ -12,6 +12,7 @@ from napari_hsr.colour.observers import (
     ILLUMINANTS,
     OBSERVERS,
     colour_science,
+    illuminant_name,
     illuminant_table,
     observer_table,
 )
@@ -28,12 +29,23 @@ c.illuminant_name("D65"), c.normalise_encoding("srgb"), napari_hsr.cameras.list_
 assert "colour" not in sys.modules
 c.rendering_matrix(range(400, 701, 10)), c.rendering_matrix(range(400, 701, 10), illuminant="FL11")
 assert "colour" not in sys.modules, "a cube is painted by the tables on board"
+c.illuminant_name("LED-V2")
+try:
+    c.illuminant_name("moonl")
+except ValueError:
+    pass  # a name that is being typed
+assert "colour" not in sys.modules, "names are known without it"
 c.rendering_matrix(range(400, 701, 10), illuminant="FL1")
 assert "colour" in sys.modules
 mocks = [n for n, m in sys.modules.items() if type(m).__module__.startswith("unittest.mock")]
 assert not mocks, mocks
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_illuminant_of_colour_science_is_known_by_name():
+    for name in colour_science().SDS_ILLUMINANTS:
+        assert illuminant_name(name.lower()) == name
 
 
 @pytest.mark.parametrize("name", [*OBSERVERS.values(), *ILLUMINANTS])

@@ -34,6 +34,16 @@ ILLUMINANTS: tuple[str, ...] = (
     *("D65", "D50", "D55", "D75", "A", "E"),
     *("FL2", "FL7", "FL11", "LED-B1", "LED-B3", "LED-B5", "LED-RGB1"),
 )
+#: The others that colour-science has: names are known without loading it, which takes a second.
+_OTHERS = (
+    *("B", "C", "D60", "FL1", "FL3", "FL4", "FL5", "FL6", "FL8", "FL9", "FL10", "FL12"),
+    *(f"FL3.{number}" for number in range(1, 16)),
+    *("HP1", "HP2", "HP3", "HP4", "HP5", "ID50", "ID65", "LED-B2", "LED-B4", "LED-BH1"),
+    *("LED-V1", "LED-V2", "ISO 7589 Photoflood", "ISO 7589 Photographic Daylight"),
+    *("ISO 7589 Sensitometric Daylight", "ISO 7589 Sensitometric Photoflood"),
+    *("ISO 7589 Sensitometric Printer", "ISO 7589 Sensitometric Studio Tungsten"),
+    "ISO 7589 Studio Tungsten",
+)
 
 _FILE = Path(__file__).with_name("cie_tables.json")
 
@@ -82,10 +92,7 @@ def illuminant_name(text: str) -> str:
         If it is not known; the message lists common ones.
     """
     key = _key(text)
-    for usual in ILLUMINANTS:  # found without loading colour-science
-        if _key(usual) == key:
-            return usual
-    names = {_key(name): name for name in colour_science().SDS_ILLUMINANTS}
+    names = {_key(name): name for name in (*ILLUMINANTS, *_OTHERS)}
     name = names.get(key) or names.get(re.sub(r"^f(?=\d)", "fl", key))
     if name is None:
         raise InputError(

@@ -275,6 +275,8 @@ def test_what_is_typed_is_what_is_trained_with(form, path, typed, value):
         ("ema", "1.5", "below 1"),
         ("camera.exposure", "[3, 1]", "from the least to the highest"),
         ("loss", "[{kind: l3}]", "did you mean l1?"),
+        ("ema", "9" * 5000, "Expected a finite number, found 9999"),
+        ("ema", "[" * 5000, "Expected a number, found [["),
     ],
 )
 def test_what_is_wrong_is_marked_with_its_sentence(form, path, typed, sentence):

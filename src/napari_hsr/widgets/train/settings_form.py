@@ -296,7 +296,7 @@ def parsed(text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):  # too deep, or of too many digits
         return text
 
 
