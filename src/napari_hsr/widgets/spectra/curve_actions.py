@@ -116,8 +116,8 @@ class CurvePanel(Panel):
         """Points or shapes may have been removed, and the rows of the others be other ones."""
         if event.action == ActionType.REMOVED:
             to = partial(_row_after, layer=event.source, gone=set(event.data_indices))
-            self.look.marks.move(to)
-            self.processing.move(to)
+            self.look.marks.follow(to)
+            self.processing.follow(to)
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Hide the curve with this key, or show it again."""

@@ -94,8 +94,8 @@ class ProcessingRow(QWidget):
             known = next(iter(offered), None)
         self.other.offer(offered, known)
 
-    def move(self, to: Callable[[Any], Any]) -> None:
-        """As for :class:`Marks`: what the curves are held against stays the same."""
+    def follow(self, to: Callable[[Any], Any]) -> None:
+        """As :meth:`Marks.follow`: what the curves are held against stays the same."""
         chosen, known = to(self.other.value()), enumerate(self.other.offered())
         moved = {to(origin): self.other.itemText(at) for at, origin in known}
         moved.pop(None, None)
@@ -122,7 +122,7 @@ class Marks:
         self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
         self.highlighted: Any = None
 
-    def move(self, to: Callable[[Any], Any]) -> None:
+    def follow(self, to: Callable[[Any], Any]) -> None:
         """Keep the marks with their curves, which come from elsewhere now: ``to(origin)``, or None."""
 
         def moved(key: Any) -> Any:

@@ -98,10 +98,9 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]
         number = f"{value:.4g}{_half(shown, band)}{unit}" if math.isfinite(value) else "no value"
         notes += _trusted(shown)
         values.append(f"{number} ({', '.join(notes)})")
-    if nm is not None:
-        where = f"λ = {nm:.5g} nm"
-    else:  # counted from 1, as everywhere
-        where = next((f"band {band + 1}" for band in bands if band is not None), None)
+    # bands count from 1, as everywhere
+    band_text = next((f"band {band + 1}" for band in bands if band is not None), None)
+    where = band_text if nm is None else f"λ = {nm:.5g} nm"
     shared = next(iter(units)) if len(units) == 1 else None
     head = [where, shared, _place(cursor[0]) if one_pixel else None]
     return [", ".join(filter(None, head)), *values]
