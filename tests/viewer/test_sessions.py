@@ -127,6 +127,17 @@ def test_a_changed_file_is_told_and_shown_as_it_is(viewer, tmp_path):
     assert float(np.asarray(again.layers["scene"].data).min()) == 1
 
 
+def test_values_that_a_layer_of_a_file_was_given_are_saved(viewer, tmp_path):
+    layer = next(one for one in viewer.layers if one.source.path is not None)
+    layer.data = np.asarray(layer.data) + 2
+    made = plan(viewer)
+    assert layer.name in [record.name for record in made.without_file]
+    saved(viewer, tmp_path / "s.hsrsession")
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    np.testing.assert_array_equal(np.asarray(again.layers[layer.name].data), layer.data)
+
+
 def test_what_was_stated_of_a_file_is_stated_again(tmp_path):
     values = RNG.random((5, 4, 3)).astype(np.float32)
     np.save(tmp_path / "a.npy", values)

@@ -20,6 +20,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
+from napari_hsr.viewer.as_read import holds_file
 from napari_hsr.viewer.canvas_text import is_map
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import OnBandAxis
@@ -139,7 +140,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
     at = len(made.session.layers)
     values: dict[str, Any] = {}
     source = layer.source
-    own_file = source.path is not None and source.reader_plugin == PLUGIN
+    own_file = source.reader_plugin == PLUGIN and (kind == "stack" or holds_file(layer))
     if kind == "cube":
         cube = layer_cube(layer)
         nm = cube.wavelengths

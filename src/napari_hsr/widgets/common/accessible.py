@@ -7,6 +7,7 @@ from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
+    QDoubleSpinBox,
     QFormLayout,
     QGraphicsView,
     QGroupBox,
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.widgets.common.decimals import take_point_and_comma
 from napari_hsr.widgets.common.focus import FocusFrame
 
 _CONTROLS = (
@@ -52,7 +54,7 @@ def controls(root: QWidget) -> list[QWidget]:
 def name_controls(root: QWidget) -> None:
     """Name the controls in a widget that have no name yet, and make visible what the style hides.
 
-    That is the focus of some, and boxes that can be ticked.
+    That is the focus of some, and boxes that can be ticked. Numbers are taken in either spelling.
 
     A name is the control's own text, the label beside it, or its tool tip.
     """
@@ -64,6 +66,8 @@ def name_controls(root: QWidget) -> None:
     for control in controls(root):
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
+        if isinstance(control, QDoubleSpinBox):
+            take_point_and_comma(control)
     for part in root.findChildren(QWidget):
         if isinstance(part, (QListWidget, QTableWidget)) and not part.styleSheet():
             part.setStyleSheet(_BOXES)

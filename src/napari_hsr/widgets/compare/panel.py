@@ -164,8 +164,7 @@ class CompareWidget(Panel):
     def _on_layers(self, event=None) -> None:
         self._suggest_pair()
         self.form.more.refresh(*self._chosen())
-        gone = [layer.name for layer in self._pair if layer not in self._viewer.layers]
-        if gone:
+        if gone := [layer.name for layer in self._pair if layer not in self._viewer.layers]:
             self._stop(f"“{gone[0]}” was deleted while it was being compared.")
         self._on_form()
 
@@ -208,14 +207,10 @@ class CompareWidget(Panel):
             self._stop(f"“{event.source.name}” was changed while it was being compared.")
         if self.comparison is None or self._job is not None:
             return
-        of_now = (*self._pair, self.comparison.evaluation.protocol, self._asked) == (
-            *self._chosen(),
-            self.form.options()["protocol"],
-            self.form.more.asked(),
-        )
-        if frames and isinstance(self.comparison.table, FrameTable):
-            changed = False  # they were all compared
-        if not of_now or changed:
+        then = (*self._pair, self.comparison.evaluation.protocol, self._asked)
+        now = (*self._chosen(), self.form.options()["protocol"], self.form.more.asked())
+        every = frames and isinstance(self.comparison.table, FrameTable)  # they were all compared
+        if now != then or (changed and not every):
             self.comparison = None
             self.results.hide()
             self.message.clear()

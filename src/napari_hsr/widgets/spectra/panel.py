@@ -382,8 +382,7 @@ class SpectraWidget(CurvePanel):
         if self._sources.in_nm:
             self.plot.set_marker(current_nm(self._viewer), "nm")
         else:
-            top = self._top()
-            band = current_band(self._viewer, top.layer) if top else None
+            band = (top := self._top()) and current_band(self._viewer, top.layer)
             self.plot.set_marker(None if band is None else band + 1, "band")
 
     def _top(self):
