@@ -232,6 +232,7 @@ def test_layers_with_the_names_of_references_are_taken_as_these(viewer, qtbot, r
     chosen = [chooser.layer().name for chooser in (widget.scan, widget.white, widget.dark)]
     assert chosen == ["raw", "white", "dark"]
     assert ran(widget).name == "raw reflectance"
+    assert "“dark” and “white” lie over it" in widget.message.text()
     assert [chooser.layer().name for chooser in (widget.scan, widget.dark)] == ["raw", "dark"]
 
 

@@ -55,7 +55,7 @@ def running(viewer, qtbot, release, monkeypatch):
     qtbot.addWidget(panel)
     settle(panel, qtbot)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    qtbot.waitUntil(lambda: any("preview by" in layer.name for layer in viewer.layers))
     yield panel
     panel.release()
 
@@ -75,6 +75,16 @@ def test_it_lies_over_its_photograph_and_the_result_takes_its_place(
     assert [layer.name for layer in viewer.layers] == ["photo", "photo · rootpoly-srgb"]
     assert viewer.layers[1].data.shape == (31, 12, 17)
     assert running.outcome.text().startswith("Done")
+
+
+@pytest.fixture
+def cover(viewer):
+    return viewer.add_image(np.zeros((200, 200)), name="cover", translate=(-50, -50))
+
+
+def test_one_that_another_picture_hides_says_so(cover, running):
+    assert "is a preview" in running.outcome.text()
+    assert "“cover” lies over it" in running.outcome.text()
 
 
 def test_a_cancelled_run_leaves_none_and_says_so(viewer, running, qtbot):

@@ -71,8 +71,11 @@ def test_spectra_at_pins_and_in_a_shape_correct_the_cube(viewer, section, qtbot,
     assert after.provenance.extra["anchors"]["places"]["sand"] == [9.0, 10.5]
     assert not viewer.layers[0].visible
     assert section.cube.layer() == viewer.layers[0]  # still the one to correct
+    cover = viewer.add_image(np.zeros(before.data.shape[1:]), name="cover")
     section.run()  # a second time
     settled(section, qtbot)
+    assert "“cover” lies over it" in section.message.text()
+    viewer.layers.remove(cover)
     assert len(viewer.layers) == 5
     section.cube.set_layer(viewer.layers[1])  # what was corrected, once more
     settled(section, qtbot)

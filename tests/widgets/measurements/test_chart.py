@@ -76,8 +76,11 @@ def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
     section.place()
     section.overlay.points.data = CORNERS
     section.name.setText("my camera")
+    cover = viewer.add_image(np.zeros(photograph.data.shape[:2]), name="cover")
     section.measure_button.click()
     qtbot.waitUntil(lambda: not section.busy)
+    assert "“cover” lies over it" in section.message.text()
+    viewer.layers.remove(cover)
     made = layer_photograph(viewer.layers[1])
     assert len(viewer.layers) == 2
     np.testing.assert_allclose(made.data, photograph.data / TINT, rtol=0.06, atol=0.03)

@@ -20,6 +20,7 @@ from napari_hsr.calibration.reflectance import calibrate_events
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
     is_cube,
     is_overlay,
@@ -184,8 +185,9 @@ class CalibrateWidget(Panel):
             self.message.show_warning("The scan was removed before its reflectance was ready.")
             return
         layer = add_cube(self._viewer, cube, above=scan, **spatial_transform(scan))
-        told = " ".join(notice for notice in cube.notices if notice not in before)
-        self.message.show_info(f"“{layer.name}” was added. {told}".strip())
+        told = [notice for notice in cube.notices if notice not in before]
+        added = f"“{layer.name}” was added."
+        self.message.show_info(" ".join(filter(None, (added, covered(self._viewer, layer), *told))))
 
     def _show_running(self, running: bool) -> None:
         self.progress.begin()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.undo import undo_of
 
@@ -48,7 +49,8 @@ class PreviewLayer:
         )
         undo_of(self._viewer).forget_last()  # it goes by itself
         of = "each pixel" if every == 1 else f"one pixel of each {every} × {every}"
-        return f"On show is a preview, of {of} by {by}, until the run has ended."
+        said = f"On show is a preview, of {of} by {by}, until the run has ended."
+        return f"{said} {covered(self._viewer, self._layer)}".strip()
 
     def remove(self) -> bool:
         """Take it out of the viewer; whether it was there. If it was selected, its photograph is."""

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.pins import is_points
@@ -262,7 +263,7 @@ class AnchorSection(QWidget):
         self._made.append(_Corrected(made, *found))
         doubts = [notice for notice in cube.notices if notice not in layer_cube(layer).notices]
         show = self.message.show_warning if doubts else self.message.show_info
-        show(" ".join([f"{fit.words()}.", *doubts]))
+        show(" ".join(filter(None, (f"{fit.words()}.", covered(self._viewer, made), *doubts))))
 
     def _on_ended(self) -> None:
         self.bar.hide()

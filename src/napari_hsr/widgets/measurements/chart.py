@@ -14,6 +14,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.trust.chart_layout import CHARTS
 from napari_hsr.trust.measured_chart import measure_chart, words
 from napari_hsr.viewer.chart_overlay import ChartOverlay
+from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, spatial_transform
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
@@ -200,7 +201,8 @@ class ChartSection(QWidget):
         )
         self._viewer.layers.selection.active = made  # Reconstruct takes it
         show = self.message.show_warning if fit.doubtful else self.message.show_info
-        show(f"{words(profile, fit)} Kept as the camera profile {profile.name}.")
+        kept = f"{words(profile, fit)} Kept as the camera profile {profile.name}."
+        show(f"{kept} {covered(self._viewer, made)}".strip())
         profiles_changed()
         self._update_buttons()
 
