@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from napari_hsr import Cube, convert, evaluate, read, write
 from napari_hsr.io import lazy as lazy_module
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray
@@ -147,3 +148,15 @@ def test_dask_and_a_region_of_a_cube():
     lazy = LazyArray(Disk(cube))
     array = dask.from_array(lazy, chunks=(1, 4, 6))
     np.testing.assert_array_equal(array.compute(), cube)
+
+
+@pytest.mark.parametrize("chunks", [(1, 4, 6), (2, 3, 4), (5, 4, 6)])
+@pytest.mark.parametrize("suffix", [".mat", ".hdr", ".tif", ".h5", ".npz", ".zarr"])
+def test_cubes_over_dask_are_written(tmp_path, suffix, chunks):
+    dask = pytest.importorskip("dask.array")
+    values = np.random.default_rng(2).random((5, 4, 6)).astype(np.float32)
+    cube = Cube(dask.from_array(values, chunks=chunks))
+    write(cube, tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(np.asarray(read(tmp_path / f"a{suffix}").data), values)
+    assert evaluate(cube, cube).values["rmse"] == 0
+    np.testing.assert_array_equal(convert(cube, scale=2).data, values * 2)

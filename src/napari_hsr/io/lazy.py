@@ -47,7 +47,7 @@ def by_rows(data: Any) -> bool:
     known = getattr(source, "by_rows", None)
     if known is not None:
         return bool(known)
-    chunks = getattr(source, "chunks", None)
+    chunks = _chunks(source)
     if chunks is not None:
         band, row = (chunks[axis] / source.shape[axis] for axis in axes[:2])
         return bool(band > row)
@@ -63,8 +63,14 @@ def chunk_sides(data: Any) -> tuple[int, int] | None:
     axes: tuple[int, ...] = (0, 1, 2)
     if isinstance(data, LazyArray):
         source, axes = data.source, data.axes
+    chunks = _chunks(source)
+    return None if chunks is None else (chunks[axes[1]], chunks[axes[2]])
+
+
+def _chunks(source: Any) -> tuple[int, ...] | None:
+    """Sizes of its chunks; the largest ones of each axis, of which dask lists all."""
     chunks = getattr(source, "chunks", None)
-    return None if chunks is None else (int(chunks[axes[1]]), int(chunks[axes[2]]))
+    return None if chunks is None else tuple(int(np.max(sizes)) for sizes in chunks)
 
 
 class LazyArray:
