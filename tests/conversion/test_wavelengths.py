@@ -106,6 +106,8 @@ def test_wavelengths_that_are_not_there():
         to_wavelengths(Cube(np.ones((3, 2, 2), np.float32), None), COARSE)
     with pytest.raises(InputError, match="positive"):
         to_wavelengths(cube_of(peak(FINE)), COARSE, fwhm=-1)
+    with pytest.raises(InputError, match="2 widths"):
+        to_wavelengths(cube_of(peak(FINE)), COARSE, fwhm=[5.0, 5.0])
 
 
 def test_two_cubes_on_one_grid():

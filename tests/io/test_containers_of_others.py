@@ -129,6 +129,35 @@ def test_unsigned_numbers_in_signed_ones(tmp_path, monkeypatch, marker, on_disk)
     np.testing.assert_array_equal(cube.data[1], [[0, 127, 128], [200, 254, np.nan]])
 
 
+def test_signed_numbers_in_unsigned_ones(tmp_path):
+    numbers = np.array([[[0, 127, -128], [-56, -2, -1]]] * 4, np.int8)
+    stated = {"_Unsigned": "false", "_FillValue": np.uint8(255), "scale_factor": 0.5}
+    cube = read(container(tmp_path, stated, numbers.view(np.uint8), wl=NM))
+    np.testing.assert_array_equal(cube.data[1], [[0, 63.5, -64], [-28, -1, np.nan]])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_the_valid_range_of_unsigned_numbers_in_signed_ones(tmp_path, monkeypatch, on_disk):
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    numbers = np.array([[[0, 127, 128], [200, 250, 255]]] * 4, np.uint8)
+    stated = {"_Unsigned": "true", "valid_range": np.array([1, -6], np.int8)}
+    cube = read(container(tmp_path, stated, numbers.view(np.int8), wl=NM))
+    np.testing.assert_array_equal(cube.data[1], [[np.nan, 127, 128], [200, 250, np.nan]])
+
+
+@pytest.mark.parametrize("scale", [0.0, np.nan, np.inf, 1e300, 1e-300, [0.0] * 4])
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+def test_a_scale_that_makes_no_values_is_left_out(tmp_path, scale, offset):
+    stated = {"scale_factor": scale, "add_offset": offset}
+    cube = read(container(tmp_path, stated, wl=NM))
+    np.testing.assert_array_equal(cube.data, VALUES)
+    codes = [notice.code for notice in cube.notices]
+    assert Code.GAIN_NOT_APPLIED in codes
+    assert Code.SCALE_APPLIED not in codes
+    assert not any("scale" in step for step in cube.provenance.steps)
+
+
 @pytest.mark.parametrize(
     "names",
     [

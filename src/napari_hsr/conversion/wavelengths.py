@@ -226,7 +226,10 @@ def _check_inside(new: Wavelengths, old: np.ndarray, cube: Cube) -> None:
 def _widths(new: Wavelengths, fwhm: Any) -> tuple[np.ndarray | None, str]:
     """Widths of the new bands, None where they are not stated."""
     if fwhm is not None:
-        widths = np.broadcast_to(np.asarray(fwhm, dtype=np.float64), (len(new),))
+        widths = np.asarray(fwhm, dtype=np.float64)
+        if widths.shape not in ((), (1,), (len(new),)):
+            raise InputError(f"{widths.size} widths (FWHM) were given for {len(new)} new bands.")
+        widths = np.broadcast_to(widths, (len(new),))
         if not np.isfinite(widths).all() or widths.min() <= 0:
             raise InputError("Widths of bands (FWHM) are positive numbers in nm.")
         span = f"{widths.min():g}" + (f" to {widths.max():g}" if np.ptp(widths) else "")

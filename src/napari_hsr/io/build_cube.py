@@ -13,7 +13,7 @@ from napari_hsr.io import alternatives, facts_beside, lazy, limits, masks_beside
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import NO_DATA as NO_DATA
-from napari_hsr.io.decoding import scaled_already
+from napari_hsr.io.decoding import is_factor_of_values, scaled_already
 from napari_hsr.io.found import Found as Found
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
@@ -131,13 +131,21 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
 
 
 def _check_scales(found: Found, bands: int, notices: list[Notice]) -> None:
-    """Scales and offsets of each band, of which there are not as many, are left out and said."""
-    sizes = {np.size(found.decoding.scale), np.size(found.decoding.offset)} - {1}
+    """Scales and offsets that make no values, or are not one a band, are left out and said."""
+    scale, offset = found.decoding.scale, found.decoding.offset
+    sizes = {np.size(scale), np.size(offset)} - {1}
     if sizes - {bands}:
         told = f"The file states {max(sizes)} scale factors or offsets for {bands} bands: left out."
-        notices[:] = [n for n in notices if n.code is not Code.SCALE_APPLIED]
-        notices.append(Notice.warning(Code.GAIN_NOT_APPLIED, told))
-        found.decoding = replace(found.decoding, scale=1.0, offset=0.0)
+    elif not is_factor_of_values(scale, offset):
+        numbers = f"{np.ravel(scale)[0]:g} and {np.ravel(offset)[0]:g}"
+        told = f"No values come of the file's scale factor and offset ({numbers}): left out."
+    else:
+        return
+    said = [n for n in notices if n.code is Code.SCALE_APPLIED]
+    notices[:] = [n for n in notices if n not in said]
+    notices.append(Notice.warning(Code.GAIN_NOT_APPLIED, told))
+    found.steps = tuple(step for step in found.steps if step not in map(str, said))
+    found.decoding = replace(found.decoding, scale=1.0, offset=0.0)
 
 
 def _only(path: Path, cube: Cube, bands: list[int]) -> Cube:

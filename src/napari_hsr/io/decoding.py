@@ -62,8 +62,9 @@ class Decoding:
         The number that does so in each band alone, in the order of the file; NaN for none.
     valid : (float, float) or None
         Least and largest stored number that is valid; others are missing values (CF's ``valid_range``).
-    unsigned : bool
-        Signed integers are to be taken as unsigned ones of their size (NetCDF's ``_Unsigned``).
+    kind : str
+        ``"u"`` or ``"i"``: integers are to be taken as unsigned or as signed ones of their size (NetCDF's
+        ``_Unsigned``); ``""``: as they are stored.
     """
 
     divisor: float = 1.0
@@ -72,12 +73,12 @@ class Decoding:
     no_data: tuple[float, ...] = ()
     no_data_of_each: np.ndarray | None = None
     valid: tuple[float, float] | None = None
-    unsigned: bool = False
+    kind: str = ""
 
     @property
     def does_nothing(self) -> bool:
         """Whether values are what is stored."""
-        return self.scales_nothing and not (self._marks or self.unsigned)
+        return self.scales_nothing and not (self._marks or self.kind)
 
     @property
     def scales_nothing(self) -> bool:
@@ -126,8 +127,7 @@ class Decoding:
 
     def _equal(self, stored: np.ndarray, marker: float) -> np.ndarray:
         """Where one number is stored; nowhere for NaN, which is missing as it is."""
-        if self.unsigned and marker < 0:
-            marker += 2.0 ** (8 * stored.dtype.itemsize)
+        marker = self.meant(marker, stored.dtype)
         if stored.dtype.kind == "f":
             return _are(stored, marker)
         if not float(marker).is_integer():
@@ -147,9 +147,8 @@ class Decoding:
             return False
         if dtype.kind not in "iu":
             return abs(marker) < _BEYOND_VALUES
-        limits = np.iinfo(dtype)
-        size = float(limits.max) - float(limits.min)
-        ends = [float(limits.min), float(limits.min) + (2 if self.unsigned else 1) * size]
+        limits = [np.iinfo(each) for each in (dtype, self._type(dtype))]
+        ends = [float(min(n.min for n in limits)), float(max(n.max for n in limits))]
         scale, offset = np.asarray(self.scale) / self.divisor, np.asarray(self.offset)
         values = np.array([end * scale + offset for end in ends])
         return bool(values.min() <= marker <= values.max())
@@ -158,16 +157,25 @@ class Decoding:
         """Markers that integers of this type cannot be."""
         if dtype.kind not in "iu":
             return []
-        limits = np.iinfo(dtype.str.replace("i", "u") if self.unsigned else dtype)
-        shift = 2.0 ** (8 * dtype.itemsize) if self.unsigned else 0.0
-        markers = {m: m + shift * (m < 0) for m in self.markers if not np.isnan(m)}
+        limits = np.iinfo(self._type(dtype))
+        markers = {m: self.meant(m, dtype) for m in self.markers if not np.isnan(m)}
         return [m for m, v in markers.items() if v % 1 or not limits.min <= v <= limits.max]
+
+    def meant(self, number: float, dtype: np.dtype) -> float:
+        """A stored number as it is meant: -1 in a byte that is to be taken as unsigned is 255."""
+        size = 2.0 ** (8 * dtype.itemsize)
+        if self.kind == "u" and number < 0:
+            return number + size
+        return number - size if self.kind == "i" and size / 2 <= number < size else number
+
+    def _type(self, dtype: np.dtype) -> np.dtype:
+        taken = self.kind if dtype.kind in "iu" else ""
+        return np.dtype(dtype.str.replace(dtype.kind, taken)) if taken else dtype
 
     def _taken(self, stored: np.ndarray) -> np.ndarray:
         """What is stored, as the type that it is meant in."""
-        if self.unsigned and stored.dtype.kind == "i":
-            return stored.view(stored.dtype.str.replace("i", "u"))
-        return stored
+        taken = self._type(stored.dtype)
+        return stored if taken == stored.dtype else stored.view(taken)
 
     def values(
         self, stored: np.ndarray, bands: Any = slice(None), order: Literal["C", "K"] = "C"
@@ -226,6 +234,14 @@ def scaled_already(decoding: Decoding, dtype: np.dtype, data: Any) -> tuple[Noti
         f"applied as the file says: if it is not true of them, scale by {1 / factor:g} (convert --scale)."
     )
     return (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
+
+
+def is_factor_of_values(scale: Any, offset: Any) -> bool:
+    """Whether float32 values come of a scale and an offset, or those of bands: in one band at least."""
+    least, most = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    size = np.abs(np.asarray(scale, dtype=np.float64))
+    usable = (least <= size) & (size <= most) & (np.abs(np.asarray(offset, np.float64)) <= most)
+    return bool(np.any(usable))
 
 
 def plain_name(name: str) -> str:

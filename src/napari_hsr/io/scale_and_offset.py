@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,14 +74,16 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         divisor = 1.0
+    kind = {"true": "u", "false": "i"}.get(text(attributes.get("_Unsigned")).lower(), "")
     found.decoding = Decoding(
-        valid=_valid(stated, found.source.dtype, scale, offset),
         divisor=divisor,
         scale=1.0 if scale is None else scale,
         offset=0.0 if offset is None else offset,
         no_data=tuple(sorted(markers)),
-        unsigned=text(attributes.get("_Unsigned")).lower() == "true",
+        kind=kind if found.source.dtype.kind in "iu" and kind != found.source.dtype.kind else "",
     )
+    valid = _valid(stated, found)
+    found.decoding = replace(found.decoding, valid=valid)
     if NO_DATA_OF_EACH in attributes:
         of_each = [None if np.isnan(m) else m for m in attributes[NO_DATA_OF_EACH]]
         found.decoding = with_markers(found.decoding, of_each)
@@ -142,18 +145,18 @@ def _from_around(
     return {k: n for k, n in factors.items() if n not in used}
 
 
-def _valid(
-    stated: dict[str, list[float]], dtype: np.dtype, scale: Any, offset: Any
-) -> tuple[float, float] | None:
+def _valid(stated: dict[str, list[float]], found: Found) -> tuple[float, float] | None:
     """CF's ``valid_range``, ``valid_min`` and ``valid_max``, which are meant as stored."""
     both = stated.get("valid_range") or []
     least = both[:1] or stated.get("valid_min") or [-np.inf]
     most = both[1:2] or stated.get("valid_max") or [np.inf]
-    packed = dtype.kind in "iu" and (scale is not None or offset is not None)
-    fractions = any(np.isfinite(v) and v % 1 for v in (least[0], most[0]))
-    if not least[0] < most[0] or (packed and fractions) or dtype.kind not in "iuf":
+    dtype, decoding = found.source.dtype, found.decoding
+    low, high = decoding.meant(least[0], dtype), decoding.meant(most[0], dtype)
+    packed = dtype.kind in "iu" and not decoding.scales_nothing
+    fractions = any(np.isfinite(v) and v % 1 for v in (low, high))
+    if not low < high or (packed and fractions) or dtype.kind not in "iuf":
         return None  # none, contradictory, or of the unpacked values against the convention
-    return None if np.isinf(least[0]) and np.isinf(most[0]) else (least[0], most[0])
+    return None if np.isinf(low) and np.isinf(high) else (low, high)
 
 
 def _numbers(value: Any) -> list[float]:
