@@ -278,6 +278,7 @@ def test_true_and_false_colour(viewer, panel, qtbot):
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     assert viewer.layers[1].name == "scene · true colour"
     assert "D65" in panel.message.text()
+    assert "hide it to see them" in panel.message.text()  # the slider shows nothing under it
     assert panel.true_button.isEnabled()
     panel.channels[0].setValue(698)
     panel.false_button.click()

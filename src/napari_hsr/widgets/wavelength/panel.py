@@ -279,7 +279,8 @@ class WavelengthWidget(Panel):
             self.message.show_warning(f"The cube was {what} before its picture was ready.")
             return
         rendering.add_picture(self._viewer, layer, picture)
-        self.message.show_info(f"{picture.notices[0]} {covered(self._viewer)}".strip())
+        seen = covered(self._viewer) or "It lies over the bands: hide it to see them one by one."
+        self.message.show_info(f"{picture.notices[0]} {seen}")
 
     def _on_ended(self) -> None:
         self._job = None
