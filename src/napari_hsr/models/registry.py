@@ -35,6 +35,7 @@ from napari_hsr.models.architectures import (
 from napari_hsr.models.optimised import channels_last
 from napari_hsr.models.optimised import coarsr as fast_coarsr
 from napari_hsr.models.optimised import drcr as fast_drcr
+from napari_hsr.models.optimised import hscnn_plus as fast_hscnn_plus
 from napari_hsr.models.optimised import inr as fast_inr
 from napari_hsr.models.optimised import mst_l as fast_mst_l
 from napari_hsr.models.optimised import mstpp as fast_mstpp
@@ -68,7 +69,7 @@ _TABLE = (
     (mirnet.ARCHITECTURE, channels_last.prepare_reduced),
     (mprnet.ARCHITECTURE, channels_last.prepare),
     (restormer.ARCHITECTURE, channels_last.prepare),
-    (hscnn_plus.ARCHITECTURE, channels_last.prepare_reduced),
+    (hscnn_plus.ARCHITECTURE, fast_hscnn_plus.prepare),
     (awan.ARCHITECTURE, channels_last.prepare),
     (edsr.ARCHITECTURE, channels_last.prepare),
     (hinet.ARCHITECTURE, channels_last.prepare),

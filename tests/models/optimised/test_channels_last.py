@@ -17,7 +17,6 @@ NETS = {
     "hdnet": False,
     "hinet": True,
     "hrnet": True,
-    "hscnn_plus": True,
     "mirnet": True,
     "mprnet": True,
     "restormer": True,
