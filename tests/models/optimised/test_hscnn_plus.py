@@ -19,9 +19,7 @@ def model(parity):
 
 @pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 3, 19, 22), (1, 3, 8, 5), (1, 3, 9, 5)])
 @pytest.mark.parametrize("rows", [1, 4, 100])
-def test_equal_to_the_exact_module_in_bands_of_any_height(
-    parity, model, shape, rows, monkeypatch
-):
+def test_equal_to_the_exact_module_in_bands_of_any_height(parity, model, shape, rows, monkeypatch):
     monkeypatch.setattr(hscnn_plus, "ROWS", rows)
     monkeypatch.setattr(hscnn_plus, "VALUES", 1)
     image = parity.seeded_input(7, shape)
