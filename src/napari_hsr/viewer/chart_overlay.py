@@ -9,6 +9,7 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.trust.chart_layout import quadrilaterals
 from napari_hsr.viewer.layer_data import OVERLAY, spatial_transform
+from napari_hsr.viewer.world_coordinates import plane_in_world
 
 if TYPE_CHECKING:
     from napari_hsr.trust.chart_layout import Chart
@@ -37,6 +38,7 @@ class ChartOverlay:
         self._viewer = viewer
         self.chart = chart
         height, width = photograph.data.shape[:2]
+        self._over = _pixels(photograph)
         if corners is None:
             corners = _in_the_middle(height, width, chart)
         place = spatial_transform(photograph)
@@ -65,6 +67,10 @@ class ChartOverlay:
         """Whether both layers are still in the viewer."""
         return self.points in self._viewer.layers and self.layout in self._viewer.layers
 
+    def lies_over(self, photograph: Any) -> bool:
+        """Whether the pixels of a photograph lie where those are that the corners count."""
+        return np.array_equal(self._over, _pixels(photograph))
+
     def corners(self) -> np.ndarray:
         """(y, x) of the corners in pixels of the photograph, (4, 2)."""
         found = np.asarray(self.points.data, float)
@@ -92,6 +98,12 @@ class ChartOverlay:
         for layer in (self.points, self.layout):
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+
+def _pixels(photograph: Any) -> np.ndarray:
+    """Where the pixels of a photograph lie, and how many there are."""
+    matrix, origin = plane_in_world(photograph)
+    return np.array([*matrix.ravel(), *origin, *photograph.data.shape[:2]])
 
 
 def _in_the_middle(height: int, width: int, chart: Chart) -> np.ndarray:

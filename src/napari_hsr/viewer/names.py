@@ -10,6 +10,8 @@ import numpy as np
 _LARGEST = 2.0**53
 #: The column of names; of labels, the column that says which label a row is about.
 NAME, INDEX = "name", "index"
+#: The column of numbers, by the type of a layer.
+NUMBER = {"Points": "pin", "Shapes": "hsr_number"}
 
 
 def given_names(layer: Any) -> dict[int, str]:
@@ -35,6 +37,38 @@ def whole_numbers(column: Any) -> list[int]:
     values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
     values = np.where(np.abs(values) < _LARGEST, values, 0)
     return [int(value) for value in values]
+
+
+def numbered(layer: Any) -> tuple[list[int], list[int]]:
+    """The numbers of points or shapes, row by row, and the rows that got theirs just now.
+
+    They keep their numbers while others come and go. New ones get the next, also those added with
+    napari's own tools, which have the features of another one.
+    """
+    column = NUMBER[layer.__class__.__name__]  # seen through napari's proxy, as type() is not
+    known = column in layer.features
+    numbers = whole_numbers(layer.features[column]) if known else [0] * len(layer.data)
+    fresh, taken, most = [], set(), max(0, *numbers) if numbers else 0
+    for row, number in enumerate(numbers):
+        if number <= 0 or number in taken:
+            fresh.append(row)
+        taken.add(number)
+    if fresh:
+        for step, row in enumerate(fresh, start=1):
+            numbers[row] = most + step
+        features = layer.features.copy()
+        features[column] = numbers
+        if known and NAME in features:  # a new one has the name of the one before
+            features.loc[fresh, NAME] = ""
+        layer.features = features
+    return numbers, fresh
+
+
+def row_of(layer: Any, number: int) -> int:
+    """The row of a point or shape with a number; of labels, the label itself."""
+    if layer.__class__.__name__ not in NUMBER:
+        return number
+    return numbered(layer)[0].index(number)
 
 
 def rename(layer: Any, key: int, name: str) -> None:

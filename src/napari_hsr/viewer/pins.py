@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.layer_data import is_overlay
-from napari_hsr.viewer.names import NAME as NAME_COLUMN
-from napari_hsr.viewer.names import whole_numbers
+from napari_hsr.viewer.names import NUMBER, numbered, whole_numbers
 from napari_hsr.viewer.regions import distinct_colors, hex_color, hex_colors
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 NAME = "pinned spectra"
 #: Marks a layer that was made here: its borders have the colours of its points.
 MARK = "napari_hsr_pins"
-_NUMBER = "pin"
+_NUMBER = NUMBER["Points"]
 
 #: Colours for pins: distinct, visible on dark and light, light enough for a black number.
 PALETTE = (
@@ -94,20 +93,7 @@ def tidy(layer: Any, avoid: Collection[str] = ()) -> None:
     tools are recognised by carrying the number of another one. Points of the user's own keep
     their colours where these differ.
     """
-    numbers = _numbers(layer)
-    fresh, taken, most = [], set(), max(0, *numbers) if numbers else 0
-    for i, number in enumerate(numbers):
-        if number <= 0 or number in taken:
-            fresh.append(i)
-        taken.add(number)
-    if fresh:
-        for step, i in enumerate(fresh, start=1):
-            numbers[i] = most + step
-        features = layer.features.copy()
-        features[_NUMBER] = numbers
-        if NAME_COLUMN in features:  # a new point has the name of the one before
-            features.loc[fresh, NAME_COLUMN] = ""
-        layer.features = features
+    numbers, fresh = numbered(layer)
     colors, plain, seen, new = hex_colors(layer.face_color), [], {*avoid}, {*fresh}
     for i, color in enumerate(colors):
         if color == _DEFAULT_FACE or (i in new and color in seen):
@@ -127,12 +113,6 @@ def _plain_border(layer: Any) -> None:
     """Give borders the colour of their points: napari's size limits make borders wide."""
     if not np.array_equal(layer.border_color, layer.face_color):
         layer.border_color = layer.face_color
-
-
-def _numbers(layer: Any) -> list[int]:
-    if _NUMBER not in layer.features:
-        return [0] * len(layer.data)
-    return whole_numbers(layer.features[_NUMBER])
 
 
 def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]]:

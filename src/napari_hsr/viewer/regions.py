@@ -18,7 +18,7 @@ import numpy as np
 from napari_hsr import spectra
 from napari_hsr.errors import InputError
 from napari_hsr.viewer.layer_data import is_overlay
-from napari_hsr.viewer.names import given_names
+from napari_hsr.viewer.names import given_names, numbered
 from napari_hsr.viewer.world_coordinates import plane_in_world
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ShapeRegion:
     closed : bool
         False for lines and paths: their pixels are those that they cross.
     origin : (id of the layer, number) or None
-        The number is that of the shape from 0.
+        The number is that of the shape, which it keeps.
     """
 
     name: str
@@ -170,18 +170,18 @@ def distinct_colors(
 
 
 def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
-    """The shapes of a Shapes layer in the world, named after the layer and counted from 1."""
+    """The shapes of a Shapes layer in the world, named after the layer and numbered."""
     plane, names = Plane.of(layer, viewer), given_names(layer)
     return [
         ShapeRegion(
-            names.get(at) or f"{layer.name} {at + 1}",
+            names.get(at) or f"{layer.name} {number}",
             hex_color(color),
             plane.to_world(outline(np.asarray(corners, dtype=float)[:, -2:], kind)),
             closed=kind not in ("line", "path"),
-            origin=(layer.unique_id, at),
+            origin=(layer.unique_id, number),
         )
-        for at, (corners, kind, color) in enumerate(
-            zip(layer.data, layer.shape_type, layer.edge_color, strict=True)
+        for at, (number, corners, kind, color) in enumerate(
+            zip(numbered(layer)[0], layer.data, layer.shape_type, layer.edge_color, strict=True)
         )
     ]
 

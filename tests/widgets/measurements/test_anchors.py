@@ -145,6 +145,43 @@ def test_the_choice_stays_with_its_place_and_bad_files_are_told(viewer, section,
     assert "bad.csv" in section.message.text()
 
 
+def test_measured_spectra_stay_with_their_shapes_when_another_is_removed(
+    viewer, section, qtbot, tmp_path
+):
+    shapes = viewer.layers[-1]
+    shapes.add_rectangles([[1.6, 1.6], [3.4, 3.4]])
+    shapes.add_rectangles([[5.6, 1.6], [7.4, 3.4]])
+    section.read(measured(viewer, tmp_path, GAIN))
+    settled(section, qtbot)
+    places = len(section.attached())
+    names = [place.name for place, _ in section._choosers.values()]
+    at = names.index("Shapes 2")
+    section.choose(at, "sand")
+    section.choose(at + 1, "not measured")
+    shapes.selected_data = {0}
+    shapes.remove_selected()
+    settled(section, qtbot)
+    kept = {place.name: box.value() for place, box in section._choosers.values()}
+    assert kept["Shapes 2"] == "sand"
+    assert kept["Shapes 3"] == "not measured"
+    assert "Shapes 1" not in kept
+    assert places >= len(section.attached())
+
+
+@pytest.mark.parametrize("change", ["changed", "removed"])
+def test_a_cube_that_is_none_any_more_is_not_corrected(viewer, section, qtbot, tmp_path, change):
+    section.read(measured(viewer, tmp_path, GAIN))
+    settled(section, qtbot)
+    section.run()
+    cube = viewer.layers[0]
+    if change == "changed":
+        cube.data = np.array(cube.data)
+    else:
+        viewer.layers.remove(cube)
+    settled(section, qtbot)
+    assert section.message.text() == f"The cube was {change} before it was corrected."
+
+
 def test_spectra_on_another_scale_are_refused_in_one_sentence(viewer, section, qtbot, tmp_path):
     settled(section, qtbot)
     section.read(measured(viewer, tmp_path, GAIN))

@@ -114,6 +114,36 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(viewer, section, qtbot):
     assert list_profiles() == []
 
 
+def test_corners_are_those_of_the_photograph_that_they_were_placed_on(
+    viewer, section, photograph, qtbot, monkeypatch
+):
+    first = viewer.layers[0]
+    half = replace(photograph, data=photograph.data[::2, ::2], name="half")
+    second = add_photograph(viewer, half)
+    section.photograph.set_layer(first)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def find(_photograph, _cancel):
+        begun.set()
+        go_on.wait()
+        yield CORNERS
+
+    monkeypatch.setattr(chart, "find_spec", lambda _name: True)
+    monkeypatch.setattr(chart, "_find", find)
+    section.find_button.click()
+    begun.wait()
+    section.photograph.set_layer(second)
+    go_on.set()
+    qtbot.waitUntil(lambda: section.overlay is not None)
+    assert section.overlay.lies_over(first)
+    section.measure()
+    assert "lie over another photograph" in section.message.text()
+    section.photograph.set_layer(first)
+    section.measure()
+    qtbot.waitUntil(lambda: not section.busy)
+    assert viewer.layers[1].name == "shot · by its chart"
+
+
 def test_where_nothing_finds_charts_a_sentence_says_what_would(section, monkeypatch):
     monkeypatch.setattr(chart, "find_spec", lambda _name: None)
     section.find_button.click()

@@ -323,6 +323,57 @@ def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
 # --- undo --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("change", ["changed", "removed"])
+def test_classes_of_what_a_cube_no_longer_holds_are_not_shown(
+    viewer, panel, settled, qtbot, change
+):
+    settled()
+    panel.pin((550, 0, 0))
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    window.run()
+    layer = viewer.layers["scene"]
+    if change == "changed":
+        layer.data = VALUES[:, :5, :6]
+    else:
+        viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: not window.busy)
+    assert "classes of scene" not in viewer.layers
+    assert window.message.text() == f"The cube was {change} before its classes were ready."
+
+
+def test_what_is_chosen_in_the_windows_is_the_same_curve_when_another_is_removed(
+    viewer, panel, settled, files
+):
+    corner = np.array([[0, 0], [0, 2], [2, 2], [2, 0]])
+    places = [np.array(one) + corner for one in ((0, 0), (4, 4), (7, 8))]
+    shapes = viewer.add_shapes(places, shape_type="polygon", name="plots")
+    settled()
+    panel.load_library(files / "few.csv")
+    match, classify = panel.open_window("Match"), panel.open_window("Classify")
+    settled()
+    middle = panel.kept[1]
+    match.curve.set_value(middle.key)
+    classify.classes.filter.setText("plots 2")
+    classify.classes.tick_listed(True)
+    shapes.selected_data = {0}
+    shapes.remove_selected()
+    settled()
+    assert match.curve.currentText() == middle.drawn.name
+    assert [one.name for one in panel.kept if one.key in classify.classes.ticked()] == ["plots 2"]
+    chosen = next(one for one in panel.kept if one.key == match.curve.value())
+    np.testing.assert_array_equal(chosen.curve.mean, middle.curve.mean)
+
+
+def test_names_that_points_had_already_stay(viewer, panel, settled):
+    features = {"name": ["leaf", "leaf", "soil"]}
+    points = viewer.add_points([[1, 1], [2, 2], [3, 3]], features=features)
+    settled()
+    assert points.features["pin"].tolist() == [1, 2, 3]
+    assert points.features["name"].tolist() == features["name"]
+
+
 def test_cleared_pins_come_back_with_numbers_names_and_colours(viewer, panel, settled):
     settled()
     panel.pin((550, 2, 3))

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
+from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
@@ -225,7 +226,7 @@ class AnchorSection(QWidget):
             work,
             f"Correct {layer.name}",
             progressed=self.bar.move_to,
-            finished=partial(self._on_finished, layer),
+            finished=partial(self._on_finished, layer, layer.data),
             failed=lambda error: self.message.show_exception(error, "The correction"),
             ended=self._on_ended,
         )
@@ -242,8 +243,11 @@ class AnchorSection(QWidget):
         self.message.clear()
         self._update_buttons()
 
-    def _on_finished(self, layer: Any, result: tuple[AnchorFit, Any]) -> None:
+    def _on_finished(self, layer: Any, held: Any, result: tuple[AnchorFit, Any]) -> None:
         fit, cube = result
+        if why := too_late(self._viewer, layer, held, "it was corrected"):
+            self.message.show_warning(why)
+            return
         if not fit.helps:
             self.message.show_warning(f"{fit.words()}.")
             return

@@ -114,9 +114,9 @@ class ChartSection(QWidget):
 
     # --- the corners -------------------------------------------------------------------------
 
-    def place(self, corners: np.ndarray | None = None) -> None:
-        """Put the corners over the photograph: (y, x) of pixels, or its middle."""
-        layer = self.photograph.layer()
+    def place(self, corners: np.ndarray | None = None, layer: Any = None) -> None:
+        """Put the corners over a photograph, the chosen one: (y, x) of pixels, or its middle."""
+        layer = self.photograph.layer() if layer is None else layer
         if layer is None:
             return
         if self.overlay is not None:
@@ -134,17 +134,23 @@ class ChartSection(QWidget):
                 "colour-checker-detection. Without it, place the corners by hand."
             )
         elif layer is not None:
+            try:
+                photograph = layer_photograph(layer)
+            except HSRError as error:
+                self.message.show_exception(error)
+                return
             self.message.show_info("Looking for the chart…")
-            photograph = layer_photograph(layer)
             self._job.start(
-                partial(_find, photograph), finished=self._on_found, failed=self._on_failed
+                partial(_find, photograph),
+                finished=partial(self._on_found, layer),
+                failed=self._on_failed,
             )
 
-    def _on_found(self, corners: np.ndarray | None) -> None:
-        if corners is None:
+    def _on_found(self, layer: Any, corners: np.ndarray | None) -> None:
+        if corners is None or layer not in self._viewer.layers:
             self.message.show_warning("No chart was found: place the corners by hand.")
         else:
-            self.place(corners)
+            self.place(corners, layer)
 
     @property
     def _kind(self) -> Chart:
@@ -173,6 +179,8 @@ class ChartSection(QWidget):
         try:
             if not self.overlay.there:
                 raise InputError("The corners are no longer there: place them again.")
+            if not self.overlay.lies_over(layer):
+                raise InputError("The corners lie over another photograph: place them on this one.")
             corners, photograph = self.overlay.corners(), layer_photograph(layer)
         except HSRError as error:
             self.message.show_exception(error)

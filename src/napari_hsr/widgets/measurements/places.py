@@ -49,10 +49,10 @@ def places_on(viewer: Any, points: Any, layer: Any) -> list[Place]:
     for shapes in viewer.layers:
         if not is_regions(shapes):
             continue
-        for index, region in enumerate(shape_regions(shapes, viewer)):
+        for region in shape_regions(shapes, viewer):
             if len(found) >= MOST:  # each mask is as large as a band
                 return found[:MOST]
             mask = shape_mask(region, target)
             if mask.any():
-                found.append(Place(f"{shapes.unique_id} {index}", region.name, mask))
+                found.append(Place(f"{shapes.unique_id} {region.origin[1]}", region.name, mask))
     return found[:MOST]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
+from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
@@ -193,7 +195,7 @@ class ClassifyWindow(QDialog):
             lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel),
             f"Classifying {cube.name}",
             progressed=self.progress.move_to,
-            finished=lambda found: self._on_found(found, layer),
+            finished=partial(self._on_found, layer, layer.data),
             failed=self.message.show_exception,
             cancelled=lambda: self.message.show_info("Cancelled; no layer was added."),
             ended=self._on_ended,
@@ -203,7 +205,10 @@ class ClassifyWindow(QDialog):
         self.run_button.setEnabled(True)
         self.cancel_button.setEnabled(False)
 
-    def _on_found(self, found: Classification, layer: Any) -> None:
+    def _on_found(self, layer: Any, held: Any, found: Classification) -> None:
+        if why := too_late(self._viewer, layer, held, "its classes were ready"):
+            self.message.show_warning(why)
+            return
         self._found = found
         self.progress.setMaximum(1)
         self.progress.setValue(1)

@@ -14,7 +14,7 @@ from napari_hsr import spectra
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer import pins
-from napari_hsr.viewer.names import rename
+from napari_hsr.viewer.names import numbered, rename, row_of
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.control_settings import one_for, remember, set_as_before
 from napari_hsr.widgets.common.layouts import row
@@ -113,11 +113,9 @@ class CurvePanel(Panel):
         self._draw_kept()
 
     def _on_rows(self, event: Any) -> None:
-        """Points or shapes may have been removed, and the rows of the others be other ones."""
+        """Points or shapes may have been removed: later ones may get their numbers."""
         if event.action == ActionType.REMOVED:
-            to = partial(_row_after, layer=event.source, gone=set(event.data_indices))
-            self.look.marks.follow(to)
-            self.processing.follow(to)
+            self.look.marks.forget(event.source.unique_id, set(numbered(event.source)[0]))
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Hide the curve with this key, or show it again."""
@@ -135,7 +133,7 @@ class CurvePanel(Panel):
             self.libraries.rename(origin, name)
         else:
             layer = next(one for one in self._viewer.layers if one.unique_id == origin[0])
-            rename(layer, origin[1], name)
+            rename(layer, row_of(layer, origin[1]), name)
         self._measured = False
         self._update_all()
 
@@ -264,11 +262,3 @@ class CurvePanel(Panel):
     def _ask_png(self) -> None:
         ask = (self, self.message, "Export plot", "spectra.png", "PNG picture (*.png)")
         ask_and_write(*ask, self.export_png)
-
-
-def _row_after(origin: Any, layer: Any, gone: set[int]) -> Any:
-    """The origin of a curve once rows of a layer are gone; None if its own is."""
-    if origin is None or origin[0] != layer.unique_id:
-        return origin
-    row = origin[1] - sum(one < origin[1] for one in gone)
-    return None if origin[1] in gone or row >= len(layer.data) else (origin[0], row)

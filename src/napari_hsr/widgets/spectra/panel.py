@@ -253,7 +253,7 @@ class SpectraWidget(CurvePanel):
         pins.tidy(layer, {s.drawn.color for s in self._regions})
         names = given_names(layer)
         for at, (number, color, place) in enumerate(pins.pins_of(self._viewer, layer, MAX_PINS)):
-            name, origin = names.get(at) or f"pin {number}", (layer.unique_id, at)
+            name, origin = names.get(at) or f"pin {number}", (layer.unique_id, number)
             self._pins += self._taken("pins", place, name, color, origin=origin)
         self._pins = self.trust.on(self._pins)
         self._notes.set("trust", self.trust.warnings(self._pins))

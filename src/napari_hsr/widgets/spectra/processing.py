@@ -18,7 +18,7 @@ from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from napari_hsr.spectra import Curve
     from napari_hsr.widgets.spectra.sources import Shown
@@ -94,13 +94,6 @@ class ProcessingRow(QWidget):
             known = next(iter(offered), None)
         self.other.offer(offered, known)
 
-    def follow(self, to: Callable[[Any], Any]) -> None:
-        """As :meth:`Marks.follow`: what the curves are held against stays the same."""
-        chosen, known = to(self.other.value()), enumerate(self.other.offered())
-        moved = {to(origin): self.other.itemText(at) for at, origin in known}
-        moved.pop(None, None)
-        self.other.offer(moved, chosen)
-
     def processing(self, one: Shown, others: Sequence[Shown]) -> Processing:
         """For one curve: of the others with the chosen origin, that of the same cube."""
         held = [other for other in others if other.origin == self.other.value()]
@@ -122,17 +115,15 @@ class Marks:
         self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
         self.highlighted: Any = None
 
-    def follow(self, to: Callable[[Any], Any]) -> None:
-        """Keep the marks with their curves, which come from elsewhere now: ``to(origin)``, or None."""
+    def forget(self, layer_id: Any, there: set[int]) -> None:
+        """Forget the curves of a layer but those with these numbers."""
 
-        def moved(key: Any) -> Any:
-            origin = to(key[0])
-            return None if origin is None else (origin, *key[1:])
+        def gone(key: Any) -> bool:
+            return key is not None and key[0][0] == layer_id and key[0][1] not in there
 
-        hidden = {moved(key): value for key, value in self.hidden.items() if key is not None}
-        self.hidden = {key: value for key, value in hidden.items() if key is not None}
-        if self.highlighted is not None:
-            self.highlighted = moved(self.highlighted)
+        self.hidden = {key: value for key, value in self.hidden.items() if not gone(key)}
+        if gone(self.highlighted):
+            self.highlighted = None
 
 
 class Look:

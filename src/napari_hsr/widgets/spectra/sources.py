@@ -55,7 +55,7 @@ class Source:
 class Shown:
     """One spectrum of the panel, as numbers and as a curve of the plot.
 
-    Its origin is a layer's id and a row or label, or a library and an entry; then there is no
+    Its origin is a layer's id and a number or label, or a library and an entry; then there is no
     source. Its name is that of the pin, region or entry alone.
     """
 

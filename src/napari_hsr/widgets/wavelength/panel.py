@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayou
 from napari_hsr.errors import HSRError
 from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.viewer import axis, rendering
+from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.canvas_text import show_wavelength
 from napari_hsr.viewer.contributions import write_image
 from napari_hsr.viewer.covering import covered
@@ -273,10 +274,8 @@ class WavelengthWidget(Panel):
         self._job.start()
 
     def _show(self, picture: Photograph, layer, held: Any) -> None:
-        there = layer in self._viewer.layers
-        if not there or layer.data is not held:
-            what = "changed" if there else "removed"
-            self.message.show_warning(f"The cube was {what} before its picture was ready.")
+        if why := too_late(self._viewer, layer, held, "its picture was ready"):
+            self.message.show_warning(why)
             return
         rendering.add_picture(self._viewer, layer, picture)
         seen = covered(self._viewer) or "It lies over the bands: hide it to see them one by one."
