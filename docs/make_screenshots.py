@@ -389,6 +389,34 @@ def measurements(theme: str) -> None:
     viewer.close()
 
 
+def calibrate(theme: str) -> None:
+    """The Calibrate panel at work on counts of the chart, of four times its height and width."""
+    from napari_hsr import Cube, samples
+    from napari_hsr.viewer.layers import add_cube
+
+    truth, _ = samples.chart()
+    lamp = np.linspace(1500, 3000, len(truth.wavelengths), dtype=np.float32)[:, None, None]
+    light = np.linspace(1, 0.8, 4 * truth.shape[1], dtype=np.float32)[:, None]
+    dark, white = np.full((31, 1, 1), 100, np.float32), lamp * light + 100
+    scan = np.repeat(np.repeat(truth.data, 4, axis=1), 4, axis=2)
+    scan *= lamp * light
+    scan += 100
+    viewer = open_viewer(theme)
+    for name, data in (("dark", dark), ("white", white), ("scan", scan)):
+        add_cube(viewer, Cube(np.broadcast_to(data, scan.shape), truth.wavelengths, "counts", name))
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Calibrate…")
+    demo_viewer.settle()
+    for chooser, name in ((panel.scan, "scan"), (panel.white, "white"), (panel.dark, "dark")):
+        chooser.set_layer(viewer.layers[name])
+    panel.has_dark.setChecked(True)
+    viewer.reset_view()
+    demo_viewer.settle()
+    panel.run()
+    wait_until(lambda: panel.progress.value() > 0.3 * panel.progress.maximum() > 0)
+    save(viewer, f"calibrate-{theme}")
+    viewer.close()
+
+
 def super_resolve(theme: str) -> None:
     """The Super-resolve panel after a run: a part of a photograph's cube, made coarse before."""
     from napari_hsr import Photograph, reconstruct, samples
@@ -446,6 +474,7 @@ def main(names: list[str]) -> None:
             "over_time": [partial(over_time, Path(folder), "dark")],
             "trust": [partial(trust, "dark")],
             "anchors": [partial(anchors, Path(folder), "dark")],
+            "calibrate": [partial(calibrate, "dark")],
         }
         for make, *given in (
             *((reconstruct,), (explore, files), (compare, files), (maps,), (matching, files)),

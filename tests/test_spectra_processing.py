@@ -231,6 +231,7 @@ def test_tables_hold_all_that_is_known(cube, tmp_path):
     assert len(rows) == 4 + 4 + 5
     first, missing, field = rows[0], rows[1], rows[5]
     assert (first["row"], first["column"], first["x"]) == ("2", "3", "500007")
+    assert [rows[at]["xy_unit"] for at in (0, 4, 8)] == ["m", "m", ""]
     assert (missing["mean"], missing["wavelength_nm"]) == ("", "450")
     assert (field["n"], field["units"]) == ("16", "reflectance")
     assert float(field["q05"]) == pytest.approx(curves[1].quantiles[0.05][1], rel=1e-8)
@@ -239,12 +240,14 @@ def test_tables_hold_all_that_is_known(cube, tmp_path):
     assert found[0]["mean"][1] is None
     assert found[1]["quantiles"]["q50"] == list(curves[1].quantiles[0.5])
     assert found[2]["wavelengths_nm"] is None
+    assert [one["xy_unit"] for one in found] == ["m", "m", None]
 
     with np.load(spectra.write_table(curves, tmp_path / "t.npz")) as arrays:
         assert arrays["name"].tolist() == ["pin 1", "field", "by index"]
         np.testing.assert_array_equal(arrays["sd"][1, :4], curves[1].std)
         assert np.isnan(arrays["wavelengths_nm"][2]).all()
         np.testing.assert_array_equal(arrays["x"][:1], [500007])
+        assert arrays["xy_unit"].tolist() == ["m", "m", ""]
     with pytest.raises(FileError, match=r"written as \.csv"):
         spectra.write_table(curves, tmp_path / "t.xlsx")
     with pytest.raises(InputError, match="no spectrum"):

@@ -42,7 +42,7 @@ def test_a_pixel_with_its_ranges_in_words_in_json_and_in_a_table(hsr, photograph
     status, said, _ = hsr("trust", source, "--at", "2,3", *options)
     assert status == 0
     assert said.startswith("(2, 3): ")
-    assert "99.9 % of the second differences" in said
+    assert "99.9% of the second differences" in said
 
 
 def test_what_is_not_known_is_said_and_what_is_wrong_is_refused(hsr, photograph):

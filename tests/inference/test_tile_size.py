@@ -208,12 +208,12 @@ def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
     np.testing.assert_allclose(cube.data, image.transpose(2, 0, 1), atol=1e-6)
     assert cube.notices == (
         "Computed in 12 overlapping tiles of 16 × 16 pixels, blended: toy depends on the whole "
-        "image, and its result in tiles differs, by more, in tiles this small, than the 1.2 % of its root mean square measured with random weights of the published size in "
+        "image, and its result in tiles differs, by more, in tiles this small, than the 1.2% of its root mean square measured with random weights of the published size in "
         "tiles of 128 × 128 of 256 × 256 pixels.",
     )
     as_measured = notice(model, plan(200, 300, model, 128))
     assert as_measured.endswith(
-        "in tiles differs, by 1.2 % of its root mean square, as measured with random weights of the "
+        "in tiles differs, by 1.2% of its root mean square, as measured with random weights of the "
         "published size in tiles of 128 × 128 of 256 × 256 pixels."
     )
     assert "by more, in tiles this small" in notice(model, plan(20, 30, model, 1))

@@ -118,7 +118,7 @@ def test_a_few_pixels_do_not_set_the_limits_and_clipping_is_stated():
     prediction, truth = pair((4, 20, 30), noise=0.2)
     angles = maps.sam(prediction, truth)
     assert angles.limits == pytest.approx((0, np.percentile(angles.data, 99)))
-    assert f"{angles.data.max():.3g} °" in angles.beyond
+    assert f"{angles.data.max():.3g}°" in angles.beyond
     errors = maps.rmse(prediction, truth, unit="reflectance")
     assert (errors.data > errors.limits[1]).sum() == 6
     assert "1.0% of the pixels lie outside" in errors.beyond

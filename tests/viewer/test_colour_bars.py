@@ -81,6 +81,16 @@ def test_in_a_grid_each_map_has_its_name(viewer):
     assert named.name_overlay.visible  # the user's own wish stays
 
 
+def test_long_names_are_small_enough_for_their_tiles(viewer):
+    long = add_map(viewer, DATA, "Relative half-width of the intervals of a photograph", unit="°")
+    short = add_map(viewer, DATA, "SAM", unit="°")
+    before = short.name_overlay.font_size
+    viewer.canvas.grid.enabled = True
+    width = viewer.canvas.viewbox_size(viewer.layers)[1]
+    assert 6 <= long.name_overlay.font_size <= max(6, width / len(long.name)) < before
+    assert short.name_overlay.font_size == before
+
+
 def test_other_images_are_left_alone(viewer):
     viewer.add_image(DATA).colorbar.visible = True
     add_map(viewer, DATA, "SAM", unit="°", visible=False)

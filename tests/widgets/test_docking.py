@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QFocusEvent
-from qtpy.QtWidgets import QApplication, QTabBar
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabBar, QWidget
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.workspace import (
+    COMFORT,
     DISPLAYED,
     PLUGIN,
     open_all_panels,
     open_panel,
     opened,
     panel_dock,
+    shared_heights,
 )
+from napari_hsr.widgets.common import view_in_sight
+from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.session.settings import open_panels
@@ -180,6 +186,45 @@ def test_a_panel_that_is_docked_alone_shows_what_is_chosen(viewer, qtbot):
     assert chooser.width() > text
 
 
+def test_the_title_of_a_narrow_panel_is_seen_whole(viewer, qtbot):
+    viewer.window.resize(1600, HEIGHT)
+    dock, panel = panel_dock(viewer, "Set wavelengths…")
+    title = dock.titleBarWidget()
+    label = title.title
+    text = label.fontMetrics().horizontalAdvance(label.text())
+    assert panel.sizeHint().width() < text
+    qtbot.waitUntil(lambda: label.width() >= text)
+
+
+class Tall(QWidget):
+    def sizeHint(self):  # noqa: N802 - Qt's name
+        return QSize(200, 500)
+
+
+@pytest.mark.parametrize(("height", "low"), [(900, 60), (900, 450), (560, 60)])
+def test_docks_share_a_column_so_that_none_is_too_low_to_be_worked_with(qtbot, height, low):
+    window, panels = QMainWindow(), [Tall(), Tall()]
+    qtbot.addWidget(window)
+    docks = [QDockWidget(), QDockWidget()]
+    for dock, panel in zip(docks, panels, strict=True):
+        dock.setWidget(panel)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    named = {"Spectra (napari-hsr)": panels[0], "Maps (napari-hsr)": panels[1]}
+    viewer = SimpleNamespace(window=SimpleNamespace(dock_widgets=named))
+    window.resize(400, height)
+    window.show()
+    qtbot.waitUntil(lambda: docks[1].height() > 100)
+    window.resizeDocks(docks, [low, height - low], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: docks[0].height() <= low + 40)
+    whole, upper = sum(dock.height() for dock in docks), docks[0].height()
+    shared = shared_heights(viewer, panels[1])
+    if whole < 2 * COMFORT or upper >= COMFORT:  # there is not enough for both, or enough for each
+        assert shared == {}
+    else:
+        assert shared[docks[0]] == COMFORT
+        assert shared[docks[1]] == pytest.approx(whole - COMFORT, abs=1)
+
+
 def in_sight(viewer) -> bool:
     """Whether the picture, 8 pixels wide and high, is within the canvas."""
     return viewer.scene.camera.zoom * 8 <= min(viewer.canvas.size)
@@ -193,6 +238,15 @@ def test_a_picture_that_was_in_sight_stays_so_beside_all_panels(viewer, qtbot):
     open_all_panels(viewer)
     qtbot.waitUntil(lambda: viewer.canvas.size[1] < before[1])
     qtbot.waitUntil(lambda: in_sight(viewer))
+
+
+def test_a_picture_stays_in_sight_where_the_canvas_gets_its_size_late(viewer, qtbot):
+    """As on a busy computer: the docks have been given their width, and the canvas has not."""
+    viewer.reset_view()
+    keep_in_sight(viewer)
+    qtbot.wait(view_in_sight._SETTLED_MS + 20)
+    viewer.window.resize(900, 500)
+    qtbot.waitUntil(lambda: in_sight(viewer) and viewer.canvas.size[1] < 900)
 
 
 def test_a_view_that_the_user_chose_is_left_alone(viewer, qtbot):

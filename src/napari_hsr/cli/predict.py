@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--intervals",
         action="store_true",
-        help="write the ends of calibrated 90 %% intervals beside each cube, <OUT>_lower and "
+        help="write the ends of calibrated 90%% intervals beside each cube, <OUT>_lower and "
         "<OUT>_upper; for models whose card is calibrated",
     )
 

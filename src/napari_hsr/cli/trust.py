@@ -1,7 +1,7 @@
 """Say how far the spectra of some pixels and regions of a photograph can be trusted.
 
 For each pixel: the measured share of its energy and the feasible band, where the camera is known
-(--camera, or by the encoding); the 90 % interval and whether it is unlike the training, for models
+(--camera, or by the encoding); the 90% interval and whether it is unlike the training, for models
 whose card is calibrated. The mean of a region (--regions, a label image: TIFF, PNG or .npy; 0 is
 background) has an interval of its own. OUT is a CSV file with the spectra and the ends of all ranges.
 """

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.stacks.frame_cubes import FrameCubes
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
 
@@ -37,6 +38,25 @@ class Preview(Progress):
 
     lasting: ClassVar[bool] = True
     cube: Cube
+    every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackPreview(Progress):
+    """The frames of a stack while the first one asked for is computed: of it, they hold a placeholder.
+
+    Attributes
+    ----------
+    frames : FrameCubes
+    first : tuple of int
+        Its index.
+    every : int
+        Every so manieth of its rows and columns was computed.
+    """
+
+    lasting: ClassVar[bool] = True
+    frames: FrameCubes
+    first: tuple[int, ...]
     every: int
 
 

@@ -65,14 +65,14 @@ class ErrorMap:
     def beyond(self) -> str:
         """One sentence on the pixels outside :attr:`limits`, or empty if there are none."""
         finite = self.data[np.isfinite(self.data)]
-        (low, high), unit = self.limits, f" {self.unit}".rstrip()
+        (low, high), unit = self.limits, self.unit if self.unit == "°" else f" {self.unit}".rstrip()
         # float32 data against float64 limits: their own rounding is no clipping
         slack = 1e-6 * max(abs(low), abs(high))
         number = int(((finite < low - slack) | (finite > high + slack)).sum())
         if not number:
             return ""
         share = f"{number / finite.size:.1%}" if number / finite.size >= 0.001 else "< 0.1%"
-        # what a display cannot tell from 0 is no figure: 6.35e-12 °
+        # what a display cannot tell from 0 is no figure: 6.35e-12°
         least, most = (0.0 if abs(end) <= slack else end for end in (finite.min(), finite.max()))
         return (
             f"The colours go from {low:.3g} to {high:.3g}{unit}; {share} of the pixels lie "

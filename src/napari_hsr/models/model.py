@@ -42,7 +42,7 @@ class TileDifference:
 
     def words(self, pixels: int) -> str:
         """The measurement in words, and a warning if tiles have fewer ``pixels`` than measured."""
-        figure = f"{100 * self.mean:.2g} % of its root mean square"
+        figure = f"{100 * self.mean:.2g}% of its root mean square"
         measured = (
             f"measured with {self.weights} in tiles of {self.tile} × {self.tile} of "
             f"{self.image} × {self.image} pixels"

@@ -40,6 +40,8 @@ class Curve:
         Of a region, by their share: ``quantiles[0.5]`` is the median.
     coordinates : tuple of float or None
         (x, y) on the ground: easting and northing, or longitude and latitude.
+    length_unit : str or None
+        That of the coordinates, such as ``"m"``, or ``"px"`` for pixels; None if it is not known.
     measured_share : float or None
         Part of its energy that its camera measured, where that is known.
     """
@@ -57,6 +59,7 @@ class Curve:
     quantiles: dict[float, np.ndarray] = field(default_factory=dict)
     coordinates: tuple[float, float] | None = None
     measured_share: float | None = None
+    length_unit: str | None = None
 
     def __len__(self) -> int:
         return len(self.mean)

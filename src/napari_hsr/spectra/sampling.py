@@ -200,6 +200,7 @@ def _curve(
         missing=missing,
         quantiles=quantiles or {},
         coordinates=ground.at(*position) if ground and position else None,
+        length_unit=ground.unit if ground and position else None,
     )
 
 

@@ -148,11 +148,11 @@ def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     curves : sequence of Curve
         Of one wavelength grid or of several.
     path : path-like
-        ``.csv``: one row a curve and band, with ``name, cube, n, row, column, x, y, band,
+        ``.csv``: one row a curve and band, with ``name, cube, n, row, column, x, y, xy_unit, band,
         wavelength_nm, units, mean, sd`` and a column a quantile, such as ``q05``; ``.json``: one
         object a curve; ``.npz``: arrays ``name``, ``cube``, ``units``, ``n``, ``row``, ``column``,
-        ``x``, ``y``, ``wavelengths_nm``, ``mean``, ``sd``, ``q05``… with a row a curve and NaN
-        where a curve has no such value; curves are as long as the longest.
+        ``x``, ``y``, ``xy_unit``, ``wavelengths_nm``, ``mean``, ``sd``, ``q05``… with a row a curve
+        and NaN where a curve has no such value; curves are as long as the longest.
 
     Raises
     ------
@@ -187,6 +187,7 @@ def facts(curve: Curve) -> dict[str, Any]:
         "column": column,
         "x": x,
         "y": y,
+        "xy_unit": curve.length_unit,
         "missing": curve.missing,
         "wavelengths_nm": _plain(curve.wavelengths_nm),
         "mean": _plain(curve.mean),
@@ -217,13 +218,13 @@ def _shares(curves: Sequence[Curve]) -> list[float]:
 
 def _csv(curves: Sequence[Curve]) -> str:
     shares = _shares(curves)
-    place = ["row", "column", "x", "y"]
+    place = ["row", "column", "x", "y", "xy_unit"]
     head = ["name", "cube", "n", *place, "band", "wavelength_nm", "units", "mean", "sd"]
     rows: list[list[object]] = [[*head, *map(_short, shares)]]
     for curve in curves:
         where = [*(curve.position or ("", "")), *(curve.coordinates or ("", ""))]
         named = name_cell(curve.name), name_cell(curve.cube)
-        start = [*named, curve.count, *map(_place, where)]
+        start = [*named, curve.count, *map(_place, where), name_cell(curve.length_unit or "")]
         columns = [curve.mean, curve.std, *(curve.quantiles.get(share) for share in shares)]
         for band in range(len(curve)):
             nm = None if curve.wavelengths_nm is None else curve.wavelengths_nm[band]
@@ -250,6 +251,7 @@ def _arrays(curves: Sequence[Curve]) -> dict[str, Any]:
         "name": np.array([curve.name for curve in curves]),
         "cube": np.array([curve.cube for curve in curves]),
         "units": np.array([curve.units or "" for curve in curves]),
+        "xy_unit": np.array([curve.length_unit or "" for curve in curves]),
         "n": np.array([curve.count for curve in curves]),
         "wavelengths_nm": rows([curve.wavelengths_nm for curve in curves]),
         "mean": rows([curve.mean for curve in curves]),

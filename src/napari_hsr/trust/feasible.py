@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SMOOTH_AS = 0.999
 #: Where τ comes from, for people.
 SMOOTHNESS_SOURCE = (
-    "99.9 % of the second differences of the 99 CIE 224:2017 test samples and a ColorChecker"
+    "99.9% of the second differences of the 99 CIE 224:2017 test samples and a ColorChecker"
 )
 #: Electrons of a pixel at full scale: what noise is assumed where none is stated.
 PHOTOELECTRONS = 10_000

@@ -27,8 +27,8 @@ OVERLAY = "hsr_map_units"
 CORNER = "top_left"
 #: A label longer than this, in characters, is broken before its unit.
 LONG = 28
-#: The name of a map longer than this is written smaller in a grid, at this size.
-LONG_NAME, SMALL = 56, 7.5
+#: Names of maps are written so small in a grid that they fit into their tiles, but in no fewer points.
+SMALLEST = 6.0
 
 #: Events after which one of the texts may differ.
 _RELEVANT = {
@@ -136,7 +136,7 @@ class _BarText(_CanvasText):
 
     def _show(self, viewer: ViewerModel) -> None:
         bars, in_grid = visible_bars(viewer), viewer.canvas.grid.enabled
-        self._name(bars if in_grid else [])
+        self._name(bars if in_grid else [], viewer.canvas.viewbox_size(viewer.layers)[1])
         text = "" if in_grid else "\n".join(map(unit_text, bars))
         overlay = viewer.canvas.overlays.get(OVERLAY)
         if not text:
@@ -152,15 +152,15 @@ class _BarText(_CanvasText):
             overlay.text = text
         overlay.visible = True
 
-    def _name(self, wanted: list[Image]) -> None:
-        """Show the names of these maps, and hide the others that were shown here."""
+    def _name(self, wanted: list[Image], width: float) -> None:
+        """Show the names of these maps in tiles of this width, and hide the others that were shown here."""
         for layer in set(self._named) - set(wanted):
             layer.name_overlay.visible = False
             self._named.discard(layer)
         for layer in wanted:
             if not layer.name_overlay.visible:
-                if len(layer.name) > LONG_NAME:
-                    layer.name_overlay.font_size = min(SMALL, layer.name_overlay.font_size)
+                fitting = max(SMALLEST, width / len(layer.name))  # a letter is a point wide
+                layer.name_overlay.font_size = min(fitting, layer.name_overlay.font_size)
                 layer.name_overlay.visible = True
                 self._named.add(layer)
 

@@ -11,10 +11,12 @@ from napari.components import ViewerModel
 from napari_hsr.widgets.common import choosers
 from napari_hsr.widgets.common.choosers import (
     DeviceChooser,
+    DrawnTimer,
     EncodingChooser,
     LayerChooser,
     NarrowComboBox,
 )
+from napari_hsr.widgets.common.panel import Docked
 
 
 def is_rgb(layer) -> bool:
@@ -192,3 +194,36 @@ def test_long_texts_do_not_widen_a_panel(qtbot):
     box.resize(120, 30)
     box.grab()  # paints with an ellipsis, without a complaint
     assert box.itemData(0, 3) == "x" * 500
+
+
+def test_what_takes_long_waits_until_its_panel_was_painted(qtbot, monkeypatch):
+    monkeypatch.setattr(choosers, "DRAWN_MS", 5)
+    panel, heard = Docked(), []
+    qtbot.addWidget(panel)
+    timer = DrawnTimer(panel)
+    timer.elapsed.connect(lambda: heard.append(panel.painted))
+    panel.show()
+    panel.painted = False
+    timer.begin(0)
+    timer.timeout.emit()  # the computer is busy: time is up, and nothing has been drawn
+    assert not heard
+    panel.update()
+    qtbot.waitUntil(lambda: bool(heard))
+    assert heard == [True]
+    hidden = Docked()
+    qtbot.addWidget(hidden)
+    timer = DrawnTimer(hidden)
+    with qtbot.waitSignal(timer.elapsed):  # what is not on show waits for nothing
+        timer.begin(0)
+
+
+def test_the_list_of_a_narrow_chooser_has_room_for_its_entries(qtbot):
+    chooser = NarrowComboBox()
+    qtbot.addWidget(chooser)
+    chooser.offer({1: "a regression for photographs of unknown cameras", 2: "b"}, 1)
+    chooser.resize(90, 24)
+    chooser.show()
+    chooser.showPopup()
+    text = chooser.view().fontMetrics().horizontalAdvance(chooser.itemText(0))
+    assert chooser.view().viewport().width() > text
+    chooser.hidePopup()

@@ -22,7 +22,7 @@ def test_figures_are_those_of_the_library(compared, pair):
     table = compared.results.table
     rows = {table.item(r, 0).text(): table.item(r, 1).text() for r in range(table.rowCount())}
     assert rows["PSNR"] == f"{expected.values['psnr']:.2f} dB"
-    assert rows["SAM"] == f"{expected.values['sam']:.3f} °"
+    assert rows["SAM"] == f"{expected.values['sam']:.3f}°"
     for metric in ("MRAE", "RMSE", "PSNR, mean of bands", "SSIM", "ERGAS"):
         assert metric in rows
     assert "guess against truth" in compared.results.heading.text()

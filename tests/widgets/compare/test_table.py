@@ -11,7 +11,7 @@ from napari_hsr.widgets.compare.table import MetricTable, format_value
     ("value", "unit", "text"),
     [
         (34.8712, "dB", "34.87 dB"),
-        (2.10649, "°", "2.106 °"),
+        (2.10649, "°", "2.106°"),
         (0.0134567, "", "0.01346"),
         (0.1, "", "0.1000"),
         (1234.0, "", "1234"),
@@ -28,6 +28,6 @@ def test_table_is_copied_as_text(qtbot):
     table = MetricTable()
     qtbot.addWidget(table)
     table.show_values({"psnr": "PSNR"}, {"psnr": 30.0, "sam": 1.0}, {"psnr": "dB", "sam": "°"})
-    assert table.text() == "PSNR\t30.00 dB\nsam\t1.000 °"
+    assert table.text() == "PSNR\t30.00 dB\nsam\t1.000°"
     table.item(1, 0).setSelected(True)
-    assert table.text() == "sam\t1.000 °"
+    assert table.text() == "sam\t1.000°"

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_hsr import inference
 from napari_hsr.errors import Cancelled
@@ -50,7 +51,7 @@ def release(monkeypatch):
 def running(viewer, qtbot, release, monkeypatch):
     """A panel whose run has shown its preview."""
     monkeypatch.setattr(preview, "PREVIEW_PIXELS", 60)
-    panel = ReconstructWidget(viewer)
+    panel = ReconstructWidget(PublicOnlyProxy(viewer))  # as napari hands it over
     panel.model.set_name("rootpoly-srgb")
     qtbot.addWidget(panel)
     settle(panel, qtbot)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -9,14 +12,19 @@ from napari.utils._proxies import PublicOnlyProxy
 
 from napari_hsr import Photograph, reconstruct
 from napari_hsr.inference.stacks import frame_arrays
+from napari_hsr.inference.stacks import run as stack_run
 from napari_hsr.inference.stacks.frame_cubes import State
+from napari_hsr.inference.stacks.placeholder import PLACEHOLDER
+from napari_hsr.models import load_model
+from napari_hsr.models.colour_table import looked_up
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
+from napari_hsr.progress import Progress, stop_if
 from napari_hsr.viewer import frames
 from napari_hsr.widgets.inference import frame_worker
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 
-from .panel_runs import run
+from .panel_runs import run, settle
 
 MODEL, COUNT = "rootpoly-srgb", 6
 
@@ -62,6 +70,38 @@ def test_a_film_becomes_cubes_that_follow_the_slider(viewer, panel, values, qtbo
     viewer.layers.remove(layer)
     assert cubes.on_ask is None
     assert not frame_worker._AT_WORK
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_first_frame_has_a_preview_while_it_is_computed(
+    viewer, panel, values, qtbot, monkeypatch, cancelled
+):
+    release, real = threading.Event(), stack_run.reconstruct_events
+
+    def events(*what, cancel, **options):
+        while not release.is_set():
+            stop_if(cancel)
+            time.sleep(0.005)
+            yield Progress(1, 5000, "Reconstructing")
+        yield from real(*what, cancel=cancel, **options)
+
+    monkeypatch.setattr(stack_run, "reconstruct_events", events)
+    monkeypatch.setattr(stack_run, "LEAST_SECONDS", 0.0)
+    viewer.dims.set_point(0, 1.0)
+    settle(panel, qtbot)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    shown = viewer.layers[1]
+    assert shown.name == f"film · {MODEL} (preview by instant-photo)"
+    assert "is a preview" in panel.outcome.text()
+    quick = reconstruct(Photograph(values[2]), looked_up(load_model(PLACEHOLDER)))
+    np.testing.assert_allclose(shown._slice.image.raw, quick.data[15], atol=1e-5)
+    assert shown.data.frames.computed == {(2, "placeholder"): 1}
+    panel.cancel_button.click() if cancelled else release.set()
+    qtbot.waitUntil(lambda: not panel.running)
+    names = [layer.name for layer in viewer.layers]
+    assert names == (["film"] if cancelled else ["film", f"film · {MODEL}"])
+    assert ("The preview was removed." in panel.outcome.text()) == cancelled
 
 
 def test_a_jump_waits_a_moment_for_work_that_has_begun(viewer, panel, qtbot, monkeypatch):

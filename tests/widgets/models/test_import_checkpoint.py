@@ -423,3 +423,14 @@ def test_a_checkpoint_opened_in_the_viewer_is_offered_for_import(checkpoint, qtb
     assert dialog.form.name.text()
     dialog.reject()
     assert not dropped_checkpoint._OPEN
+
+
+def test_a_dialog_that_grows_keeps_its_buttons_on_the_screen(dialog, checkpoint, qtbot):
+    dialog.show()
+    screen = dialog.screen().availableGeometry()
+    dialog.move(screen.left(), screen.bottom() - 100)
+    assert dialog.focusWidget() is dialog.file_button
+    before = dialog.height()
+    dialog.read(checkpoint)
+    qtbot.waitUntil(lambda: dialog.height() > before)
+    qtbot.waitUntil(lambda: dialog.y() + dialog.height() <= screen.bottom())

@@ -116,6 +116,11 @@ def test_limits_are_never_empty(wanted):
     assert y0 < y1
 
 
+def test_beside_one_step_alone_no_other_is_marked():
+    x0, x1, *_ = nice_limits((0, 0, 29.0, 29.0), None)
+    assert (x0, x1) == (-0.5, 0.5)
+
+
 def test_extent_of_nothing_is_none():
     assert extent([]) is None
     assert extent([PlotCurve("nan", NM, np.full(31, np.nan))]) is None

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDialog, QTableWidget
 
 from napari_hsr import spectra
 from napari_hsr.cube import Cube, Wavelengths
@@ -24,6 +25,8 @@ from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube, add_map
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.undo import changing, push_added, undo_of
+from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra.curve_table import CurveTable
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
@@ -142,6 +145,22 @@ def test_names_stay_with_points_shapes_and_labels(viewer):
     assert given_names(labels) == {5: "soil"}
 
 
+def test_a_window_is_as_wide_as_a_table_that_will_have_a_bar_for_its_rows(qtbot):
+    window = QDialog()
+    qtbot.addWidget(window)
+    table = QTableWidget(40, 3)
+    table.verticalHeader().hide()
+    column(table, into=window)
+    window.resize(120, 200)
+    window.show()
+    table.setRowCount(0)
+    qtbot.waitUntil(lambda: not table.verticalScrollBar().isVisible())
+    table.setRowCount(40)  # laid out later
+    widen_for(table)
+    qtbot.waitUntil(lambda: table.verticalScrollBar().isVisible())
+    assert table.horizontalScrollBar().maximum() == 0
+
+
 def test_the_table_is_as_wide_as_its_columns(panel, settled, monkeypatch):
     wide = SimpleNamespace(availableGeometry=lambda: QRect(0, 0, 4000, 1000))
     monkeypatch.setattr(CurveTable, "screen", lambda _: wide)
@@ -175,6 +194,9 @@ def test_the_table_renames_hides_highlights_and_exports(viewer, panel, settled, 
     assert row[7] == f"{np.median(region[band]):.4g}"
     assert cells(table.table, 0)[11:] == ["2", "3", "3 px", "2 px"]
     assert "nm" in table.where.text()
+    with table.export(tmp_path / "t.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert (first["x"], first["y"], first["xy_unit"]) == ("3", "2", "px")
 
     table.table.item(0, 0).setText("leaf")
     table.table.item(1, 0).setText("soil")

@@ -12,9 +12,12 @@ from napari_hsr import colour, io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.inputs import why_not
+from napari_hsr.inference.preview import LEAST_SECONDS, StackPreview
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.results import Result
-from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.inference.stacks.frame_arrays import State
+from napari_hsr.inference.stacks.frame_cubes import PLACEHOLDER_PIXELS, FrameCubes
+from napari_hsr.inference.stacks.placeholder import PLACEHOLDER, spacing
 from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.bundled_models import DEFAULT
@@ -111,6 +114,7 @@ def stack_events(
     model: Model,
     *,
     first: tuple[int, ...] | None = None,
+    seconds: float = 0.0,
     cancel: threading.Event | None = None,
     **options: Any,
 ) -> Iterator[Progress | StackResult]:
@@ -122,11 +126,15 @@ def stack_events(
         As there.
     first : tuple of int, optional
         Index of the frame; by default the first that can be read.
+    seconds : float
+        What a frame is estimated to take: one that takes long begins with a preview.
 
     Yields
     ------
     Progress
         As there.
+    StackPreview
+        Before, where it is worth it and the quick model has the bands of the chosen one.
     StackResult
         At the end.
     """
@@ -135,6 +143,14 @@ def stack_events(
     photograph = sample_of(stack) if first is None else stack.photograph(first)
     if first is None:
         first = next(i for i in stack.indices() if stack.number(i) not in stack.failures)
+    if seconds >= LEAST_SECONDS and model.name != PLACEHOLDER:
+        yield Progress(0, 0, "Making a preview")
+        frames.look(first)
+        for _ in frames.events(State.PLACEHOLDER, cancel):
+            pass  # of one frame
+        if frames.state(first) is State.PLACEHOLDER:
+            every = spacing(photograph, PLACEHOLDER_PIXELS)
+            yield StackPreview(0, 0, "Starting", frames=frames, first=first, every=every)
     for event in reconstruct_events(photograph, model, **options, cancel=cancel):
         if isinstance(event, Progress):
             yield event

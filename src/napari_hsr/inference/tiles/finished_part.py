@@ -57,7 +57,7 @@ def finished_part(
     if not share:
         return None
     if share < 1:
-        there = f"{100 * share:.0f} % of the pixels are there, the others empty"
+        there = f"{100 * share:.0f}% of the pixels are there, the others empty"
     else:
         there = (
             "all pixels are there, and what follows the last tile is not, or not for all of them"

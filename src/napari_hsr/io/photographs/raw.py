@@ -57,7 +57,7 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         text = "The file does not name its camera: state the encoding of its linear values."
         notices.append(Notice.warning(Code.ENCODING_UNKNOWN, text))
     if saturated > 0:
-        text = f"{100 * saturated:.2g} % of the sensor's pixels are at their limit: clipped."
+        text = f"{100 * saturated:.2g}% of the sensor's pixels are at their limit: clipped."
         notices.append(Notice.warning(Code.PIXELS_CLIPPED, text))
     size = "cells of 2 × 2 pixels as one" if choice.half_size else "interpolated to full size"
     step = f"Developed by LibRaw: black {black[0]:g} and white {white} of the sensor, {size}."

@@ -135,7 +135,7 @@ def _summary(images: list[CachedImage], place: Path) -> str:
     if halves:
         worst = max(i.error / max(map(abs, i.value_range)) for i in halves)
         text += (
-            f"; those for training in half precision, at most {100 * worst:.2g} % of the "
+            f"; those for training in half precision, at most {100 * worst:.2g}% of the "
             "brightest value off"
         )
     return text + "."

@@ -130,7 +130,7 @@ def _warnings(facts: Facts) -> Iterator[Notice]:
         yield Notice.warning(
             Code.PHOTOGRAPH_UNRELATED,
             "The photograph and the cube hardly agree: its colours explain "
-            f"{100 * max(plain, decoded, 0):.0f} % of it; do both show the same scene?",
+            f"{100 * max(plain, decoded, 0):.0f}% of it; do both show the same scene?",
         )
     elif other > 0.8 and 1 - other < FAR_BETTER * (1 - stated):
         is_now, looks = (
@@ -139,7 +139,7 @@ def _warnings(facts: Facts) -> Iterator[Notice]:
         yield Notice.warning(
             Code.ENCODING_DOUBTFUL,
             f"The photograph is stated to be {is_now} but looks {looks}: taken so, the cube "
-            f"explains {100 * other:.1f} % of it, and {100 * stated:.1f} % as stated; "
+            f"explains {100 * other:.1f}% of it, and {100 * stated:.1f}% as stated; "
             "if so, say it in data.input_encoding.",
         )
 

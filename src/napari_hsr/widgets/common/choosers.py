@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QComboBox,
     QSizePolicy,
@@ -26,12 +27,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-#: Within this time, in ms, a panel has been drawn.
-DRAWN_MS = 250
+#: Within this time, in ms, a panel has been drawn, if the computer is not busy; and how often it is waited.
+DRAWN_MS, _OFTEN = 250, 40
+
+
+class DrawnTimer(QTimer):
+    """A single shot that also waits until the panel around a part of it has been painted.
+
+    Signals
+    -------
+    elapsed()
+        Time is up, and what the panel says is seen; or it was not painted for ten seconds.
+    """
+
+    elapsed = Signal()
+
+    def __init__(self, part: QWidget):
+        super().__init__(part)
+        self._part, self._left = part, 0
+        self.setSingleShot(True)
+        self.timeout.connect(self._look)
+
+    def begin(self, milliseconds: int) -> None:
+        """Start anew."""
+        self._left = _OFTEN
+        self.start(milliseconds)
+
+    def _look(self) -> None:
+        panel: QWidget | None = self._part
+        while panel is not None and not hasattr(panel, "painted"):
+            panel = panel.parentWidget()
+        seen = panel is None or panel.visibleRegion().isEmpty() or getattr(panel, "painted", True)
+        if not seen and self._left:
+            self._left -= 1
+            self.start(DRAWN_MS)
+        else:
+            self.elapsed.emit()
 
 
 #: Pixels that the style keeps free beside a text.
 MARGIN = 4
+#: Pixels of an open list beside its texts.
+_BESIDE = 48
 #: Letters of a text that a chooser asks for room for, at most.
 WIDEST = 48
 
@@ -85,6 +122,18 @@ class NarrowComboBox(QComboBox):
     def set_value(self, value: Any) -> None:
         """Choose a value as the user would; ValueError if it is not offered."""
         self.setCurrentIndex(self._values.index(value))
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """The list has room for its entries, where there is any beside the panel."""
+        view, screen = present(self.view()), present(self.screen()).availableGeometry()
+        role = Qt.ItemDataRole.FontRole
+        widths = [
+            QFontMetrics(self.itemData(row, role) or self.font()).horizontalAdvance(line)
+            for row in range(self.count())
+            for line in self.itemText(row).split("\n")
+        ]
+        view.setMinimumWidth(min(max(widths, default=0) + _BESIDE, screen.width() // 2))
+        super().showPopup()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As wide as what it says, to be read whole, but for long names."""
@@ -301,10 +350,9 @@ class DeviceChooser(NarrowComboBox):
         self._search.finished.connect(self._show)
         self._search.failed.connect(self._show_failure)
         self.setToolTip("Where the model runs: automatic takes a GPU if there is one")
-        self._begin = QTimer(self)
-        self._begin.setSingleShot(True)
-        self._begin.timeout.connect(self._search.start)
-        self._begin.start(DRAWN_MS)
+        self._begin = DrawnTimer(self)
+        self._begin.elapsed.connect(self._search.start)
+        self._begin.begin(DRAWN_MS)
 
     def device(self) -> str:
         """The id of the chosen device, as :func:`napari_hsr.inference.reconstruct_events` takes it."""

@@ -36,6 +36,7 @@ class Docked(QWidget):
     """
 
     _viewer: Any = None
+    painted = False  # since it was made: until then nobody has seen it
     _placed = False
     _names: tuple[str, ...] = ()  # what napari knows its dock by
     _height = 0  # of napari's window before it was docked, in pixels
@@ -82,7 +83,9 @@ class Docked(QWidget):
     def event(self, event) -> bool:
         """Notice being put into a dock, shown there for the first time, and taken out of it."""
         kind = event.type()
-        if kind == QEvent.Type.ParentChange and self.parent() is None and self._names:
+        if kind == QEvent.Type.Paint:
+            self.painted = True
+        elif kind == QEvent.Type.ParentChange and self.parent() is None and self._names:
             forget_names(self._viewer, self._names)
             self._names, self._placed = (), False
         elif kind == QEvent.Type.ParentChange and not self._placed and self._has_window():
@@ -118,14 +121,18 @@ class Docked(QWidget):
             name_whole(window, dock)
 
     def _widen(self) -> None:
-        """Give the dock the width that is asked for: it was docked in smaller letters than napari's."""
+        """Give the dock the width that it and its title ask for: it was docked in smaller letters."""
         dock, window = _dock_around(self), self.window()
+        title = None if dock is None else dock.titleBarWidget()
         lacking = self.sizeHint().width() - self.width()
+        if title is not None and (layout := title.layout()) is not None:
+            lacking = max(lacking, layout.minimumSize().width() - title.width())
         if dock is None or dock.isFloating() or not isinstance(window, QMainWindow) or lacking <= 0:
             return
         wanted = min(dock.width() + lacking, window.width() // 3)
         if wanted > dock.width():
             window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+            QTimer.singleShot(0, window.update)  # the handle between would be seen twice
 
     def _share_height(self) -> None:
         """Let no panel of the column be so low that nothing is seen of it, if there is room for all."""

@@ -68,13 +68,16 @@ class PlainTable(QTableWidget):
 def widen_for(table: QTableWidget) -> None:
     """Give the window around a table room for all its columns, as far as the screen goes."""
     window = present(table.window())
-    columns = present(table.horizontalHeader()).length()
-    hidden = columns - present(table.viewport()).width()
+    columns, rows = (
+        present(h).length() for h in (table.horizontalHeader(), table.verticalHeader())
+    )
+    view, bar = present(table.viewport()), present(table.verticalScrollBar())
+    hidden = columns - view.width()
+    if rows > view.height() and not bar.isVisible():  # it comes when the table is laid out again
+        hidden += bar.sizeHint().width()
     there = present(window.screen()).availableGeometry()
     most = there.width() - (window.frameGeometry().width() - window.width())
     window.resize(min(most, window.width() + max(hidden, 0)), window.height())
     beyond = window.frameGeometry().right() - there.right()
-    if (
-        window.isVisible() and beyond > 0
-    ):  # what is at its right edge, buttons too, was out of sight
+    if window.isVisible() and beyond > 0:  # what is at its right edge would be out of sight
         window.move(max(window.x() - beyond, there.left()), window.y())

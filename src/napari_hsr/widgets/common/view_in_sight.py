@@ -9,8 +9,9 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_hsr.viewer.layer_data import unwrapped
 
-#: After the last of the events of docking, in ms: by then the canvas has its size.
-_SETTLED_MS = 60
+#: After the last of the events of docking, in ms: by then the canvas has its size, or nearly so on a busy
+#: computer; therefore it is looked so often until none of the looks finds another size.
+_SETTLED_MS, _LOOKS = 60, 3
 #: Share by which a zoom may differ from that which fits.
 _NEAR = 1e-3
 
@@ -22,6 +23,8 @@ class _Keeper(QObject):
         super().__init__(window)
         self._viewer = ref(viewer)  # which holds the window
         self._camera: tuple | None = None  # before the canvas was changed, if it fitted
+        self._size: tuple[int, ...] = ()  # of the canvas, when it was looked last
+        self._left = 0  # looks
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLED_MS)
@@ -31,12 +34,20 @@ class _Keeper(QObject):
         """Note where the camera is, unless that was done for a dock just before; wait again."""
         if not self._timer.isActive():
             self._camera = _camera(viewer) if wholly_in_sight(viewer) else None
+        self._left = _LOOKS
         self._timer.start()
 
     def _fit(self) -> None:
         viewer = self._viewer()
-        if viewer is not None and self._camera == _camera(viewer) and not wholly_in_sight(viewer):
+        if viewer is None or self._camera != _camera(viewer):
+            return
+        if not wholly_in_sight(viewer):
             viewer.reset_view()
+            self._camera = _camera(viewer)
+        size = tuple(viewer.canvas.size)
+        self._left, self._size = self._left - 1 if size == self._size else _LOOKS, size
+        if self._left > 0:
+            self._timer.start()
 
 
 def keep_in_sight(viewer: Any) -> None:

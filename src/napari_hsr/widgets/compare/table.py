@@ -81,7 +81,7 @@ class MetricTable(PlainTable):
 
 
 def format_value(value: float | None, unit: str = "") -> str:
-    """Formatted: ``34.87 dB``, ``2.106 °``, ``0.01346``, ``∞ dB``, or ``not defined``."""
+    """Formatted: ``34.87 dB``, ``2.106°``, ``0.01346``, ``∞ dB``, or ``not defined``."""
     if value is None or math.isnan(value):
         return "not defined"
     if math.isinf(value):
@@ -90,4 +90,4 @@ def format_value(value: float | None, unit: str = "") -> str:
         number = f"{value:.{_DECIMALS[unit]}f}"
     else:
         number = f"{value:#.4g}".rstrip(".")
-    return f"{number} {unit}".rstrip()
+    return f"{number}{unit}" if unit == "°" else f"{number} {unit}".rstrip()

@@ -276,6 +276,7 @@ def file_dialog(viewer: napari.Viewer, path: str, parent: QWidget | None = None)
     dialog = QDialog(parent)
     content = FileContentsWidget(viewer)
     content.show_file_alone(path)
+    present(content.layout()).setContentsMargins(0, 0, 0, 0)  # flush with what is below
     dialog.setWindowTitle(Path(path).name)
     keep = button(
         "Keep what is open", lambda: _keep(content, dialog), "Do not ask again for files like this"

@@ -211,7 +211,8 @@ class StackRequest(ReconstructionRequest):
         """The events of the run on that frame; it ends with all frames."""
         from napari_hsr.inference.stacks.run import stack_events
 
-        return stack_events(self.stack, model, first=self.first, **self.options, cancel=cancel)
+        how = {"first": self.first, "seconds": self.seconds, **self.options}
+        return stack_events(self.stack, model, **how, cancel=cancel)
 
 
 @dataclass(frozen=True)

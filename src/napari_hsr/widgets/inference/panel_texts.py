@@ -110,7 +110,7 @@ def _residual(result: SuperResolutionResult) -> str:
         rms, angle = found.rms, found.angle
     unit = f" {result.cube.units}" if result.cube.units else ""
     return (
-        f"Residual on the coarse grid: {100 * found.relative:.2g} % of the cube’s values, "
+        f"Residual on the coarse grid: {100 * found.relative:.2g}% of the cube’s values, "
         f"{rms:.3g}{unit} (RMS{passes}), angle {angle:.2g}°, under {found.degradation}. "
         "Its map is in the layer list, hidden."
     )

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference.preview import Preview
+from napari_hsr.inference.preview import Preview, StackPreview
 from napari_hsr.resample import aligned
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.frames import add_frames, layer_stack, shown_frame
@@ -161,7 +161,7 @@ class ReconstructWidget(RunPanel):
 
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
         if isinstance(request, StackRequest):
-            return partial(self._add_frames, layer, f"{layer.name} · {request.model}")
+            return partial(self._add_frames, layer, _name(layer, request))
         flat = self._place(layer, request)
         pixel, origin = aligned(
             request.options["finer"], tuple(flat["scale"]), tuple(flat["translate"])
@@ -176,11 +176,15 @@ class ReconstructWidget(RunPanel):
 
     def _on_progress(self, progress: Progress) -> None:
         super()._on_progress(progress)
-        if isinstance(progress, Preview):
-            layer, request = self._run_of
+        if not isinstance(progress, (Preview, StackPreview)):
+            return
+        layer, request = self._run_of
+        if isinstance(progress, StackPreview):
+            said = self._preview.show_frame(progress, layer, _name(layer, request))
+        else:
             place = self._place(layer, request)
             said = self._preview.show(progress, layer, _name(layer, request), place)
-            self.outcome.show_info(said)
+        self.outcome.show_info(said)
 
     def _on_finished(self, add: Callable[[Any], object], result: Any) -> None:
         super()._on_finished(partial(self._add_for_preview, add), result)
@@ -217,7 +221,7 @@ class ReconstructWidget(RunPanel):
 
 
 def _name(layer: Any, request: ReconstructionRequest) -> str:
-    return f"{layer.name} · {request.model}{' (part)' if request.options['region'] else ''}"
+    return f"{layer.name} · {request.model}{' (part)' if request.options.get('region') else ''}"
 
 
 def _is_input(layer: Any) -> bool:

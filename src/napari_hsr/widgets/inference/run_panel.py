@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QPushButton, QWidget
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.covering import covered
-from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
+from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, DrawnTimer
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.progress import Progress
+    from napari_hsr.widgets.common.choosers import LayerChooser
     from napari_hsr.widgets.models.model_section import ModelSection
 
 #: Changes that come within this time are checked together, in ms.
@@ -119,10 +119,8 @@ class RunPanel(Panel):
         self.provenance.setToolTip("The files, the model and the settings that it comes from")
         self.provenance_fold = Fold("Provenance of this result", self.provenance)
 
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._start_check)
+        self._settle = DrawnTimer(self)
+        self._settle.elapsed.connect(self._start_check)
         self._source.changed.connect(self._on_layer)
         self.models.changed.connect(self._on_changed)
         self.models.imported.connect(self.loaded.put)
@@ -235,7 +233,7 @@ class RunPanel(Panel):
         if self._obstacle is None:
             self._obstacle = ""
         self._update_buttons()
-        self._settle.start(SETTLE_MS if "torch" in sys.modules else DRAWN_MS)
+        self._settle.begin(SETTLE_MS if "torch" in sys.modules else DRAWN_MS)
 
     def _chosen(self) -> tuple:
         layer = self._source.layer()
@@ -381,7 +379,7 @@ class RunPanel(Panel):
         self.loaded.reopen()
         self._on_ended()  # of a run that it was closed in
         if self._obstacle == "":  # or in a check
-            self._settle.start(SETTLE_MS)
+            self._settle.begin(SETTLE_MS)
 
     def _release(self) -> None:
         self._job.drop()

@@ -87,7 +87,7 @@ class BackProjection(QWidget):
         self.tolerance.setDecimals(3)
         self.tolerance.setSingleStep(0.05)
         self.tolerance.setValue(0.1)
-        self.tolerance.setSuffix(" %")
+        self.tolerance.setSuffix("%")
         self.tolerance.setToolTip(
             "Stop when the residual falls to this share of the coarse cube (root mean squares)"
         )

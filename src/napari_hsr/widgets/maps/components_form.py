@@ -88,7 +88,7 @@ class ComponentsForm(QWidget):
                 PlotCurve(name, x, one, color=PALETTE[k % len(PALETTE)])
                 for k, (name, one) in enumerate(zip(made.names, made.loadings, strict=True))
             ]
-            of = "a unit of the score"
+            of = "unit of the score"
             self.plot.set_labels("band" if nm is None else "wavelength (nm)", f"loading (per {of})")
         self.plot.set_curves(curves)
         self.plot.reset_view()

@@ -88,6 +88,7 @@ class ImportDialog(QDialog):
         self.cancel_button.setToolTip("Close without importing")
         self._arrange()
         name_controls(self)
+        self.file_button.setFocus()  # not the sentence above it, which has a link
         self.file_button.clicked.connect(self._ask_for_file)
         self.form.changed.connect(self._check)
         self.import_button.clicked.connect(self.run)
@@ -131,10 +132,13 @@ class ImportDialog(QDialog):
         """Grow with what there is to show, as far as the screen allows."""
         handled = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
-            most = int(present(self.screen()).availableGeometry().height() * SCREEN_SHARE)
-            wanted = min(self.sizeHint().height(), most)
+            screen = present(self.screen()).availableGeometry()
+            wanted = min(self.sizeHint().height(), int(screen.height() * SCREEN_SHARE))
             if wanted > self.height():
                 self.resize(self.width(), wanted)
+                below = self.y() + wanted - screen.bottom()
+                if below > 0:  # its buttons would not be seen
+                    self.move(self.x(), max(screen.top(), self.y() - below))
         return handled
 
     # --- inside --------------------------------------------------------------------------

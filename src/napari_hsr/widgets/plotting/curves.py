@@ -235,7 +235,7 @@ def nice_limits(
     ``least``, centred on the curves.
     """
     x0, x1, y0, y1 = wanted
-    margin = 0.02 * (x1 - x0) or 1.0
+    margin = 0.02 * (x1 - x0) or 0.5  # one step or band alone: no others beside it
     xs = (x0 - margin, x1 + margin)
     if y0 >= 0 and y0 <= 0.5 * y1:
         y0 = 0.0

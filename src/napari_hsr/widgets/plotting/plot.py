@@ -311,6 +311,7 @@ class SpectrumPlot(QWidget):
         self.marker.setPen(pg.mkPen(self._foreground, width=1, style=Qt.PenStyle.DashLine))
         self.marker.setHoverPen(pg.mkPen(self._foreground, width=2))
         self.marker.label.setColor(self._foreground)
+        self.marker.label.fill = pg.mkBrush(self._background)  # curves go behind its text
         self.marker.label.setFont(font)
         self._placeholder.setStyleSheet(
             f"color: {self._foreground.name()}; background: {self._background.name()};"

@@ -71,7 +71,7 @@ def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
 
 def beside_box(window: QWidget | None, made: Plan) -> QMessageBox:
     """The question; its answers are named as :func:`_answer` reads them."""
-    names = ", ".join(record.name for record in made.without_file)
+    names = ", ".join(f"“{record.name}”" for record in made.without_file)
     box = QMessageBox(QMessageBox.Icon.Question, "Save session", "", parent=window)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(one_line(f"No file holds {names}.", 500))

@@ -84,7 +84,7 @@ class ClassifyWindow(QDialog):
         self.threshold.setRange(0.1, 180)
         self.threshold.setDecimals(2)
         self.threshold.setValue(THRESHOLD)
-        self.threshold.setSuffix(" °")
+        self.threshold.setSuffix("°")
         self.threshold.setToolTip("Greatest spectral angle of a class")
         self.limit.toggled.connect(self.threshold.setEnabled)
         self.run_button = button("Classify", self.run, "Add the classes as a Labels layer")

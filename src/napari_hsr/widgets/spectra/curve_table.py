@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QAbstractItemView, QDialog, QTableWidget, QTableWidge
 from superqt.utils import signals_blocked
 
 from napari_hsr import spectra
-from napari_hsr.spectra.ground_coordinates import ground_of
 from napari_hsr.viewer.axis import current_band, current_nm
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.connections import Connections
@@ -24,15 +23,15 @@ from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra.exports import ask_table, need_curves
+from napari_hsr.widgets.spectra.sources import PIXEL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.widgets.spectra.sources import Shown
 
-_SHARES = [f"{100 * share:g} %" for share in spectra.QUANTILES]
+_SHARES = [f"{100 * share:g}%" for share in spectra.QUANTILES]
 HEADS = ("Curve", "Cube", "n", "Mean", "s.d.", *_SHARES, "Unit", "Row", "Column", "x", "y")
-_PIXEL = "px"
 _TIPS = {
     "n": "Number of pixels",
     "s.d.": "Standard deviation of the region's pixels",
@@ -137,9 +136,8 @@ class CurveTable(QDialog):
         columns = [curve.mean, curve.std, *(curve.quantiles.get(q) for q in spectra.QUANTILES)]
         figures = ["" if values is None else _number(values, band) for values in columns]
         position = [f"{at:.5g}" for at in curve.position or ()] or ["", ""]
-        unit = self._length_unit(one)
-        digits = 5 if unit == _PIXEL else 8
-        at = curve.coordinates or ()
+        unit, at = curve.length_unit or "", curve.coordinates or ()
+        digits = 5 if unit == PIXEL else 8
         where = [one_line(f"{one:.{digits}g} {unit}".strip()) for one in at] or ["", ""]
         return [
             one_line(one.name),
@@ -157,19 +155,6 @@ class CurveTable(QDialog):
         if known is not None and nm is not None:
             return _nearest(np.asarray(known), nm)
         return None if one.source is None else current_band(self._viewer, one.source.layer)
-
-    def _length_unit(self, one: Shown) -> str:
-        """Of the coordinates: of the ground where the file says where that is, else of the viewer."""
-        if one.source is None:
-            return ""
-        ground = ground_of(one.source.cube)
-        if ground is not None:
-            return ground.unit or ""
-        units = self._viewer.layers.extent.units
-        if units is None:  # the layers' units do not go together
-            return ""
-        unit = f"{units[-1]:~}"
-        return _PIXEL if unit == "pixel" else unit
 
     def _select(self) -> None:
         keys = [one.key for one in self._shown]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Quantities that label the axis by themselves; other units are put in brackets after "value".
 _NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")
+#: What the unit of the viewer's world is called in tables, where that is a pixel.
+PIXEL = "px"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,7 @@ class Source:
     cube: Cube
     style: str
     viewer: Any = None
+    length_unit: str | None = None  # of the viewer's world
 
     @property
     def key(self) -> Any:
@@ -49,6 +52,12 @@ class Source:
     def pixel_at(self, place: Sequence[float]) -> tuple[int, int] | None:
         """(row, column) at a position in world coordinates, or None."""
         return pixel_at(self.layer, place, self.viewer)
+
+    def placed(self, curve: spectra.Curve, x: float, y: float) -> spectra.Curve:
+        """The curve with its place in the viewer's world, if its file says nothing of the ground."""
+        if curve.coordinates is not None:
+            return curve
+        return replace(curve, coordinates=(x, y), length_unit=self.length_unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +102,17 @@ class Sources:
     def __call__(self) -> list[Source]:
         if self._found is None:
             self._found, self.problems = [], []
+            units = (
+                self._viewer.layers.extent.units
+            )  # None where those of layers do not go together
+            unit = None if units is None else f"{units[-1]:~}"
+            unit = PIXEL if unit == "pixel" else unit
             for layer in cube_layers(self._viewer):
                 if not layer.visible:
                     continue
                 style = STYLES[len(self._found) % len(STYLES)]
                 try:
-                    self._found.append(Source(layer, layer_cube(layer), style, self._viewer))
+                    self._found.append(Source(layer, layer_cube(layer), style, self._viewer, unit))
                 except ValueError as error:  # an array of text, of complex numbers…
                     self.problems.append(str(error))
         return self._found
@@ -182,8 +196,7 @@ class Sources:
             pixel = source.pixel_at(place)
             if pixel is not None:
                 curve = spectra.pixel(source.cube, *pixel)
-                if curve.coordinates is None:  # in the viewer's world
-                    curve = replace(curve, coordinates=(float(place[-1]), float(place[-2])))
+                curve = source.placed(curve, float(place[-1]), float(place[-2]))
                 found.append(self.shown(curve, source, name, color, pixel, live, origin))
         return found
 
@@ -202,7 +215,7 @@ class Sources:
                 if curve.coordinates is None and curve.position is not None:
                     plane = Plane.of(source.layer, self._viewer)
                     y, x = plane.to_world(np.array([curve.position]))[0]
-                    curve = replace(curve, coordinates=(float(x), float(y)))
+                    curve = source.placed(curve, float(x), float(y))
                 found.append(
                     self.shown(curve, source, region.name, region.color, origin=region.origin)
                 )

@@ -177,7 +177,7 @@ class TrustRow(QWidget):
         held = [one for s in sources if (one := evidence_of(s.layer)) is not None]
         found: list[Entry] = []
         if self.intervals.isChecked() and any(one.calibrated for one in held):
-            found.append(("90 % interval", color, "interval"))
+            found.append(("90% interval", color, "interval"))
         if self.feasible.isChecked() and any(one.linear_camera is not None for one in held):
             found.append((_FEASIBLE, color, "feasible"))
         return found

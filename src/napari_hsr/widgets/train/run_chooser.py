@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SEEN = ".seen"
 #: So many are listed.
 MOST = 30
-#: The open list is as wide as its lines, up to so many pixels.
-WIDEST = 640
 #: At the end of the folder's name, as :func:`napari_hsr.training.runs.processes.default_output` has it.
 _DATE = re.compile(r"-\d{4}-\d\d-\d\d-\d{4}(?:-(\d+))?$")
 _WORDS = {"died": "ended unexpectedly"}
@@ -91,9 +89,6 @@ class RunChooser(NarrowComboBox):
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was started elsewhere is there too."""
         self.refresh()
-        view = present(self.view())
-        room = view.sizeHintForColumn(0) + 2 * view.frameWidth() + 24
-        view.setMinimumWidth(min(room, WIDEST))
         super().showPopup()
 
     def _on_activated(self, row: int) -> None:
