@@ -7,19 +7,25 @@ and the tests, and is cancelled by setting a :class:`threading.Event`.
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from napari_hsr.errors import Cancelled
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 R = TypeVar("R")
+T = TypeVar("T")
 
-#: How the names of threads begin in which networks compute.
-NETWORK_THREAD = "napari-hsr network"
+#: How the names of threads begin that a cancelled run leaves in the middle of an operation.
+COMPUTING_THREAD = "napari-hsr computing"
+#: How often, in seconds, it is looked whether to stop.
+_POLL = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,50 @@ def stop_if(cancel: threading.Event | None) -> None:
     """Raise :class:`~napari_hsr.errors.Cancelled` once ``cancel`` is set."""
     if cancel is not None and cancel.is_set():
         raise Cancelled
+
+
+def abandonable(events: Iterator[T], cancel: threading.Event | None) -> Iterator[T]:
+    """The same events, computed in a thread that is left alone soon after ``cancel`` is set.
+
+    For work of libraries that does not look whether to go on, such as an eigenvalue problem of thousands
+    of bands. The thread ends behind what it is at, and closes ``events``; an exception that is thrown
+    into this generator does not reach them.
+
+    Raises
+    ------
+    napari_hsr.errors.Cancelled
+    """
+    asked: SimpleQueue[bool] = SimpleQueue()
+    found: SimpleQueue[tuple[BaseException | None, Any]] = SimpleQueue()
+
+    def work() -> None:
+        while asked.get():
+            try:
+                found.put((None, next(events)))
+            except BaseException as error:
+                found.put((error, None))
+                return
+        close = getattr(events, "close", None)
+        if close is not None:
+            close()
+
+    run = copy_context().run
+    threading.Thread(target=run, args=(work,), name=COMPUTING_THREAD, daemon=True).start()
+    try:
+        while True:
+            asked.put(True)
+            while True:
+                stop_if(cancel)
+                with suppress(Empty):
+                    error, event = found.get(timeout=_POLL)
+                    break
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield event
+    finally:
+        asked.put(False)
 
 
 def result_of(

@@ -129,7 +129,7 @@ def test_a_reconstruction_says_that_it_shows_the_prior():
 def test_a_marker_that_the_file_does_not_state_is_told():
     cube = mixed()
     cube.data[0, 2, 2] = np.finfo(np.float32).min  # GDAL's
-    with pytest.raises(InputError, match=r"field reach .*--no-data"):
+    with pytest.raises(InputError, match=r"field reach .*no_data"):
         unmix(cube, LIBRARY)
 
 

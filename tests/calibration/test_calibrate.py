@@ -221,7 +221,7 @@ def test_holes_of_the_scan_stay_holes():
 def test_values_too_large_to_compute_with_are_refused(which):
     given = {"raw": scan(), "white": white(), "dark": dark()}
     given[which].data[2, 0, 1] = -3.4e38
-    with pytest.raises(InputError, match=f"Values of {given[which].name} reach .*no-data"):
+    with pytest.raises(InputError, match=f"Values of {given[which].name} reach .*no_data"):
         calibrate(**given)
 
 

@@ -111,7 +111,7 @@ def test_an_interrupted_command_does_not_wait_for_its_network():
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from napari_hsr import cli\n"
         "def run(args):\n"
-        "    ThreadPoolExecutor(1, cli.NETWORK_THREAD).submit(time.sleep, 60)\n"
+        "    ThreadPoolExecutor(1, cli.COMPUTING_THREAD).submit(time.sleep, 60)\n"
         "    raise KeyboardInterrupt\n"
         "cli.models.run = run\n"
         "atexit.register(print, 'ended')\n"

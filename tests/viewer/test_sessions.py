@@ -14,7 +14,7 @@ from napari.layers._source import layer_source
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.errors import FileError
+from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import result_of
@@ -300,7 +300,6 @@ def test_a_failed_save_leaves_no_empty_folder(tmp_path, monkeypatch):
     viewer.add_labels(np.ones((3, 3), np.uint8), name="classes")
 
     def fails(*_arguments, **_keywords):
-        assert folder.is_dir()  # it was made for this layer
         raise FileError("classes.npy", "the disk is full")
 
     def write_fails(*_arguments):
@@ -318,6 +317,35 @@ def test_a_failed_save_leaves_no_empty_folder(tmp_path, monkeypatch):
         with pytest.raises(FileError):
             saved(viewer, tmp_path / "s.hsrsession")
     assert folder.is_dir()  # it was there before
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_cancelled_save_leaves_everything_as_it_was(tmp_path, over):
+    viewer, path = ViewerModel(), tmp_path / "s.hsrsession"
+    for value, name in enumerate(("one", "two")):
+        viewer.add_labels(np.full((3, 3), value, np.uint8), name=name)
+    if over:
+        saved(viewer, path)
+        for layer in viewer.layers:
+            layer.data = layer.data + 5
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    work = save_events(plan(viewer), path)
+    assert [next(work).message for _ in range(2)] == ["Saving one", "Saving two"]
+    with pytest.raises(Cancelled):  # the first is written
+        work.throw(Cancelled())
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert after == before
+    assert bool(after) == over
+    assert (tmp_path / "s-layers").exists() == over
+    assert len(list(tmp_path.iterdir())) == 2 * over
+
+
+def test_labels_of_several_sizes_are_saved_in_the_largest(tmp_path):
+    viewer = ViewerModel()
+    sizes = [np.ones((8, 8), np.uint8), np.ones((4, 4), np.uint8)]
+    viewer.add_labels(sizes, name="classes", multiscale=True)
+    saved(viewer, tmp_path / "s.hsrsession")
+    assert np.load(tmp_path / "s-layers" / "classes.npy").shape == (8, 8)
 
 
 def test_labels_on_disk_are_read_when_they_are_written(tmp_path):

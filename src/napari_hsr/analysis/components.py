@@ -13,7 +13,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.io.limits import check_memory
 from napari_hsr.io.text_files import csv_text, write_text
 from napari_hsr.notices import Code, Notice
-from napari_hsr.progress import Progress, as_part, result_of, stop_if
+from napari_hsr.progress import Progress, abandonable, as_part, result_of, stop_if
 
 if TYPE_CHECKING:
     import os
@@ -141,7 +141,16 @@ def components(
 def components_events(
     cube: Cube, method: str = "pca", n: int = 5, *, cancel: threading.Event | None = None
 ) -> Iterator[Progress | Components]:
-    """:func:`components` as events: progress of both passes, and last the result."""
+    """:func:`components` as events: progress of both passes, and last the result.
+
+    A cancel is answered at once, also while the eigenvalue problem is solved.
+    """
+    return abandonable(_events(cube, method, n, cancel), cancel)
+
+
+def _events(
+    cube: Cube, method: str, n: int, cancel: threading.Event | None
+) -> Iterator[Progress | Components]:
     if method not in METHODS:
         raise InputError(f"Components are made by {' or '.join(METHODS)}, not by {method!r}.")
     bands, told = usable_bands(cube)

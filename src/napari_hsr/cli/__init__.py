@@ -50,7 +50,7 @@ from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import hints_of, sentence, warnings_in_words
 from napari_hsr.errors import Cancelled, hints_worded
 from napari_hsr.io.limits import allowing_large
-from napari_hsr.progress import NETWORK_THREAD
+from napari_hsr.progress import COMPUTING_THREAD
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -190,11 +190,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command() -> NoReturn:
     """The process ``napari-hsr``: :func:`main`, and its exit status.
 
-    A cancelled run leaves its network in the middle of an operation, which Python would wait for.
+    A cancelled run leaves a thread in the middle of an operation, which Python would wait for.
     """
     status = main()
     if status == INTERRUPTED and any(
-        t.name.startswith(NETWORK_THREAD) for t in threading.enumerate()
+        t.name.startswith(COMPUTING_THREAD) for t in threading.enumerate()
     ):
         atexit._run_exitfuncs()  # what helper processes and libraries have to end
         for stream in (sys.stdout, sys.stderr):

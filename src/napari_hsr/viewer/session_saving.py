@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import FileError, HSRError
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.atomic import beside, clear_up, replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
@@ -153,7 +154,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         thing, values = None, {"encoding": layer_state(layer).get("encoding")}
     elif kind in ("map", "labels"):
         # labels on disk are read by the thread that writes them
-        own_file, thing = False, np.asarray(layer.data) if layer.multiscale else layer.data
+        own_file, thing = False, layer.data[0] if layer.multiscale else layer.data
     else:
         own_file, thing = False, None
         data = [np.asarray(one, dtype=float).tolist() for one in layer.data]
@@ -272,49 +273,68 @@ def save_events(
     """
     path = Path(path)
     folder = path.with_name(f"{path.stem}-layers")
-    with _taken_back(folder):
-        yield from _written(made, path, folder, cancel)
+    clear_up(path.parent)
+    aside = beside(folder, "tmp")
+    try:
+        yield from _written(made, path, folder, aside, cancel)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _written(
-    made: Plan, path: Path, folder: Path, cancel: threading.Event | None
+    made: Plan, path: Path, folder: Path, aside: Path, cancel: threading.Event | None
 ) -> Iterator[Progress | Plan]:
     taken = {str(file) for file, _ in made.files.values()} | _of_others(folder, path)
-    kept: list[LayerRecord] = []
+    kept: list[tuple[LayerRecord, Path | None, dict[str, Any] | None]] = []
     for at, record in enumerate(made.session.layers):
         stop_if(cancel)
         yield Progress(at, len(made.session.layers), f"Saving {record.name}")
         try:
             if at in made.things:
                 file = _free_name(folder, record, taken)
-                _write_thing(made.things[at], file)
-                record = record.model_copy(update={"file": Reference.to(file, path.parent)})
+                _write_thing(made.things[at], aside / file.name)
+                kept.append((record, file, None))
             elif at in made.files:
-                file, read_as = made.files[at]
-                reference = Reference.to(file, path.parent, read_as)
-                record = record.model_copy(update={"file": reference})
-            elif record.points is None and record.shapes is None:
-                continue  # left out
+                kept.append((record, *made.files[at]))
+            elif record.points is not None or record.shapes is not None:
+                kept.append((record, None, None))
         except HSRError as error:
             made.told.append(f"{record.name} was left out. {error}")
-        else:
-            kept.append(record)
     stop_if(cancel)
-    made.session.layers = kept
-    write(made.session, path)
+    made.session.layers = []
+    with _taken_back(folder) as new:
+        for record, where, read_as in kept:
+            try:
+                if where is not None:
+                    if read_as is None:
+                        new += [] if where.exists() else [where]
+                        with translated(where, "it cannot be put in its place"):
+                            folder.mkdir(parents=True, exist_ok=True)
+                            os.replace(aside / where.name, where)
+                    reference = Reference.to(where, path.parent, read_as)
+                    record = record.model_copy(update={"file": reference})
+            except HSRError as error:
+                made.told.append(f"{record.name} was left out. {error}")
+            else:
+                made.session.layers.append(record)
+        write(made.session, path)
     yield made
 
 
 @contextmanager
-def _taken_back(folder: Path) -> Iterator[None]:
-    """However a save ends, leave no empty folder that was not there before."""
+def _taken_back(folder: Path) -> Iterator[list[Path]]:
+    """Where a save fails, leave none of the files that are listed, nor a folder that was not there."""
+    new: list[Path] = []
     was_there = os.path.lexists(folder)
     try:
-        yield
-    finally:
-        if not was_there:
-            with suppress(OSError):  # layers lie in it, it was not made, or its disk is gone
+        yield new
+    except BaseException:
+        with suppress(OSError):
+            for file in new:
+                file.unlink(missing_ok=True)
+            if not was_there:
                 folder.rmdir()
+        raise
 
 
 def _of_others(folder: Path, path: Path) -> set[str]:

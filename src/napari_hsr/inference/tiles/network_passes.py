@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from napari_hsr.errors import Cancelled
 from napari_hsr.inference.devices import full_float32
-from napari_hsr.progress import NETWORK_THREAD, stop_if
+from napari_hsr.progress import COMPUTING_THREAD, stop_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -65,7 +65,7 @@ class Passes:
         self.seconds = 0.0
         self.expected: float | None = None
         self._cancel, self._stop = cancel, threading.Event()
-        self._thread = ThreadPoolExecutor(1, NETWORK_THREAD)
+        self._thread = ThreadPoolExecutor(1, COMPUTING_THREAD)
         self._began, self._share, self._measured = 0.0, 0.0, False
 
     def __enter__(self) -> Passes:

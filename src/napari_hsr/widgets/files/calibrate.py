@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.calibration.reflectance import calibrate_events
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
-from napari_hsr.progress import Progress, stop_if
+from napari_hsr.progress import Progress, abandonable
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
     is_cube,
@@ -288,14 +288,15 @@ def _named(word: str) -> Callable[[Any], bool]:
 
 def _reflectance(scan: Cube, cancel: threading.Event, **options: Any) -> Iterator[Progress | Cube]:
     """The work of the thread; with the range of the values, so that the window need not read them."""
-    for event in calibrate_events(scan, **options):
-        stop_if(cancel)
-        if isinstance(event, Progress):
+
+    def work() -> Iterator[Progress | Cube]:
+        for event in calibrate_events(scan, **options):
+            if not isinstance(event, Progress):
+                event = event.replace(name=f"{event.name} reflectance")
+                _ = event.value_range  # remembered
             yield event
-            continue
-        made = event.replace(name=f"{event.name} reflectance")
-        _ = made.value_range  # remembered
-        yield made
+
+    return abandonable(work(), cancel)  # its steps read whole scans
 
 
 def _time(of: str) -> QDoubleSpinBox:
