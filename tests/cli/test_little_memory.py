@@ -66,23 +66,24 @@ def test_no_room_for_the_options_themselves(monkeypatch, capsys):
 def test_memory_is_measured_on_where_there_is_none_to_measure_it(monkeypatch):
     def none(self):
         asked.append(self)
-        raise MemoryError
+        raise MemoryError if len(asked) % 2 else OSError(errno.EMFILE, "Too many open files")
 
     asked: list[object] = []
     with PeakMemory(interval=0.001) as peak:
         monkeypatch.setattr(psutil.Process, "memory_info", none)
-        wait_for(lambda: len(asked) > 1)  # it goes on after the first
+        wait_for(lambda: len(asked) > 2)  # it goes on after both
         monkeypatch.undo()
     assert peak.bytes >= 0
 
 
 NO_ROOM = """
-import resource
+import resource, sys
 import numpy
 from napari_hsr.cli.little_memory import looked_after
+which, at, more = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with open("/proc/self/statm") as file:
-    mapped = int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (mapped + 110 * 2**20,) * 2)
+    mapped = int(file.read().split()[at]) * resource.getpagesize()
+resource.setrlimit(getattr(resource, which), (mapped + more * 2**20,) * 2)
 with looked_after():
     try:
         import scipy.linalg
@@ -92,8 +93,9 @@ with looked_after():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the limit is one of Linux")
-def test_a_library_that_would_wait_for_memory_for_ever_is_not_loaded():
-    command = [sys.executable, "-c", NO_ROOM]
+@pytest.mark.parametrize("limit", [("RLIMIT_AS", "0", "110"), ("RLIMIT_DATA", "5", "40")])
+def test_a_library_that_would_wait_for_memory_for_ever_is_not_loaded(limit):
+    command = [sys.executable, "-c", NO_ROOM, *limit]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "told\n"
 
@@ -103,11 +105,14 @@ def test_no_room_for_a_library_is_told_before_it_is_loaded(monkeypatch, name):
     def full(*_):
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    assert little_memory._Room().find_spec(name) is None
-    monkeypatch.setattr(little_memory.mmap, "mmap", full)
-    assert little_memory._Room().find_spec("json") is None
-    with pytest.raises(MemoryError):
-        little_memory._Room().find_spec(name)
+    for needed in little_memory._NEEDED.values():
+        room = little_memory._Room(needed)
+        with monkeypatch.context() as patch:
+            assert room.find_spec(name) is None
+            patch.setattr(little_memory.mmap, "mmap", full)
+            assert room.find_spec("json") is None
+            with pytest.raises(MemoryError):
+                room.find_spec(name)
 
 
 LIMITED = """
@@ -139,3 +144,18 @@ def test_without_a_limit_there_is_none_of_a_process(monkeypatch):
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (resource.RLIM_INFINITY,) * 2)
     assert memory_use.left_to_process() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="handles are limited on POSIX")
+def test_where_no_file_can_be_opened_any_more_it_is_told():
+    import resource
+
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_hsr", "models", "list"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "napari-hsr: error: the program cannot be loaded: Too many open files.\n"

@@ -141,7 +141,7 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while not self._stop.wait(self._interval):
-            with suppress(MemoryError):  # there may be none left to ask for it
+            with suppress(MemoryError, OSError):  # there may be none left to ask, or no handle
                 self._highest = max(self._highest, self._process.memory_info().rss)
 
     def __enter__(self) -> PeakMemory:
