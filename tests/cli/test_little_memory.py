@@ -144,18 +144,3 @@ def test_without_a_limit_there_is_none_of_a_process(monkeypatch):
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (resource.RLIM_INFINITY,) * 2)
     assert memory_use.left_to_process() is None
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="handles are limited on POSIX")
-def test_where_no_file_can_be_opened_any_more_it_is_told():
-    import resource
-
-    done = subprocess.run(
-        [sys.executable, "-m", "napari_hsr", "models", "list"],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 1
-    assert done.stderr == "napari-hsr: error: the program cannot be loaded: Too many open files.\n"

@@ -138,11 +138,7 @@ def saturated(white: Any, kind: str) -> tuple[Notice, ...]:
     elif share <= _SATURATED or values.size < 200:
         return ()
     told = (
-<<<<<<< HEAD
         f"{100 * share:.2g}% of the {kind} are exactly its maximum, {top:g}: it was "
-=======
-        f"{100 * share:.3g} % of the {kind} are exactly its maximum, {top:g}: it was "
->>>>>>> 088ebae0 (A cancel is answered while libraries compute, and a cancelled session leaves everything as it was)
         "probably overexposed, and reflectance is then too large there."
     )
     return (Notice.warning(Code.WHITE_SATURATED, told),)
