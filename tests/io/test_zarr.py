@@ -113,6 +113,25 @@ def test_one_array_of_several_is_named(tmp_path):
     np.testing.assert_array_equal(np.asarray(found.data), DATA * 2)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_consolidated_metadata_that_are_older_than_the_arrays(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    values = np.random.default_rng(0).random((4, 5, 6)).astype(np.float32)
+    group = zarr.open_group(path, mode="w", zarr_format=version)
+    group.create_array("cube", data=values[:, :4], chunks=(4, 5, 6))
+    group["cube"].attrs["wavelength"] = [400, 500, 600, 700]
+    zarr.consolidate_metadata(path)
+    array = zarr.open_array(path / "cube", mode="r+")
+    array.resize(values.shape)
+    array[:] = values
+    array.attrs["wavelength"] = [410, 510, 610, 710]
+    zarr.open_group(path, mode="r+", use_consolidated=False).create_array("mask", data=np.ones(3))
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, values)
+    assert cube.wavelengths.nm.tolist() == [410, 510, 610, 710]
+
+
 def test_a_bare_array(tmp_path):
     array = zarr.create_array(tmp_path / "a.zarr", shape=DATA.shape, dtype="float32")
     array[...] = DATA

@@ -72,7 +72,8 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     """
     zarr = library(path)
     with translated(path, _DAMAGED):
-        store = zarr.open(zarr_store.checked(path), mode="r")
+        # what each array says counts, not a copy of it that may be older
+        store = zarr.open(zarr_store.checked(path), mode="r", use_consolidated=False)
     if isinstance(store, zarr.Array):
         zarr_store.check_array(path, store)
         alone = _variable("", store)

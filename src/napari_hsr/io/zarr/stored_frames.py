@@ -69,7 +69,7 @@ def stored_frames(path: Path) -> StoredFrames | None:
     zarr = library(path)
     damaged = "the zarr store is damaged or cut short"
     with translated(path, damaged):
-        group = zarr.open(zarr_store.checked(path), mode="r")
+        group = zarr.open(zarr_store.checked(path), mode="r", use_consolidated=False)
         attributes = dict(group.attrs)
         facts = attributes.get(FRAMES)
         if not isinstance(facts, dict) or isinstance(group, zarr.Array):
