@@ -363,7 +363,8 @@ class TestColours:
         np.testing.assert_allclose(
             photograph.data[0, 0], curve(np.array(P3) @ linear) * 255, atol=1
         )
-        assert png(tmp_path / "b.png", (b"cICP", bytes([9, 16, 0, 1]))).encoding is None
+        for stated in ([9, 16, 0, 1], [1, 13, 0, 0]):  # the second is of video's narrow range
+            assert png(tmp_path / "b.png", (b"cICP", bytes(stated))).encoding is None
 
     def test_png_of_another_gamma(self, tmp_path):
         photograph = png(tmp_path / "a.png", (b"gAMA", stated(1 / 1.8)))

@@ -43,6 +43,7 @@ class Info:
     srgb: bool = False
     primaries: tuple[tuple[float, float], ...] | None = None
     code_points: tuple[int, int] | None = None
+    narrow_range: bool = False
     icc: bytes | None = None
     significant_bits: int | None = None
     orientation: int = 1
@@ -130,7 +131,8 @@ def _note(found: Info, kind: bytes, data: bytes) -> None:
         corners = tuple(zip(x, y, strict=True))
         found.primaries = (*corners[1:], corners[0])  # white comes first in the file
     elif kind == b"cICP":
-        found.code_points = data[0], data[1]
+        *points, _matrix, full = unpack(">4B", data)
+        found.code_points, found.narrow_range = (points[0], points[1]), not full
     elif kind == b"sRGB":
         found.srgb = True
     elif kind == b"iCCP":

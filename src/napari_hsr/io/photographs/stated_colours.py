@@ -25,6 +25,10 @@ _EXIF_FOLDER, _INTEROPERABILITY, _COLOUR_SPACE, _UNCALIBRATED = 0x8769, 0xA005, 
 
 def of_png(info: png_chunks.Info, notices: list[Notice]) -> tuple[str | None, icc.Profile | None]:
     """Encoding and profile, from the chunk that counts before the others (PNG 3, 4.3)."""
+    if info.narrow_range:
+        told = "The values of the file are of the narrow range of video, which is not widened: state its encoding."
+        notices.append(Notice.warning(Code.ENCODING_UNKNOWN, told))
+        return None, None
     if info.code_points is not None:
         return of_code_points(info.code_points, notices)
     if info.icc is not None:
