@@ -84,7 +84,7 @@ def worked(work: Callable[[threading.Event], Iterable[Any]]) -> Any:
         def show(event: Progress) -> None:
             bar.total = event.total
             bar.set_description_str(event.message)
-            bar.update(event.done - bar.n)
+            bar.update(event.done + event.within - bar.n)
 
         return result_of(work(cancel), show)
 
