@@ -54,7 +54,13 @@ def test_one_bad_item_stops_no_other(jobs):
     assert not result.cancelled
     assert sorted(event.told.about for event in seen if event.told) == ["a", "c"]
     assert (seen[-1].done, seen[-1].total) == (3, 3)
-    assert {event.row.share for event in seen if event.changed == 0} >= {0, 1 / 3, 2 / 3, 2.5 / 3, 1}
+    assert {event.row.share for event in seen if event.changed == 0} >= {
+        0,
+        1 / 3,
+        2 / 3,
+        2.5 / 3,
+        1,
+    }
 
 
 def test_several_are_under_way_at_a_time():

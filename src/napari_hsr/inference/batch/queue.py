@@ -225,8 +225,8 @@ class _Board:
             self._began[place] = now
         row = replace(row, state=State.RUNNING, seconds=now - self._began[place])
         if isinstance(event, Progress):
-            of_row = {"message": event.message, "seconds_left": event.seconds_left}
-            row = replace(row, share=event.share, **of_row)
+            row = replace(row, share=event.share, message=event.message)
+            row = replace(row, seconds_left=event.seconds_left)
         elif isinstance(event, Outcome):
             state = State.UNCHANGED if event.unchanged else State.FINISHED
             said = as_notices(event.notices)
