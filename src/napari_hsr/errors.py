@@ -41,6 +41,7 @@ class Hint(StrEnum):
     """What helps against a fault; the command line says it by options, of those that a command has."""
 
     ALLOW_LARGE = "allow-large"
+    ALLOW_MUCH_MEMORY = "allow-much-memory"
     BEGIN_ANEW = "begin-anew"
     LARGER_FACTOR = "larger-factor"
     NAME_IMAGES = "name-images"
@@ -54,6 +55,7 @@ class Hint(StrEnum):
 #: Hints in Python and in the viewer; what is none of these is clear without.
 _IN_PYTHON = {
     Hint.ALLOW_LARGE: "If that is meant, read(…, allow_large=True) allows it, or --allow-large of the command line.",
+    Hint.ALLOW_MUCH_MEMORY: "If that is meant, --allow-large of the command line allows it.",
     Hint.BEGIN_ANEW: "In Python that is overwrite=True.",
     Hint.LARGER_FACTOR: "In Python that is factor=….",
     Hint.STATE_AXES: "In Python that is read(…, axes=…).",

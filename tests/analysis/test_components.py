@@ -12,7 +12,7 @@ import spectral
 
 from napari_hsr.analysis import block_reading, components
 from napari_hsr.cube import Cube
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, Hint, InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, has
 from napari_hsr.provenance import Provenance
@@ -158,8 +158,11 @@ def test_the_table_has_loadings_and_eigenvalues(scene, tmp_path):
 @pytest.mark.parametrize("method", ["pca", "mnf"])
 def test_bands_whose_matrices_take_gigabytes_are_asked_about(method):
     many = Cube(np.random.default_rng(0).random((9000, 2, 2), np.float32))
-    with pytest.raises(InputError, match=r"of 9000 bands takes .* GB of memory: take fewer"):
+    with pytest.raises(
+        InputError, match=r"of 9000 bands takes .* GB of memory: take fewer bands\. If"
+    ) as told:
         components(many, method)
+    assert told.value.hint is Hint.ALLOW_MUCH_MEMORY
 
 
 def test_a_marker_that_the_file_does_not_state_is_told(scene):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: The option that helps, and its words; of commands without it nothing is said of it.
 HINTS = {
     Hint.ALLOW_LARGE: ("--allow-large", "If that is meant, --allow-large allows it."),
+    Hint.ALLOW_MUCH_MEMORY: ("--allow-large", "If that is meant, --allow-large allows it."),
     Hint.BEGIN_ANEW: ("--overwrite", "--overwrite does."),
     Hint.LARGER_FACTOR: ("--factor", "--factor states it."),
     Hint.NAME_IMAGES: ("--data", "--data DIR names the folder."),

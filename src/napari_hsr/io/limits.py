@@ -144,7 +144,7 @@ def check_memory(needed: int, what: str) -> None:
     if needed > ASKED_FROM and not _ALLOWED.get():
         raise InputError(
             f"{what} takes {format_bytes(needed)} of memory: take fewer bands.",
-            hint=Hint.ALLOW_LARGE,
+            hint=Hint.ALLOW_MUCH_MEMORY,
         )
 
 
