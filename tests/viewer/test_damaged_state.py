@@ -54,6 +54,12 @@ def test_a_cube_whose_state_is_damaged_is_a_cube_still(viewer, wrong):
         assert layer_cube(layer).wavelengths.nm[2] == 620
 
 
+def test_a_cube_that_is_called_frames_is_a_cube_still(viewer):
+    layer = with_state(add_cube(viewer, made()), kind="frames")
+    assert not is_frames(layer)
+    assert layer_cube(layer).bands == 3
+
+
 @pytest.mark.parametrize("key", ["input", "model", "steps", "extra", "created"])
 def test_a_history_with_a_part_that_is_none_is_left_out(viewer, key):
     layer = with_state(add_cube(viewer, made()), provenance={"input": "a.mat", key: [1, 2]})

@@ -57,7 +57,8 @@ def is_cube(layer: Any) -> bool:
 
 def is_frames(layer: Any) -> bool:
     """True for a layer with the cubes of all frames of a stack (…, band, y, x)."""
-    return is_image(layer) and state_of(layer.metadata).get("kind") == FRAMES
+    stated = is_image(layer) and state_of(layer.metadata).get("kind") == FRAMES
+    return stated and hasattr(layer.data, "frames")  # else somebody copied what is stated
 
 
 def is_photograph(layer: Any) -> bool:

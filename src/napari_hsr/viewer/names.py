@@ -10,8 +10,8 @@ import numpy as np
 _LARGEST = 2.0**53
 #: The column of names; of labels, the column that says which label a row is about.
 NAME, INDEX = "name", "index"
-#: The column of numbers, by the type of a layer.
-NUMBER = {"Points": "pin", "Shapes": "hsr_number"}
+#: The columns of numbers.
+PIN, SHAPE = "pin", "hsr_number"
 
 
 def given_names(layer: Any) -> dict[int, str]:
@@ -45,7 +45,7 @@ def numbered(layer: Any) -> tuple[list[int], list[int]]:
     They keep their numbers while others come and go. New ones get the next, also those added with
     napari's own tools, which have the features of another one.
     """
-    column = NUMBER[layer.__class__.__name__]  # seen through napari's proxy, as type() is not
+    column = SHAPE if hasattr(layer, "shape_type") else PIN
     known = column in layer.features
     numbers = whole_numbers(layer.features[column]) if known else [0] * len(layer.data)
     fresh, taken, most = [], set(), max(0, *numbers) if numbers else 0
@@ -66,9 +66,11 @@ def numbered(layer: Any) -> tuple[list[int], list[int]]:
 
 def row_of(layer: Any, number: int) -> int:
     """The row of a point or shape with a number; of labels, the label itself."""
-    if layer.__class__.__name__ not in NUMBER:
-        return number
-    return numbered(layer)[0].index(number)
+    return number if _is_labels(layer) else numbered(layer)[0].index(number)
+
+
+def _is_labels(layer: Any) -> bool:
+    return type(layer).__name__ == "Labels" or hasattr(layer, "selected_label")
 
 
 def rename(layer: Any, key: int, name: str) -> None:
@@ -76,7 +78,7 @@ def rename(layer: Any, key: int, name: str) -> None:
     names = given_names(layer)
     names[key] = name
     table = layer.features.copy()
-    if type(layer).__name__ == "Labels" or hasattr(layer, "selected_label"):
+    if _is_labels(layer):
         import pandas as pd
 
         if INDEX not in table:

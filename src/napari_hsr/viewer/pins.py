@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.layer_data import is_overlay
-from napari_hsr.viewer.names import NUMBER, numbered, whole_numbers
+from napari_hsr.viewer.names import PIN as _NUMBER
+from napari_hsr.viewer.names import numbered, whole_numbers
 from napari_hsr.viewer.regions import distinct_colors, hex_color, hex_colors
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 NAME = "pinned spectra"
 #: Marks a layer that was made here: its borders have the colours of its points.
 MARK = "napari_hsr_pins"
-_NUMBER = NUMBER["Points"]
 
 #: Colours for pins: distinct, visible on dark and light, light enough for a black number.
 PALETTE = (
@@ -137,6 +137,8 @@ def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[f
 
 def clear(viewer: Any, layer: Any) -> None:
     """Remove all points, which can be undone; the layer stays, as do points that are added later."""
+    if not len(layer.data):  # napari gives none of them a colour when it is taken back
+        return
     kept = ("data", "features", "face_color", "border_color", "size", "symbol")
     with changing(viewer, layer, "clear pins", kept, _followed_by):
         layer.data = np.zeros((0, layer.ndim))

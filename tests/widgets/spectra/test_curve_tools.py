@@ -431,6 +431,29 @@ def test_pins_set_after_others_were_cleared_stay_when_those_come_back(viewer, pa
     assert len({s.drawn.color for s in panel.shown}) == 3
 
 
+def test_clearing_no_pins_is_no_step(viewer, panel, settled):
+    settled()
+    panel.pin((550, 2, 3))
+    panel.clear_pins()
+    panel.clear_pins()
+    panel.undo()
+    panel.pin((550, 5, 5))
+    settled()
+    assert [(s.drawn.name, s.pixel) for s in panel.shown] == [("pin 1", (2, 3)), ("pin 2", (5, 5))]
+
+
+def test_pasted_pins_are_drawn(viewer, panel, settled):
+    settled()
+    panel.pin((550, 2, 3))
+    settled()
+    layer = viewer.layers["pinned spectra"]
+    layer.selected_data = {0}
+    layer._copy_data()  # Ctrl+C, Ctrl+V
+    layer._paste_data()
+    settled()
+    assert [s.drawn.name for s in panel.shown] == ["pin 1", "pin 2"]
+
+
 @pytest.mark.parametrize("kind", ["pins", "shapes"])
 def test_hidden_and_reference_curves_stay_the_same_when_another_is_removed(
     viewer, panel, settled, kind

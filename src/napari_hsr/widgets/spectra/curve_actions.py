@@ -71,6 +71,9 @@ class CurvePanel(Panel):
     def _update_all(self, *_ignored: object) -> None:
         raise NotImplementedError
 
+    def _on_points(self, event: Any = None) -> None:
+        raise NotImplementedError
+
     def _cursor_entries(self) -> list[Any]:
         raise NotImplementedError
 
@@ -78,6 +81,7 @@ class CurvePanel(Panel):
         self.setAcceptDrops(True)
         self.libraries = one_for(self._viewer, Libraries)
         self._windows: dict[str, Any] = {}
+        self._counted: dict[Any, int] = {}  # points, by layer
         self.processing = ProcessingRow()
         self.processing.changed.connect(self._on_processing)
         self.look = Look(self.processing, one_for(self._viewer, Marks))
@@ -116,6 +120,13 @@ class CurvePanel(Panel):
         """Points or shapes may have been removed: later ones may get their numbers."""
         if event.action == ActionType.REMOVED:
             self.look.marks.forget(event.source.unique_id, set(numbered(event.source)[0]))
+
+    def _on_points_drawn(self, event: Any) -> None:
+        """There may be more or fewer than before: napari does not say that it pastes points."""
+        count = len(event.source.data)
+        if self._counted.setdefault(event.source.unique_id, count) != count:
+            self._counted[event.source.unique_id] = count
+            self._on_points()
 
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Hide the curve with this key, or show it again."""

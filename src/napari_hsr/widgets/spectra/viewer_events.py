@@ -105,6 +105,8 @@ class ViewerEvents:
             method = "_on_points" if kind == "Points" else "_on_layers"
             if kind in ("Points", "Shapes"):
                 connections.connect(layer.events.data, "_on_rows")
+            if kind == "Points":
+                connections.connect(layer.events.set_data, "_on_points_drawn")
             for name in _HEARD.get(kind, ()):
                 connections.connect(getattr(layer.events, name), method)
 
