@@ -13,6 +13,8 @@ from PIL import Image
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import output
 from napari_hsr.inference import ensembles, estimate, reconstruct_events
+from napari_hsr.inference.batch import files
+from napari_hsr.io import write
 from napari_hsr.models import DEFAULT, import_checkpoint
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.notices import Code, has
@@ -431,6 +433,36 @@ def test_a_region_is_computed_alone(hsr, photograph, tmp_path):
     )
     status, _, warned = hsr("predict", source, "-o", out, "--region", "1:400,0:2", *options)
     assert (status, "does not lie inside the image" in warned) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["predict", "super-resolve"])
+def test_a_store_of_a_batch_that_was_killed_as_it_ended_is_not_made_again(
+    hsr, photograph, tmp_path, monkeypatch, command
+):
+    """The store has its name a moment before what is reported of it is written there."""
+    source, out = photograph(), tmp_path / "out"
+    if command == "super-resolve":
+        source = write(reconstruct(source, "rootpoly-srgb"), tmp_path / "cube.mat")
+    model = ("--model", "rootpoly-srgb") if command == "predict" else ("--scale", 2)
+    run = (command, source.parent / f"{source.stem}*", "-o", out, "--format", ".zarr", *model)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "restate", killed)
+        assert hsr(*run)[0] == 130
+    (made,) = out.glob("*.zarr")
+    before = [path.stat().st_mtime_ns for path in made.rglob("*")]
+    status, said, _ = hsr(*run, "--json")
+    assert status == 0
+    assert json.loads(said)["results"][0]["unchanged"]
+    assert [path.stat().st_mtime_ns for path in made.rglob("*")] == before
+    cube = read(made)
+    assert "batch" in cube.provenance.extra
+    write(cube, made)  # what somebody made of it inherits the record, but no run has ended with it
+    status, said, _ = hsr(*run, "--json")
+    assert "unchanged" not in json.loads(said)["results"][0]
 
 
 def test_a_zarr_store_is_written_in_parts_and_gone_on_with(hsr, photograph, tmp_path):

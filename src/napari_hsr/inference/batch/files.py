@@ -10,14 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr import __version__
-from napari_hsr.cube import jsonable
+from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting
 from napari_hsr.io.file_sets import Inputs, files_read, replaces, standing_at
 from napari_hsr.io.library_errors import made_folder
+from napari_hsr.io.zarr.files import RUN
 from napari_hsr.io.zarr.in_parts import restate
+from napari_hsr.io.zarr.resumed import facts as facts_of_run
 from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from napari_hsr.cube import Cube
     from napari_hsr.inference import Estimate, Result
     from napari_hsr.provenance import Provenance
 
@@ -117,6 +118,8 @@ class FileItem:
         image, result = read(self.source, **work.reading), None
         takes: Estimate | None = None
         in_parts = work.in_parts and out.suffix.lower() == ".zarr"
+        if in_parts:
+            image = _announced(image, made_by)
         made_folder(out.parent)
         try:
             for event in work.events(image, cancel, *([out] if in_parts else [])):
@@ -196,7 +199,8 @@ def kept(output: Path, made_by: str) -> dict[str, Any] | None:
     record = known.extra.get(KEY) if known else None
     if known is None or not isinstance(record, dict):
         return None
-    if record.get("fingerprint") != made_by or record.get("of") != _of(known):
+    ended_by_run = record.get("of") is None and (facts_of_run(output, RUN) or {}).get("finished")
+    if record.get("fingerprint") != made_by or not (ended_by_run or record.get("of") == _of(known)):
         return None
     facts, others = record.get("facts"), record.get("beside")
     if not isinstance(facts, dict) or not isinstance(others, list):
@@ -207,6 +211,17 @@ def kept(output: Path, made_by: str) -> dict[str, Any] | None:
     names = [facts.get(other) for other in others if isinstance(other, str)]
     there = [isinstance(name, str) and os.path.isfile(name) for name in names]
     return facts if len(there) == len(others) and all(there) else None
+
+
+def _announced(image: Any, made_by: str) -> Any:
+    """The input with a record for the store that is made of it, which has its name before all is known."""
+    record: dict[str, Any] = {"fingerprint": made_by, "of": None, "beside": [], "facts": {}}
+    made = replace(image.provenance, extra={**image.provenance.extra, KEY: record})
+    return (
+        image.replace(provenance=made)
+        if isinstance(image, Cube)
+        else replace(image, provenance=made)
+    )
 
 
 def _recorded(cube: Cube, made_by: str, facts: dict[str, Any], beside: Iterable[str]) -> Cube:
