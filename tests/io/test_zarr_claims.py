@@ -248,7 +248,17 @@ def test_shards_in_shards_and_shards_of_too_many_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["notes.txt", ".git", "0/notes.txt", "0/0/0/notes.txt", "more/notes.txt"]
+    "name",
+    [
+        "notes.txt",
+        ".git",
+        ".DS_Store/mine",
+        "journal/notes.txt",
+        "0/notes.txt",
+        "0/0/0/notes.txt",
+        "more/notes.txt",
+        "0/journal",
+    ],
 )
 def test_files_of_a_user_in_a_store_are_not_replaced_with_it(tmp_path, name):
     path = tmp_path / "a.zarr"
@@ -280,6 +290,9 @@ def test_what_systems_leave_in_a_store_is_replaced_with_it(tmp_path):
     path = tmp_path / "a.zarr"
     write(Cube(VALUES), path)
     (path / ".DS_Store").write_text("")
+    (path / "journal").mkdir()  # of a run that was killed once all was written
+    for name in ("parts.jsonl", "lock", "0-0.npy"):
+        (path / "journal" / name).write_text("")
     write(Cube(VALUES[:2]), path)
     assert read(path).bands == 2
 

@@ -12,7 +12,7 @@ from napari_hsr.io import detect
 from napari_hsr.io.atomic import Identity, check_place, standing
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.read_choice import split_variable
-from napari_hsr.io.zarr.store_check import check_replaceable
+from napari_hsr.io.zarr.replaceable import check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -33,6 +33,7 @@ from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.io.zarr import axes as zarr_axes
 from napari_hsr.io.zarr import frame as zarr_frame
 from napari_hsr.io.zarr import store_check as zarr_store
+from napari_hsr.io.zarr.replaceable import check_replaceable
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     storing = storing or plan(cube)
     target = Path(os.path.realpath(path))
     atomic.finish(target)
-    zarr_store.check_replaceable(target, path)
+    check_replaceable(target, path)
     atomic.clear_up(target.parent)
     before, temporary = atomic.expected(target), atomic.beside(target, "tmp")
     ome_metadata.attributes(cube, (0.0, 1.0))  # refused before all values are written

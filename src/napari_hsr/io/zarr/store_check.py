@@ -11,7 +11,6 @@ import asyncio
 import json
 import math
 import os
-import re
 import stat
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,19 +21,12 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, limits
-from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.zarr.packed_chunks import DAMAGED, check_packed
 from napari_hsr.units import one_line
 
 #: Files of metadata, in versions 2 and 3.
-_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
-#: The folder in a store that is not finished, which a killed run may leave in a finished one.
-JOURNAL = "journal"
-#: Names of chunks, and of the folders that they lie in.
-_CHUNK = re.compile(r"c?[\d./]*")
-#: What systems leave in folders by themselves.
-_LITTER = re.compile(r"\.DS_Store$|\._|\.nfs")
+METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 #: Codecs that only turn bytes into bytes or numbers.
 _CODECS = {
     "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta",
@@ -100,59 +92,6 @@ def wait_for_writes() -> None:
         await asyncio.gather(*others, return_exceptions=True)
 
     sync(ended())
-
-
-def check_replaceable(folder: Path, named: Path) -> None:
-    """A folder that is to be replaced must be a store and nothing else.
-
-    Raises
-    ------
-    FileError
-        If it is none, is protected, or if somebody keeps other files in it.
-    """
-    if not folder.exists():
-        return
-    if not os.access(folder, os.W_OK):
-        raise FileError(named, atomic.PROTECTED)
-    if not is_zarr(folder):
-        raise FileError(named, "there is something else of that name, which is not replaced")
-    other = _other(folder)
-    if other is not None:
-        name = one_line(os.path.relpath(other, folder), 80)
-        raise FileError(named, f"{name} in it is no part of a zarr store, so it is not replaced")
-
-
-def _other(store: Path) -> Path | None:
-    """The first file or folder, in chunks of arrays too, that zarr or the system did not put there."""
-    ahead = [(store, False)]
-    while ahead:
-        folder, chunks = ahead.pop()
-        with translated(store, "it cannot be read", only=(OSError,)):
-            inside = list(os.scandir(folder))
-        chunks = chunks or _is_array(folder)
-        for entry in inside:
-            item = Path(entry.path)
-            if entry.is_symlink():
-                return item
-            if not os.access(item, os.W_OK):
-                raise FileError(item, atomic.PROTECTED)
-            if item.name in (*_METADATA, JOURNAL) or _LITTER.match(item.name):
-                continue
-            if not (_CHUNK.fullmatch(item.name) if chunks else item.is_dir() and is_zarr(item)):
-                return item
-            if item.is_dir():
-                ahead.append((item, chunks))
-    return None
-
-
-def _is_array(folder: Path) -> bool:
-    if (folder / ".zarray").exists():
-        return True
-    try:
-        found = json.loads(limits.content(folder / "zarr.json"))
-    except (OSError, ValueError, RecursionError, FileError):
-        return False
-    return isinstance(found, dict) and found.get("node_type") == "array"
 
 
 def check_array(path: Path, array: Any) -> None:
@@ -290,7 +229,7 @@ def _check_inside(root: Path, file: Path) -> None:
 
 
 def _chunk_of(key: str, chunks: dict[str, _Chunk]) -> _Chunk | None:
-    if key.rpartition("/")[2] in _METADATA:
+    if key.rpartition("/")[2] in METADATA:
         return None
     of = max((a for a in chunks if key.startswith(f"{a}/" if a else "")), key=len, default=None)
     return None if of is None else chunks[of]
@@ -326,7 +265,7 @@ def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise FileError(root, f"{one_line(key, 80)} in it is {atomic.kind_of(found.st_mode)}")
     _check_inside(root, file)
-    if key.rpartition("/")[2] in _METADATA:
+    if key.rpartition("/")[2] in METADATA:
         _check_metadata(root, key, limits.content(file))
         return
     chunk = _chunk_of(key, chunks)

@@ -24,7 +24,7 @@ from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr import store_check as zarr_store
 from napari_hsr.io.zarr.files import RUN, library
-from napari_hsr.io.zarr.store_check import JOURNAL
+from napari_hsr.io.zarr.replaceable import JOURNAL, check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +73,7 @@ class UnfinishedStore(ABC):
         self.folder, self._run = unfinished(path), dict(run)
         self._before = expected(self._target)
         library(path)
-        zarr_store.check_replaceable(self._target, path)
+        check_replaceable(self._target, path)
         if self.folder.exists() and not is_zarr(self.folder):
             raise FileError(
                 self.folder, "there is something else of that name, which is not replaced"
