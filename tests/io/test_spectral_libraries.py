@@ -430,3 +430,11 @@ def test_a_column_that_repeats_the_wavelengths_is_no_spectrum(tmp_path):
     library = read_library(tmp_path / "a.csv")
     assert library.names == ("leaf", "soil")
     np.testing.assert_allclose(library.values, [[0.4, 0.45, 0.5], [0.2, 0.225, 0.25]])
+
+
+def test_a_typographic_minus_is_a_minus(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("nm;a;b\n400;\u22120,1;0,2\n500;0,3;\u22120,4\n600;0,5;0,6\n", encoding="utf-8")
+    found = read_library(path)
+    assert found.wavelengths.nm.tolist() == [400, 500, 600]
+    np.testing.assert_allclose(found.values, [[-0.1, 0.3, 0.5], [0.2, -0.4, 0.6]])

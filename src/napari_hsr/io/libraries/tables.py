@@ -245,6 +245,7 @@ def _number(cell: str, comma: bool) -> float | None:
     """A number, NaN for a missing one, None for text; ``comma`` lets 0,5 be one half."""
     if cell.lower() in _MISSING:
         return float("nan")
+    cell = cell.replace("\N{MINUS SIGN}", "-")  # as locales and word processors write it
     if not cell.isascii() or "_" in cell:  # digits of other scripts, which Python reads
         return None
     try:
