@@ -135,6 +135,7 @@ def test_the_time_left_is_told_from_the_first_pass_on():
     seen = [event for event in events if event.message == "Reconstructing"]
     assert all(event.seconds_left > 0 for event in seen)
     assert events[-1].seconds_left == 0
+    assert sum(event.message.startswith("Fitting") for event in events) == 31  # a band each
 
 
 def test_auto_is_fast_for_large_photographs_only(model, monkeypatch):

@@ -44,7 +44,7 @@ from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, as_notices
-from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.progress import Progress, as_part, result_of
 from napari_hsr.provenance import now
 from napari_hsr.resample.resize import new_output
 from napari_hsr.units import device_words
@@ -331,9 +331,8 @@ def _fast(
     few = planned(small.height, small.width)
     base_seen = run_tiles(few, PhotographJob(small, base), InMemory(below), cancel)
     yield from _share(base_seen, 60, 62, later)
-    stop_if(cancel)
-    yield Progress(62, 100, "Fitting the correction to the colours")
-    correction = Correction(np.asarray(small.data), made - below, factor, cancel)
+    fitting = Correction.events(np.asarray(small.data), made - below, factor, cancel)
+    correction = yield from as_part(fitting, 62, 65, 100)
     job = CorrectedJob(photograph, base, correction)
     whole = run_tiles(fine, job, place.output(fine), cancel)
     return job, (yield from _share(whole, 65, 100, 0.0))

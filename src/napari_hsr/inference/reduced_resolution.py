@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from napari_hsr.inference.inputs import PhotographReader
 from napari_hsr.inference.tiles.tiling import Span, Tile
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
-from napari_hsr.progress import stop_if
+from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     import torch
 
@@ -211,6 +212,23 @@ class Correction:
         factor: int,
         cancel: threading.Event | None = None,
     ):
+        for _ in self._fitting(colours, added, factor, cancel):
+            pass
+
+    @classmethod
+    def events(cls, *what: Any) -> Iterator[Progress | Correction]:
+        """One made of the same, as events: before each band, and at last the correction."""
+        made = cls.__new__(cls)
+        yield from made._fitting(*what)
+        yield made
+
+    def _fitting(
+        self,
+        colours: np.ndarray,
+        added: np.ndarray,
+        factor: int,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Progress]:
         import torch
 
         start = time.perf_counter()
@@ -232,6 +250,7 @@ class Correction:
         self._maps = torch.empty(4, bands, *guide.shape[1:])
         for band in range(bands):  # one at a time: the maps are the largest thing here
             stop_if(cancel)
+            yield Progress(band, bands, "Fitting the correction to the colours")
             values = torch.from_numpy(np.ascontiguousarray(added[band], dtype=np.float32))
             with_colours = _smooth(guide * values) - mean * _smooth(values[None])
             slopes = torch.einsum("abhw,bhw->ahw", inverse, with_colours)
