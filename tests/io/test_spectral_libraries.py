@@ -438,3 +438,19 @@ def test_a_typographic_minus_is_a_minus(tmp_path):
     found = read_library(path)
     assert found.wavelengths.nm.tolist() == [400, 500, 600]
     np.testing.assert_allclose(found.values, [[-0.1, 0.3, 0.5], [0.2, -0.4, 0.6]])
+
+
+@pytest.mark.parametrize("row", ["400,0.l,0.2", "400,0.1,0..2", "4O0,0.1,0.2", "400nm?,0.1,0.2"])
+@pytest.mark.parametrize("heading", ["", "nm,a,b\n"])
+def test_a_damaged_first_row_is_no_heading(tmp_path, heading, row):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{heading}{row}\n410,0.3,0.4\n420,0.5,0.6\n430,0.5,0.6\n")
+    with pytest.raises(FileError, match=f"line {1 + bool(heading)} is damaged: '"):
+        read_library(path)
+
+
+@pytest.mark.parametrize("heading", ["nm,1,2", "wavelength,leaf,soil", "1,leaf,2nd", "0,a,b"])
+def test_headings_with_numbers_in_them_are_headings(tmp_path, heading):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{heading}\n400,0.1,0.2\n410,0.3,0.4\n420,0.5,0.6\n430,0.5,0.6\n")
+    assert read_library(path).wavelengths.nm.tolist() == [400, 410, 420, 430]

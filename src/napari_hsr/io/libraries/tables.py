@@ -129,6 +129,10 @@ def _of_columns(
         if len(parsed) != width or None in parsed:
             raise _damaged(path, rows, i, width, parsed)
         numbers.append(parsed)
+    if above and len(rows[above[-1]]) == width:
+        parsed = [_number(cell, comma) for cell in rows[above[-1]]]
+        if _is_damaged_row(rows[above[-1]], parsed, np.array(numbers, float)[:, 0]):
+            raise _damaged(path, rows, above[-1], width, parsed)
     heading = None
     named = re.split(r"\s{2,}", lines[above[-1]].strip()) if above else []
     if above and len(rows[above[-1]]) != width == len(named):  # names of several words each
@@ -192,6 +196,20 @@ def _damaged(
     else:
         found = f"{len(rows[i])} cells where {width} were expected"
     return FileError(path, f"line {i + 1} is damaged: {found}")
+
+
+def _is_damaged_row(cells: list[str], parsed: list[float | None], grid: np.ndarray) -> bool:
+    """Whether a line that stands as a heading is a row of numbers, one of which cannot be read.
+
+    It goes on with the wavelengths below it, or only its wavelength cannot be read: ``4O0,0.12``.
+    """
+    first, *others = parsed
+    if first is None:
+        return None not in others and cells[0][:1].isdigit()
+    if len(grid) < 2 or None not in others:
+        return False
+    before, step = grid[0] - first, grid[1] - grid[0]
+    return bool(step) and bool(0.5 <= before / step <= 2)
 
 
 def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
