@@ -21,7 +21,7 @@ def test_a_camera_converts_to_itself_alone():
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
-        (None, "linear-srgb", ["--input-encoding", "panel", "not known"]),
+        (None, "linear-srgb", ["state it", "srgb, linear-srgb", "not known"]),
         (
             "srgb",
             "camera:nikon-d700",

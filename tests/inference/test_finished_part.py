@@ -44,7 +44,7 @@ def test_finished_tiles_are_kept_and_the_rest_is_nan(photograph):
     np.testing.assert_array_equal(part.cube.data[:, known], whole.data[:, known])
     assert np.isnan(part.cube.data[:, ~known]).all()
     assert has(part.notices, Code.CANCELLED_PART)
-    assert f"{100 * known.mean():.0f} %" in part.notices[0]
+    assert f"{100 * known.mean():.0f}%" in part.notices[0]
     assert part.cube.provenance.model == MODEL
 
 
@@ -121,7 +121,7 @@ def test_finer_tiles_are_kept_and_the_rest_is_nan(coarse):
     assert np.isnan(part.cube.data[2, 6:8, 8:10]).all()  # what was missing stays so
     assert np.isnan(part.cube.data[:, ~known]).all()
     assert has(part.notices, Code.CANCELLED_PART)
-    assert f"{100 * known.mean():.0f} %" in part.notices[0]
+    assert f"{100 * known.mean():.0f}%" in part.notices[0]
     assert part.cube.name == whole.name
     assert finer(coarse, lambda event: event.message == "Super-resolving") is None
 
