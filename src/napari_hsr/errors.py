@@ -61,7 +61,13 @@ _IN_PYTHON = {
     Hint.STATE_AXES: "In Python that is read(…, axes=…).",
     Hint.STATE_NO_DATA: "In Python that is read(…, no_data=…), in the viewer “Contents of a file…”.",
 }
-_wording: Callable[[Hint], str] = lambda hint: _IN_PYTHON.get(hint, "")  # noqa: E731
+
+
+def _in_python(hint: Hint) -> str:
+    return _IN_PYTHON.get(hint, "")
+
+
+_wording: Callable[[Hint], str] = _in_python
 
 
 @contextmanager

@@ -242,3 +242,19 @@ def assert_left_as_it_is(model: Model, prepare: Callable[..., Any], image: torch
     assert list(after) == list(before)
     assert all(torch.equal(after[key], before[key]) for key in before)
     assert all(value.is_contiguous() for value in after.values())
+
+
+def assert_reduced_precision_is_near(model: Model) -> None:
+    """Copies in lower precisions give float32, other values than the exact module, 45 dB or more near."""
+    import torch
+
+    from napari_hsr.models.optimised_copy import prepared
+
+    image = seeded_input(8, (1, 3, 32, 40))
+    exact = model.module(image)
+    for precision in model.precisions[1:]:
+        found = prepared(model, precision)(image)
+        assert found.dtype == torch.float32
+        assert not torch.equal(found, exact)
+        assert psnr(found, exact) >= 45
+        assert torch.isfinite(prepared(model, precision)(torch.zeros(1, 3, 9, 8))).all()

@@ -68,14 +68,7 @@ def attention_in_bfloat16() -> bool:
 def test_reduced_precision_is_near(parity, net, model):
     if net == "awan" and not attention_in_bfloat16():
         pytest.skip("torch's attention takes no bfloat16 under these instructions")
-    image = parity.seeded_input(8, (1, 3, 32, 40))
-    exact = model.module(image)
-    for precision in model.precisions[1:]:
-        found = prepared(model, precision)(image)
-        assert found.dtype == torch.float32
-        assert not torch.equal(found, exact)
-        assert parity.psnr(found, exact) >= 45
-        assert torch.isfinite(prepared(model, precision)(torch.zeros(1, 3, 9, 8))).all()
+    parity.assert_reduced_precision_is_near(model)
 
 
 def test_the_exact_module_is_left_as_it_is(parity, model):
