@@ -102,6 +102,17 @@ class HSRError(ValueError):
     def __str__(self) -> str:
         return " ".join(filter(None, (super().__str__(), words_of(self.hint))))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For workers' errors: those with arguments of their own could not be unpickled."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[HSRError], args: tuple[object, ...], state: dict[str, object]) -> HSRError:
+    made = kind.__new__(kind)
+    made.args = args
+    made.__dict__.update(state)
+    return made
+
 
 class FileError(HSRError):
     """A file cannot be read or written as asked.
