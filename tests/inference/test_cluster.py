@@ -291,7 +291,7 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
 def client():
     with (
         local_workers.quiet(),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         distributed.Client(made) as found,
     ):
         yield found
