@@ -371,7 +371,7 @@ def test_labels_on_disk_are_read_when_they_are_written(tmp_path):
 def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_path):
     from napari_builtins.io import napari_get_reader, napari_write_labels, napari_write_points
 
-    from napari_hsr.viewer.regions import label_regions
+    from napari_hsr.viewer.regions import UnreadLabels
 
     points, classes = viewer.layers[pins.NAME], viewer.layers["classes"]
     csv, tif = str(tmp_path / "pins.csv"), str(tmp_path / "classes.tif")
@@ -386,6 +386,6 @@ def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_pa
     pins.tidy(layer)
     assert [place for _, _, place in pins.pins_of(again, layer, 9)] == [(2, 3), (4, 4)]
     (found, *_rest) = napari_get_reader(tif)(tif)[0]
-    regions, count = label_regions(again.add_labels(np.asarray(found).astype(int)), 9)
+    regions, count = UnreadLabels.of(again.add_labels(np.asarray(found).astype(int))).read(9)
     assert count == 2
     assert set(regions.colors) == {1, 2}

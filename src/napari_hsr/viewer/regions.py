@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: napari's default edge colour of shapes.
 _DEFAULT_EDGE = "#777777"
-#: Pixels of labels that are read from disk, or computed: the window waits for them.
+#: Pixels of labels that are read from disk, or computed: they are held in memory at once.
 MOST_LAZY = 2**24
 
 
@@ -112,6 +112,64 @@ class LabelRegions:
 
 
 @dataclass(frozen=True)
+class UnreadLabels:
+    """A layer of labels of which no pixel was looked at: that can take long, and is for a thread.
+
+    Attributes
+    ----------
+    layer_name, plane, names, layer_id
+        As of :class:`LabelRegions`.
+    stored : array, shape (…, h, w)
+        May lie on disk, or be computed when it is read.
+    color_of : callable
+        The colour of a label, RGBA.
+    """
+
+    layer_name: str
+    stored: Any
+    plane: Plane
+    names: dict[int, str]
+    layer_id: Any
+    color_of: Callable[[int], Any]
+
+    @classmethod
+    def of(cls, layer: Any, viewer: Any = None) -> UnreadLabels:
+        """The labels of a Labels layer."""
+        stored = layer.data[0] if layer.multiscale else layer.data
+        plane, names = Plane.of(layer, viewer), given_names(layer)
+        return cls(layer.name, stored, plane, names, layer.unique_id, layer.get_color)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no disk and no computation stands behind them."""
+        return isinstance(self.stored, np.ndarray) and not isinstance(self.stored, np.memmap)
+
+    def read(self, limit: int) -> tuple[LabelRegions | None, int]:
+        """The first ``limit`` labels, None without any, and their total number.
+
+        Raises
+        ------
+        InputError
+            If they are not in memory, and too many to be held there.
+        """
+        size = math.prod(self.stored.shape)
+        if size > MOST_LAZY and not self.in_memory:
+            raise InputError(
+                f"{self.layer_name} has {size:,} pixels that are not in memory; up to "
+                f"{MOST_LAZY:,} are read as regions. Take a part of it, or load it first."
+            )
+        image = np.asarray(self.stored)
+        if image.ndim > 2:
+            image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
+        labels = _present(image)
+        if not labels.size:
+            return None, 0
+        colors = {int(label): hex_color(self.color_of(int(label))) for label in labels[:limit]}
+        found = LabelRegions(self.layer_name, colors, image, self.plane, self.names, self.layer_id)
+        return found, int(labels.size)
+
+
+@dataclass(frozen=True)
 class Target:
     """A cube to measure regions on, its transform, and what it can be held against."""
 
@@ -133,6 +191,7 @@ class RegionCurve:
 
 
 Region = ShapeRegion | LabelRegions
+Drawn = ShapeRegion | UnreadLabels
 
 
 def is_regions(layer: Any) -> bool:
@@ -186,32 +245,24 @@ def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
     ]
 
 
-def label_regions(layer: Any, limit: int, viewer: Any = None) -> tuple[LabelRegions | None, int]:
-    """The first ``limit`` labels of a Labels layer, and their total number.
-
-    Raises
-    ------
-    InputError
-        If they are not in memory, and too many to be waited for.
-    """
-    stored = layer.data[0] if layer.multiscale else layer.data
-    size = math.prod(stored.shape)
-    in_memory = isinstance(stored, np.ndarray) and not isinstance(stored, np.memmap)
-    if size > MOST_LAZY and not in_memory:
-        raise InputError(
-            f"{layer.name} has {size:,} pixels that are not in memory; up to {MOST_LAZY:,} are read "
-            "as regions. Take a part of it, or load it first."
-        )
-    image = np.asarray(stored)
-    if image.ndim > 2:
-        image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
-    labels = _present(image)
-    if not labels.size:
-        return None, 0
-    colors = {int(label): hex_color(layer.get_color(int(label))) for label in labels[:limit]}
-    plane, names = Plane.of(layer, viewer), given_names(layer)
-    found = LabelRegions(layer.name, colors, image, plane, names, layer.unique_id)
-    return found, int(labels.size)
+def read_labels(regions: Sequence[Drawn], limit: int) -> tuple[list[Region], int, str]:
+    """The first ``limit`` regions, their total number, and which labels could not be read."""
+    found: list[Region] = []
+    total, problem = 0, ""
+    for region in regions:
+        room, count = max(limit - total, 0), 1
+        one: Region | None
+        if isinstance(region, UnreadLabels):
+            try:
+                one, count = region.read(room)
+            except Exception as error:  # a lazy array may raise anything
+                problem = f"The labels of {region.layer_name} could not be read: {error}"
+                continue
+        else:
+            one = region
+        found += [one] if one is not None and room else []
+        total += count
+    return found, total, problem
 
 
 def _present(image: np.ndarray) -> np.ndarray:
@@ -268,7 +319,6 @@ def _along(start: np.ndarray, stop: np.ndarray, shape: tuple[int, ...]) -> np.nd
 def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
     """The label (height, width) at the centre of each pixel of the cube, 0 for none."""
     image = regions.image
-    wanted = np.array(sorted(regions.colors))
     # From a pixel of the cube to a pixel of the label image: one affine map.
     matrix = _solved(regions.plane.matrix, target.plane.matrix)
     offset = regions.plane.to_data(target.plane.offset[None])[0]
@@ -283,7 +333,7 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
         inside = (at[0] >= 0) & (at[0] < image.shape[0]) & (at[1] >= 0) & (at[1] < image.shape[1])
         strip = found[top : top + 256]
         strip[inside] = image[tuple(axis[inside].astype(int) for axis in at)]
-    found[~np.isin(found, wanted)] = 0
+    found[~np.isin(found, list(regions.colors))] = 0
     return found
 
 

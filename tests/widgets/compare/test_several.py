@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -101,11 +103,27 @@ def test_a_layer_of_shapes_or_labels_is_the_region(panel, qtbot):
     assert region.value() is None
 
 
-def test_a_region_that_is_too_large_to_read_is_told(panel, monkeypatch):
+def test_labels_are_read_in_the_thread_that_compares(panel, monkeypatch, qtbot):
+    threads, read = [], regions.UnreadLabels.read
+
+    def noted(self, limit):
+        threads.append(threading.current_thread())
+        return read(self, limit)
+
+    monkeypatch.setattr(regions.UnreadLabels, "read", noted)
+    panel._viewer.add_labels(da.ones((14, 12), dtype=int), name="lazy")
+    panel.form.more.region.set_value(panel._viewer.layers["lazy"])
+    ran(panel, qtbot)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_region_that_is_too_large_to_read_is_told(panel, monkeypatch, qtbot):
     monkeypatch.setattr(regions, "MOST_LAZY", 9)
     panel._viewer.add_labels(da.ones((14, 12), dtype=int), name="lazy")
     panel.form.more.region.set_value(panel._viewer.layers["lazy"])
     panel.run()
+    qtbot.waitUntil(lambda: not panel.running)
     assert panel.message.kind == "error"
     assert "lazy has 168 pixels that are not in memory" in panel.message.text()
     assert not panel.running

@@ -253,10 +253,10 @@ class CompareWidget(Panel):
         self._asked = self.form.more.asked()
         cubes = [one_of(layer) for layer in self._pair]
         truth = layer_cube(self._pair[1])
-        every = self.form.more.all_frames
         evidence = evidence_of(self._pair[0])
         try:
-            options = self.form.options() | self.form.more.options(self._pair[0])
+            options = self.form.options() | self.form.more.options()
+            mask = self.form.more.inside(self._pair[0])
         except HSRError as error:
             self._on_failed(error)
             return
@@ -265,7 +265,7 @@ class CompareWidget(Panel):
             maps = with_grid_maps(maps)
         self._job = Job(
             lambda cancel: compared(
-                compare_frames_events(*cubes, every=every, maps=maps, cancel=cancel, **options),
+                compare_frames_events(*cubes, maps=maps, mask=mask(), cancel=cancel, **options),
                 evidence,
                 truth,
                 cancel,

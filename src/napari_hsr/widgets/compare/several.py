@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.viewer.regions import (
     Plane,
     Target,
-    label_regions,
+    UnreadLabels,
     labels_on,
     shape_mask,
     shape_regions,
@@ -34,6 +35,8 @@ from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.common.tick_list import TickList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hsr.metrics.several import FigureTable
 
 #: Height of the list of predictions in pixels, and the widths between which names in the table are.
@@ -135,6 +138,16 @@ class MoreForm(QWidget):
         region = getattr(self.region.value(), "unique_id", None)
         return others, region, self.light_names(), self.resample.isChecked(), self.all_frames
 
+    def inside(self, layer: Any) -> Callable[[], np.ndarray | None]:
+        """What finds the pixels of a layer that are compared: see :func:`mask_of`.
+
+        Raises
+        ------
+        HSRError
+            If its cube cannot be read.
+        """
+        return mask_of(self.region.value(), layer, self._viewer)
+
     def why_not(self) -> str | None:
         """Why a light is none, in one sentence."""
         try:
@@ -143,8 +156,8 @@ class MoreForm(QWidget):
             return str(error)
         return None
 
-    def options(self, layer: Any) -> dict[str, Any]:
-        """``others``, ``mask``, ``lights`` and ``resample`` of a comparison of this layer.
+    def options(self) -> dict[str, Any]:
+        """``others``, ``lights``, ``resample`` and ``every`` of a comparison.
 
         Raises
         ------
@@ -153,27 +166,34 @@ class MoreForm(QWidget):
         """
         return {
             "others": [layer_cube(one) for one in self.other_layers()],
-            "mask": mask_of(self.region.value(), layer, self._viewer),
             "lights": self.light_names(),
             "resample": self.resample.isChecked(),
+            "every": self.all_frames,
         }
 
 
-def mask_of(region: Any, layer: Any, viewer: Any) -> np.ndarray | None:
-    """The pixels (height, width) of a cube layer inside a layer of regions; None for all."""
+def mask_of(region: Any, layer: Any, viewer: Any) -> Callable[[], np.ndarray | None]:
+    """What finds the pixels (height, width) of a cube layer inside a layer of regions; None for all.
+
+    It is called in a thread: labels are read there.
+    """
     if region is None:
-        return None
+        return lambda: None
     cube = layer_cube(layer)
     target = Target("cube", cube, Plane.of(layer, viewer))
+    if not hasattr(region, "shape_type"):
+        return partial(_mask_of_labels, UnreadLabels.of(region, viewer), target)
     mask = np.zeros(cube.shape[1:], dtype=bool)
-    if hasattr(region, "shape_type"):
-        for shape in shape_regions(region, viewer):
-            mask |= shape_mask(shape, target)
-    else:
-        found, _ = label_regions(region, 2**20, viewer)
-        if found is not None:
-            mask |= labels_on(found, target) != 0
-    return mask
+    for shape in shape_regions(region, viewer):
+        mask |= shape_mask(shape, target)
+    return lambda: mask
+
+
+def _mask_of_labels(unread: UnreadLabels, target: Target) -> np.ndarray:
+    found, _ = unread.read(2**20)
+    if found is None:
+        return np.zeros(target.cube.shape[1:], dtype=bool)
+    return labels_on(found, target) != 0
 
 
 class FigureTableView(PlainTable):

@@ -322,4 +322,5 @@ class MapsWidget(Panel):
         self._following.close()
         self._job.drop()
         self.index.release()
+        self.unmix.release()
         self.components.plot.release()

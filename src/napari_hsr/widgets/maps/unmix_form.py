@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -20,10 +21,12 @@ from napari_hsr.viewer.regions import (
     Plane,
     Region,
     Target,
-    label_regions,
+    UnreadLabels,
     measure,
+    read_labels,
     shape_regions,
 )
+from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Most pins, regions and spectra of a library that are listed.
 MOST = 60
+#: Labels of a layer, and why they could not be read: of one that was not looked at.
+_NONE: tuple[list[LabelRegions], str] = ([], "")
 #: Height of the list in pixels: about seven rows.
 _HEIGHT = 150
 
@@ -66,6 +71,8 @@ class UnmixForm(QWidget):
         self._libraries: list[SpectralLibrary] = []
         self.paths: list[str] = []  # of the libraries
         self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
+        self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
+        self._reading = JobSlot(self)  # those that are not in memory
         self.list = TickList(
             "Endmembers", "Tick two or more: pins, regions, or spectra of a library", _HEIGHT
         )
@@ -95,13 +102,39 @@ class UnmixForm(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """List pins, regions and spectra again; what was ticked stays so."""
+        """List pins, regions and spectra again; what was ticked stays so.
+
+        Labels that are not in memory are read in a thread, and listed when they are.
+        """
+        unread = [] if self._layer is None else self._labels()
+        later = [one for one in unread if not one.in_memory]
+        before = {one.layer_id: self._read.get(one.layer_id, _NONE) for one in later}
+        at_once = _labels_read([one for one in unread if one.in_memory])
+        self._offer({**before, **at_once})
+        self._reading.drop()
+        if later:
+            self._reading.start(
+                lambda _cancel: iter([{**at_once, **_labels_read(later)}]), finished=self._offer
+            )
+
+    def release(self) -> None:
+        """Hear no more of labels."""
+        self._reading.drop()
+
+    def _labels(self) -> list[UnreadLabels]:
+        from napari.layers import Labels
+
+        labels = [one for one in self._viewer.layers if isinstance(one, Labels) and one.visible]
+        # a result is no endmember
+        return [UnreadLabels.of(one, self._viewer) for one in labels if not is_classes(one)]
+
+    def _offer(self, read: dict[Any, tuple[list[LabelRegions], str]]) -> None:
         before = set(self.ticked())
         known = set(self._makers)
-        self._makers = {}
+        self._makers, self._read = {}, read
         if self._layer is not None:
             for layer in self._viewer.layers:
-                self._list_layer(layer)
+                self._list_layer(layer, *read.get(layer.unique_id, _NONE))
         for library in self._libraries:
             for number, name in enumerate(library.names[:MOST]):
                 self._add(name, _of_library(library, number))
@@ -115,10 +148,10 @@ class UnmixForm(QWidget):
         """Pins and regions are few and meant; of a library the user chooses."""
         return all(name not in library.names for library in self._libraries)
 
-    def _list_layer(self, layer: Any) -> None:
-        from napari.layers import Labels, Shapes
+    def _list_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> None:
+        from napari.layers import Shapes
 
-        if not layer.visible or is_classes(layer):  # a result is no endmember
+        if not layer.visible:
             return
         if is_points(layer):
             tidy(layer)
@@ -128,16 +161,11 @@ class UnmixForm(QWidget):
         elif isinstance(layer, Shapes):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer))
-        elif isinstance(layer, Labels):
-            try:
-                found, _ = label_regions(layer, MOST, self._viewer)
-            except Exception as error:  # a lazy array may raise anything
-                self.message.show_warning(f"The labels of {layer.name} cannot be read: {error}")
-                return
-            if found is None:
-                return
+        if problem:
+            self.message.show_warning(problem)
+        for found in labels:
             for label, color in found.colors.items():
-                only = LabelRegions(layer.name, {label: color}, found.image, found.plane)
+                only = replace(found, colors={label: color}, names={})
                 self._add(f"{layer.name} {label}", _of_region(only, self._layer, self._viewer))
 
     def _add(self, name: str, maker: Callable[[Cube], np.ndarray]) -> None:
@@ -205,6 +233,14 @@ class UnmixForm(QWidget):
             self.message.clear()
         self.refresh()
         return ""
+
+
+def _labels_read(unread: list[UnreadLabels]) -> dict[Any, tuple[list[LabelRegions], str]]:
+    found = {}
+    for one in unread:
+        read, _, problem = read_labels([one], MOST)
+        found[one.layer_id] = ([part for part in read if isinstance(part, LabelRegions)], problem)
+    return found
 
 
 def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], np.ndarray]:

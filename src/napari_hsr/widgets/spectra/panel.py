@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
-from napari_hsr.viewer import pins, regions
+from napari_hsr.viewer import pins
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
 from napari_hsr.viewer.names import given_names
 from napari_hsr.widgets.common.choosers import LayerChooser
@@ -22,7 +22,7 @@ from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT, SpectrumPlot
 from napari_hsr.widgets.spectra.curve_actions import CurvePanel
 from napari_hsr.widgets.spectra.exports import Notes
 from napari_hsr.widgets.spectra.readout import ReadOut, readout
-from napari_hsr.widgets.spectra.region_measurement import RegionFinder, RegionMeter
+from napari_hsr.widgets.spectra.region_measurement import Measured, RegionFinder, RegionMeter
 from napari_hsr.widgets.spectra.sources import Shown, Sources
 from napari_hsr.widgets.spectra.trust import TrustRow
 from napari_hsr.widgets.spectra.viewer_events import ViewerEvents
@@ -74,8 +74,8 @@ class SpectraWidget(CurvePanel):
         self._settle = QSignalDebouncer(QSignalDebouncer.EmissionPolicy.Trailing, self)
         self._settle.setTimeout(SETTLE_MS)
         self._settle.triggered.connect(self._update_all)
-        self._find_regions = RegionFinder(pins.REGION_PALETTE, MAX_REGIONS)
-        self._meter = RegionMeter(self)
+        self._find_regions = RegionFinder(pins.REGION_PALETTE)
+        self._meter = RegionMeter(self, MAX_REGIONS)
         self._meter.measured.connect(self._on_measured)
         self._meter.failed.connect(self._on_measuring_failed)
         self._events = ViewerEvents(viewer, self)
@@ -275,13 +275,13 @@ class SpectraWidget(CurvePanel):
 
     def _update_regions(self) -> None:
         wanted, taken = self.regions_box.isChecked(), {s.drawn.color for s in self._pins}
-        found, total = self._find_regions(self._viewer, taken) if wanted else ([], 0)
-        many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
-        self._notes.set("region count", many if total > MAX_REGIONS else self._find_regions.problem)
+        found = self._find_regions(self._viewer, taken) if wanted else []
         self._meter.measure(found, self._sources.targets(), self._quantiles())
 
-    def _on_measured(self, measured: list[regions.RegionCurve]) -> None:
-        found, beside = self._sources.regions(measured)
+    def _on_measured(self, measured: Measured) -> None:
+        many = f"Only the first {MAX_REGIONS} of {measured.total} regions are drawn."
+        self._notes.set("region count", many if measured.total > MAX_REGIONS else measured.problem)
+        found, beside = self._sources.regions(measured.curves)
         self._regions = self.trust.on_regions(found)
         more = f" And {len(beside) - 3} more." if len(beside) > 3 else ""
         self._notes.set("regions", " ".join(beside[:3]) + more)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal
 
@@ -15,8 +15,25 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 
+class Measured(NamedTuple):
+    """Regions that were measured.
+
+    Attributes
+    ----------
+    curves : list of RegionCurve
+    total : int
+        Regions that there are, measured or not.
+    problem : str
+        Which labels could not be read, in a sentence.
+    """
+
+    curves: list[regions.RegionCurve]
+    total: int = 0
+    problem: str = ""
+
+
 class RegionMeter(QObject):
-    """Computes mean ± s.d. of regions of cubes in the background.
+    """Computes mean ± s.d. of regions of cubes in the background, where labels are read too.
 
     A new request cancels the one being measured and takes its place.
 
@@ -24,19 +41,22 @@ class RegionMeter(QObject):
     ----------
     panel : QWidget
         Closing it stops the measurement.
+    limit : int
+        Most regions to measure.
 
     Signals
     -------
-    measured : list of RegionCurve
+    measured : Measured
     failed : Exception
     """
 
     measured = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, panel: QWidget):
+    def __init__(self, panel: QWidget, limit: int):
         super().__init__(panel)
         self._panel = panel
+        self._limit = limit
         self._job: Job | None = None
         self._next: tuple | None = None
 
@@ -47,7 +67,7 @@ class RegionMeter(QObject):
 
     def measure(
         self,
-        wanted: Sequence[regions.Region],
+        wanted: Sequence[regions.Drawn],
         targets: Sequence[regions.Target],
         quantiles: Sequence[float] = (),
     ) -> None:
@@ -56,7 +76,7 @@ class RegionMeter(QObject):
             self._next = (wanted, targets, quantiles)
             self._job.cancel()
         elif not wanted or not targets:
-            self.measured.emit([])
+            self.measured.emit(Measured([]))
         else:
             self._start(wanted, targets, quantiles)
 
@@ -69,7 +89,9 @@ class RegionMeter(QObject):
 
     def _start(self, wanted, targets, quantiles) -> None:
         def work(cancel):
-            yield list(regions.measure(wanted, targets, cancel.is_set, quantiles))
+            found, total, problem = regions.read_labels(wanted, self._limit)
+            curves = regions.measure(found, targets, cancel.is_set, quantiles)
+            yield Measured([*curves], total, problem)
 
         self._job = Job(work, parent=self._panel)
         self._job.finished.connect(self.measured)
@@ -96,41 +118,23 @@ class RegionFinder:
     ----------
     palette : sequence of str
         Colours for shapes without one of their own.
-    limit : int
-        Most regions to return.
     """
 
-    def __init__(self, palette: Sequence[str], limit: int):
+    def __init__(self, palette: Sequence[str]):
         self._palette = palette
-        self._limit = limit
         self._shapes_seen: dict[Any, int] = {}
-        #: Which labels could not be read when it was looked last, in a sentence.
-        self.problem = ""
 
-    def __call__(
-        self, viewer: Any, avoid: Collection[str] = ()
-    ) -> tuple[list[regions.Region], int]:
-        """The regions, and their total number; new ones do not get the colours in ``avoid``."""
+    def __call__(self, viewer: Any, avoid: Collection[str] = ()) -> list[regions.Drawn]:
+        """The regions; new shapes do not get the colours in ``avoid``."""
         from napari.layers import Labels
 
-        found: list[regions.Region] = []
-        total, self.problem = 0, ""
+        found: list[regions.Drawn] = []
         for layer in viewer.layers:
-            room = max(self._limit - total, 0)
-            if not layer.visible:
-                continue
             if regions.is_regions(layer) and layer.nshapes:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
                 regions.tell_shapes_apart(layer, seen, self._palette, avoid)
                 self._shapes_seen[layer.unique_id] = layer.nshapes
-                found += regions.shape_regions(layer, viewer)[:room]
-                total += layer.nshapes
-            elif isinstance(layer, Labels):
-                try:
-                    labels, count = regions.label_regions(layer, room, viewer)
-                except Exception as error:  # a lazy array may raise anything
-                    self.problem = f"The labels of {layer.name} could not be read: {error}"
-                    continue
-                found += [labels] if labels is not None and room else []
-                total += count
-        return found, total
+                found += regions.shape_regions(layer, viewer)
+            elif isinstance(layer, Labels) and layer.visible:
+                found.append(regions.UnreadLabels.of(layer, viewer))
+        return found
