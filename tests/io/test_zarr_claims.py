@@ -15,6 +15,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits, read, write
 from napari_hsr.io.zarr import store_check as zarr_store
+from napari_hsr.notices import Code, has
 
 from .refusals import refused
 
@@ -225,6 +226,117 @@ def test_chunks_in_a_shard_that_swell(tmp_path, where, codec, inner):
     assert "but more came out" in refused(path)
     with pytest.raises(Exception, match="but more came out"):
         lazily[3]
+
+
+def sharded(path, shape=(5, 6, 7), where="end", values=VALUES, **options):
+    """A store of shards of two rows, in which each band of a row is a chunk of its own."""
+    import zarr
+    from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
+
+    shards = ShardingCodec(
+        chunk_shape=(1, 1, 7), codecs=[BytesCodec()], index_codecs=[BytesCodec(), Crc32cCodec()],
+        index_location=where,
+    )  # fmt: skip
+    made = zarr.create(
+        store=path, shape=shape, chunks=(3, 2, 7), dtype="f4", codecs=[shards], zarr_format=3,
+        **options,
+    )  # fmt: skip
+    made[:] = values
+    return path
+
+
+def change_index(path, change, where="end"):
+    """Change the places in the index of a shard of six chunks, whose sum of check stays right."""
+    from google_crc32c import value
+
+    file = path / "c" / "0" / "0" / "0"
+    content = file.read_bytes()
+    index, chunks = (
+        (content[:100], content[100:]) if where == "start" else (content[-100:], content[:-100])
+    )
+    places = np.frombuffer(index[:96], "<u8").reshape(6, 2).copy()
+    change(places)
+    new = places.tobytes() + value(places.tobytes()).to_bytes(4, "little")
+    file.write_bytes(new + chunks if where == "start" else chunks + new)
+
+
+@pytest.mark.parametrize("where", ["start", "end"])
+def test_chunks_that_are_missing_in_a_shard_are_told(tmp_path, where):
+    path = sharded(tmp_path / "a.zarr", where=where)
+    assert not has(read(path).notices, Code.PARTLY_WRITTEN)  # shards that reach beyond the array
+
+    def lose(places):
+        places[4] = 2**64 - 1
+
+    change_index(path, lose, where)
+    found = read(path)
+    assert "Only 29 of its 30 chunks are there: the values of the others are 0.0" in str(
+        found.notices
+    )
+    lost = VALUES.copy()
+    lost[2, 0] = 0
+    np.testing.assert_array_equal(found.data, lost)
+    (path / "c" / "1" / "0" / "0").unlink()
+    assert "Only 25 of its 30 chunks" in str(read(path).notices)
+
+
+@pytest.mark.parametrize("where", ["start", "end"])
+@pytest.mark.parametrize(
+    ("first", "length", "told"),
+    [
+        (None, 0, "a place for a chunk that is not in it"),
+        (2**64 - 1, 28, "a place for a chunk that is not in it"),
+        (2**63, 2**63, "a place for a chunk that is not in it"),
+        (10**6, 28, "a place for a chunk that is not in it"),
+        (None, 10**6, "a place for a chunk that is not in it"),
+        (140, 28, "one place for two chunks"),
+        (None, 29, "one place for two chunks"),
+    ],
+)  # fmt: skip
+def test_places_in_a_shard_that_cannot_be(tmp_path, where, first, length, told):
+    def spoil(places):
+        places[1] = places[1][0] if first is None else first, length
+
+    path = sharded(tmp_path / "a.zarr", where=where)
+    change_index(path, spoil, where)
+    assert told in refused(path)
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.parametrize("second", ["zlib", "gzip", "bz2", "lzma", "lz4", "blosc", "zstd"])
+@pytest.mark.parametrize("first", ["zlib", "gzip", "bz2", "lzma", "lz4", "blosc", "zstd"])
+def test_what_was_packed_is_packed_again(tmp_path, first, second, location):
+    """Noise grows by each; what swells behind the second is found, too."""
+    numcodecs = pytest.importorskip("numcodecs")
+    noise = np.random.default_rng(0).integers(0, 2**32, (5, 60, 70), np.uint32).view(np.float32)
+    noise = np.where(np.isfinite(noise), noise, 1)
+    facts = {
+        "shape": [5, 60, 70], "chunks": [5, 60, 70], "compressor": {"id": second},
+        "filters": [{"id": first}, {"id": "crc32", "location": location}],
+    }  # fmt: skip
+
+    def packed(content):
+        for codec in (*facts["filters"], facts["compressor"]):
+            content = bytes(numcodecs.get_codec(dict(codec)).encode(content))
+        return content
+
+    good = array(tmp_path / "a.zarr", packed(noise.tobytes()), **facts)
+    np.testing.assert_array_equal(read(good).data, noise)
+    swollen = array(tmp_path / "b.zarr", packed(bytes(10**7)), **facts)
+    assert "but more came out" in refused(swollen)
+    rubbish = numcodecs.get_codec({"id": second}).encode(b"rubbish" * 9)
+    assert refused(array(tmp_path / "c.zarr", bytes(rubbish), **facts))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bz2", "lzma"])
+def test_a_chunk_of_two_streams_that_swells(tmp_path, codec):
+    numcodecs = pytest.importorskip("numcodecs")
+    pack = numcodecs.get_codec({"id": codec}).encode
+    two = bytes(pack(GOOD[:400])) + bytes(pack(GOOD[400:]))
+    store = array(tmp_path / "a.zarr", two, compressor={"id": codec})
+    np.testing.assert_array_equal(read(store).data, VALUES)
+    store = array(tmp_path / "b.zarr", two + bytes(pack(bytes(10**6))), compressor={"id": codec})
+    assert "but more came out" in refused(store)
 
 
 def test_shards_in_shards_and_shards_of_too_many_are_not_read(tmp_path):

@@ -209,7 +209,7 @@ def _plain(
     state_numbers(found, attributes, every | known.around)
     found.ignore(known.no_data)
     for name in chosen.parts or (chosen.name,):
-        found.notices += _missing_chunks(arrays[name])[: not found.notices]
+        found.notices += _missing_chunks(path, arrays[name])[: not found.notices]
     return found
 
 
@@ -245,7 +245,7 @@ def _ome(
     found.looked_in = "its channels, axes and attributes"
     found.units = text(attributes.get("units")) or None
     state_numbers(found, attributes, every)
-    found.notices += _missing_chunks(array)
+    found.notices += _missing_chunks(path, array)
     return found
 
 
@@ -258,20 +258,17 @@ def _window(ome: dict[str, Any]) -> tuple[float, float] | None:
         return None
 
 
-def _missing_chunks(array: Any) -> tuple[Notice, ...]:
+def _missing_chunks(path: Path, array: Any) -> tuple[Notice, ...]:
     """A notice if chunks, or shards of them, were never written, or are lost: they read as one value."""
     sides = array.shards or array.chunks
-    parts = math.prod(-(-n // side) for n, side in zip(array.shape, sides, strict=True))
-    if parts > _COUNTED:
+    if math.prod(-(-n // side) for n, side in zip(array.shape, sides, strict=True)) > _COUNTED:
         return ()
-    there = array.nchunks_initialized
-    if array.shards:
-        there //= math.prod(s // c for s, c in zip(array.shards, array.chunks, strict=True))
+    there, parts, what = zarr_store.chunks_there(path, array)
     if there >= parts:
         return ()
     told = (
-        f"Only {there} of its {parts} {'shards' if array.shards else 'chunks'} are there: the values "
-        f"of the others are {array.fill_value}."
+        f"Only {there} of its {parts} {what} are there: the values of the others are "
+        f"{array.fill_value}."
     )
     return (Notice.warning(Code.PARTLY_WRITTEN, told),)
 

@@ -22,7 +22,8 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, limits
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.zarr.packed_chunks import DAMAGED, check_packed
+from napari_hsr.io.zarr.packed_chunks import DAMAGED, check_packed, codecs_in_order
+from napari_hsr.io.zarr.shards import ShardIndex
 from napari_hsr.units import one_line
 
 #: Files of metadata, in versions 2 and 3.
@@ -40,6 +41,8 @@ _NAMED = ("compressor", "filters", "codecs", "index_codecs")
 _BEYOND = 64
 #: Chunks of one shard.
 _MOST_INNER = 2**24
+#: Shards of which the index is read, and chunks in them, to tell which were never written.
+_MOST_INDICES, _MOST_COUNTED = 10_000, 2**20
 #: Groups and arrays: the library takes over a millisecond for each. A field of a plate opens by itself.
 _MOST_NODES = 2_000
 #: Files of a store that are counted.
@@ -47,22 +50,12 @@ _MOST_FILES = 200_000
 
 
 @dataclass(frozen=True)
-class _Shard:
-    """The index of a shard: bytes, those of its sum of check, their order, and where it is."""
-
-    nbytes: int
-    beyond: int
-    order: str
-    at_start: bool
-
-
-@dataclass(frozen=True)
 class _Chunk:
-    """Chunks of an array: most bytes of one unpacked, codecs, and how it lies with others in a file."""
+    """Chunks of an array: most bytes of one unpacked, codecs in order, and how it lies with others in a file."""
 
     most: int
-    codecs: frozenset[str]
-    shard: _Shard | None
+    codecs: tuple[str, ...]
+    shard: ShardIndex | None
 
 
 def checked(path: Path) -> Any:
@@ -111,14 +104,37 @@ def check_array(path: Path, array: Any) -> None:
         held = _stored(path / array.path, max(needed, of_chunk) // limits.MOST_SWELLING + 1)
         limits.check_room(path, of_chunk, "a chunk of it", held)
         limits.check_claim(path, needed, "it", held)
-    found = _codecs(array.metadata.to_dict())
-    store = array.store_path.store
     shard = None if array.metadata.zarr_format == 2 else _shard(path, array)
-    packed = frozenset(found - {"sharding_indexed"})
-    store.chunks[array.path] = _Chunk(of_chunk + _BEYOND, packed, shard)
+    codecs = codecs_in_order(path, array.metadata.to_dict())
+    array.store_path.store.chunks[array.path] = _Chunk(of_chunk + _BEYOND, codecs, shard)
 
 
-def _shard(path: Path, array: Any) -> _Shard | None:
+def chunks_there(path: Path, array: Any) -> tuple[int, int, str]:
+    """How many parts of an array were written, of how many, and what they are: chunks, or shards of them."""
+    sides = array.shards or array.chunks
+    parts, chunks = (
+        [-(-int(n) // int(side)) for n, side in zip(array.shape, of, strict=True)]
+        for of in (sides, array.chunks)
+    )
+    inside = [int(whole) // int(part) for whole, part in zip(sides, array.chunks, strict=True)]
+    if not array.shards or math.prod(parts) > _MOST_INDICES or math.prod(chunks) > _MOST_COUNTED:
+        there = array.nchunks_initialized // math.prod(inside)
+        return there, math.prod(parts), "shards" if array.shards else "chunks"
+    store, there = array.store_path.store, 0
+    shard = store.chunks[array.path].shard
+    for at in np.ndindex(*parts):
+        key = f"{array.path}/{array.metadata.encode_chunk_key(at)}".lstrip("/")
+        _check(path, key, store.chunks)
+        file = path / key
+        if file.is_file():
+            places = shard.places(path, key, shard.read(file), file.stat().st_size)
+            # those of the array: the last shards may reach beyond it
+            within = [slice(n - i * k) for n, i, k in zip(chunks, at, inside, strict=True)]
+            there += int(places.any(axis=1).reshape(inside)[tuple(within)].sum())
+    return there, math.prod(chunks), "chunks"
+
+
+def _shard(path: Path, array: Any) -> ShardIndex | None:
     """Of chunks that hold smaller ones; None if they do not."""
     outer = [codec.to_dict() for codec in array.metadata.codecs]
     facts = next((c["configuration"] for c in outer if c["name"] == "sharding_indexed"), None)
@@ -136,7 +152,7 @@ def _shard(path: Path, array: Any) -> _Shard | None:
     count = math.prod(int(whole) // int(part) for whole, part in pieces)
     limits.check_count(path, count, "chunks in each shard", _MOST_INNER)
     order = ">" if facts["index_codecs"][0]["configuration"].get("endian") == "big" else "<"
-    return _Shard(16 * count, 4 * (len(index) - 1), order, facts["index_location"] == "start")
+    return ShardIndex(16 * count, 4 * (len(index) - 1), order, facts["index_location"] == "start")
 
 
 def small(path: Path, array: Any) -> Any:
@@ -241,13 +257,10 @@ def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any
     assert shard is not None
     pieces = [content]
     if asked is None:
-        whole = shard.nbytes + shard.beyond
-        index = content[:whole] if shard.at_start else content[-whole:]
-        if len(index) < whole:
-            raise FileError(root, f"{DAMAGED}: its shard {one_line(key, 80)} has no index")
-        places = np.frombuffer(index[: shard.nbytes], f"{shard.order}u8").reshape(-1, 2).tolist()
-        pieces = [content[at : at + size] for at, size in places if size < len(content)]
+        places = shard.places(root, key, shard.of(content), len(content)).tolist()
+        pieces = [content[at : at + size] for at, size in places if size]
     elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
+        shard.places(root, key, content, (root / key).stat().st_size)
         return  # the index
     for piece in pieces:
         check_packed(root, key, piece, chunk.most, chunk.codecs)
