@@ -17,7 +17,8 @@ def format_bytes(count: float) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration: ``0.4 s``, ``12 s``, ``3 min``, ``1 h 20 min``."""
+    """A duration: ``0.4 s``, ``12 s``, ``3 min``, ``1 h 20 min``; none where a clock was set back."""
+    seconds = max(seconds, 0.0)
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:

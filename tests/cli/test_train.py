@@ -439,6 +439,7 @@ def test_every_number_has_its_unit():
     )
     assert format_seconds(45.2) == "45 s"
     assert format_seconds(7500) == "2 h 5 min"
+    assert format_seconds(-3600) == "0.0 s"  # the clock was set back
     assert describe(Saved(3, "x")) is None
     assert "before training: PSNR 30.00 dB" in describe(Measured(0, {"psnr_db": 30.0}, {}))
     assert "no figures" in describe(Measured(5, {"psnr_db": None}, {}))

@@ -154,6 +154,19 @@ def test_31_duplicated_values_are_not_replaced_by_the_assumption():
     assert wl.resolve([500.0] * 31, 31, "nm").wavelengths is None
 
 
+@pytest.mark.parametrize("unit", [None, "", "unknown"])
+def test_numbers_of_no_size_that_light_has_are_not_taken_for_nm(unit):
+    found = wl.resolve([40.0, 55.0, 70.0], 3, unit, unit_is_custom=True)
+    assert found.wavelengths is None
+    assert found.metadata["wavelengths_in_file"] == [40, 55, 70]
+    (notice,) = found.notices
+    assert notice.code is Code.WAVELENGTHS_UNUSABLE
+    assert "no unit, and none was taken from their size (40–70)" in notice
+    assert "Set wavelengths" in notice
+    assert list(wl.resolve([40.0, 55.0, 70.0], 3, "nm").wavelengths) == [40, 55, 70]
+    assert list(wl.resolve([40.0, 55.0, 120.0], 3, unit).wavelengths) == [40, 55, 120]
+
+
 @pytest.mark.parametrize(
     ("values", "unit", "nm"),
     [

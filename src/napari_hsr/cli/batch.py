@@ -15,7 +15,7 @@ from napari_hsr.cli.files import add_output_options, is_file_name, named_files, 
 from napari_hsr.cli.output import note, print_json, progress_bar, sentence
 from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 from napari_hsr.io.file_lists import expand, output_names
-from napari_hsr.units import one_line
+from napari_hsr.units import format_seconds, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -235,7 +235,7 @@ class Batch:
             return
         unchanged = sum("unchanged" in facts for facts in results)
         print(
-            f"{len(results) - unchanged} of {self._asked} {done} with {model} in {seconds:.1f} s"
+            f"{len(results) - unchanged} of {self._asked} {done} with {model} in {format_seconds(seconds)}"
             + (f", {unchanged} unchanged" if unchanged else "")
             + (f", {len(failures)} failed" if failures else "")
             + (", the rest cancelled" if result.cancelled else "")

@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         there = stored.frames - len(stored.failures)
         empty = f", {len(stored.failures)} left empty" if stored.failures else ""
-        told = f"{there} frame{'' if there == 1 else 's'} in {stored.seconds:.1f} s{empty}"
+        told = (
+            f"{there} frame{'' if there == 1 else 's'} in {format_seconds(stored.seconds)}{empty}"
+        )
         print(one_line(f"{args.inputs[0]} -> {stored.path}: {told}"))
     return int(bool(stored.failures))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hsr.units import device_words, format_bytes
+from napari_hsr.units import device_words, format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -57,7 +57,7 @@ class Result:
     def summary(self) -> str:
         """Time, device, precision and memory in one line."""
         return (
-            f"{self.seconds:.2f} s on {device_words(self.device)} in {self.precision}, "
+            f"{format_seconds(self.seconds)} on {device_words(self.device)} in {self.precision}, "
             f"peak memory +{format_bytes(self.peak_bytes)}"
         )
 

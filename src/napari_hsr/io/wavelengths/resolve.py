@@ -47,6 +47,8 @@ _UNSAID = {"", "unknown", "none", "undefined", "<undefined>", "n/a"}
 _AMBIGUOUS = {"a", "m", "cm", "mm"}
 
 _LONGEST_NM = 1e7
+#: In nm: no camera sees shorter waves, and beyond 30 µm none has bands. Numbers between mean neither.
+_SHORTEST_SEEN = 100.0
 #: Bands of one wavelength are put so far apart, in nm: less than any instrument resolves.
 APART_NM = 1e-3
 
@@ -106,6 +108,9 @@ def resolve(
     nm, scale, notices = to_nm(numbers, unit)
     if unit_is_custom and np.all(scale == 1.0) and _key(unit) in _UNSAID:
         notices = ()
+    if nm is None and _believed(_key(unit), numbers) in _UNSAID:
+        size = f"{numbers.min():g}–{numbers.max():g}"
+        return _unusable(raw, f"have no unit, and none was taken from their size ({size})")
     if nm is None:
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
     if not SHORTEST_NM <= nm.min() <= nm.max() <= LONGEST_NM:
@@ -218,11 +223,11 @@ def _unusable(raw: list[Any], fault: str) -> Resolved:
 def to_nm(
     values: np.ndarray, unit: str | None
 ) -> tuple[np.ndarray | None, float | np.ndarray | None, tuple[Notice, ...]]:
-    """Values in ``unit`` as nm, the factor for widths in it, and notices; None for no such unit.
+    """Values in ``unit`` as nm, the factor for widths in it, and notices; None if that cannot be said.
 
     Without a unit, or with one that no such instrument measures in, the magnitude decides: what falls from
     above 3000 to less than a third is cm⁻¹, up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
-    else nm.
+    else nm, unless all are below 100.
     """
     unit = unit if isinstance(unit, str) else " ".join(map(str, unit or ()))
     key = _believed(_key(unit), values)
@@ -248,6 +253,8 @@ def to_nm(
         factor, name = 1e3, "µm"
     elif values.min() >= 3000:
         factor, name = 0.1, "Ångström"
+    elif values.max() < _SHORTEST_SEEN:
+        return None, None, ()
     else:
         factor, name = 1.0, "nm"
     said = f"says {unit!r} of" if _key(unit) not in _UNSAID else "gives no unit for"
