@@ -52,9 +52,9 @@ def local_client(workers: int) -> Iterator[Any]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
     options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None, "env": threads}
     options["memory_limit"] = 1 / workers  # as a share of what there is
-    # what dask warns of while it ends its workers is nothing that a user can act on
-    options["silence_logs"] = logging.ERROR
-    # nor are its tracebacks of workers that did not begin
+    # what dask says of workers that it lost or ends, in tracebacks too, is nothing that a user can act on
+    options["silence_logs"] = logging.CRITICAL
+    # nor is what it says of those that did not begin
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
     with ExitStack() as until_done:
         with quiet(), warnings.catch_warnings():

@@ -236,12 +236,12 @@ def with_patience(
     Cancelled
         If ``cancel`` was set.
     """
-    from distributed.comm import CommClosedError
-
     for _ in range(LOSSES):
         try:
             return _stoppable(function, cancel)
-        except CommClosedError:  # of a worker that is gone, as the scheduler does not know yet
+        except (OSError, LookupError, ValueError) as error:
+            if not _of_a_lost_worker(error):
+                raise
             check_connection(client)
             time.sleep(_POLL)
             with suppress(TimeoutError):
@@ -250,6 +250,17 @@ def with_patience(
         "Workers were lost again and again while the model was sent to them, which is a lack of "
         "memory as a rule: give them more."
     )
+
+
+def _of_a_lost_worker(error: Exception) -> bool:
+    """Whether the scheduler stumbled over a worker that is gone, by all that it raises then.
+
+    What it does not know yet is a connection that closes, or cannot be made; what it has learned in
+    the middle, an address that it knows no more, or that no worker is left to send copies to.
+    """
+    if isinstance(error, LookupError):
+        return "://" in str(error)
+    return isinstance(error, OSError) or "Can not use replicate" in str(error)
 
 
 def _stoppable(function: Callable[[], T], cancel: threading.Event | None) -> T:

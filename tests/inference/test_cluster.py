@@ -236,13 +236,16 @@ def test_between_two_workers_work_goes_on(monkeypatch):
 class _Losing:
     """A client whose scheduler loses a worker in the middle of so many messages to all of them."""
 
-    def __init__(self, losses, status="running"):
+    def __init__(self, losses, status="running", error=None):
         self.left, self.status, self.waited = losses, status, 0
+        self.error = error or distributed.comm.CommClosedError(
+            "in <TCP (closed)>: Stream is closed"
+        )
 
     def scatter(self):
         self.left -= 1
         if self.left >= 0:
-            raise distributed.comm.CommClosedError("in <TCP (closed)>: Stream is closed")
+            raise self.error
         return "sent"
 
     def wait_for_workers(self, count, timeout):
@@ -259,6 +262,24 @@ def test_a_worker_lost_while_the_model_is_sent_is_no_fault_of_the_run(monkeypatc
         workers.with_patience(client, client.scatter)
     client = _Losing(1, status="closed")
     with pytest.raises(InputError, match="scheduler no longer answers"):
+        workers.with_patience(client, client.scatter)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("tcp://127.0.0.1:35569"),  # it forgot the worker while it was sending
+        OSError("Timed out trying to connect to tcp://127.0.0.1:35569 after 30 s"),
+        TimeoutError("No valid workers found"),
+        ValueError("Can not use replicate to delete data"),  # none is left
+    ],
+)
+def test_whatever_the_scheduler_raises_of_a_lost_worker_it_is_asked_again(monkeypatch, error):
+    monkeypatch.setattr(workers, "_POLL", 0)
+    client = _Losing(1, error=error)
+    assert workers.with_patience(client, client.scatter) == "sent"
+    client = _Losing(1, error=ValueError("a fault of the task"))
+    with pytest.raises(ValueError, match="a fault of the task"):
         workers.with_patience(client, client.scatter)
 
 

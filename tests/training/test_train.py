@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,15 @@ from napari_hsr.training.events import (
 )
 from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
 from napari_hsr.training.runs import estimate as estimating
-from napari_hsr.training.runs.run_folder import Follower, State, read_state, write_state
+from napari_hsr.training.runs import recorder
+from napari_hsr.training.runs.run_folder import (
+    EVENTS,
+    STATE,
+    Follower,
+    State,
+    read_state,
+    write_state,
+)
 from napari_hsr.training.train import train
 
 from ..patience import PATIENCE
@@ -181,6 +191,29 @@ def test_two_processes_do_not_train_in_one_folder(pairs, cached, tmp_path):
     assert read_state(tmp_path / "run") == state
     write_state(tmp_path / "run", replace(state, created=1.0))  # the number is another's now
     assert run(recipe(pairs, cached), tmp_path / "run")[0].directory
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_two_that_begin_at_once_in_one_folder_one_trains(tmp_path, monkeypatch, resume):
+    """Both find the folder free; the other process is the first to write that it trains there."""
+    import psutil
+
+    folder, other = tmp_path / "run", psutil.Process(os.getppid())
+    state = State("running", other.pid, other.create_time(), time.time())
+    free = recorder._check_nobody_trains
+
+    def found_free(output):
+        monkeypatch.setattr(recorder, "_check_nobody_trains", free)
+        free(output)
+        (output / STATE).write_text(json.dumps(asdict(state)))
+        (output / EVENTS).write_text("of the other\n")
+
+    folder.mkdir()
+    monkeypatch.setattr(recorder, "_check_nobody_trains", found_free)
+    with pytest.raises(InputError, match=f"trained already, by the process {other.pid}"):
+        next(recorder.recorded([], recipe(tmp_path, None), folder, resume))
+    assert read_state(folder) == state
+    assert (folder / EVENTS).read_text() == "of the other\n"
 
 
 def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explain, lacks_memory
+from napari_hsr.io.atomic import expecting, standing
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
@@ -19,6 +20,7 @@ from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
     RECIPE,
+    STATE,
     Journal,
     check_new,
     has_checkpoint,
@@ -62,11 +64,16 @@ def recorded(
     HSRError
         If a package that only training needs is missing; and what the training raises.
     """
-    _check_nobody_trains(output)
-    if not resume:
-        check_new(output)
-    made = not output.exists()
-    journal = Journal(output, resume)
+    with expecting(standing([output / STATE])):
+        _check_nobody_trains(output)
+        if not resume:
+            check_new(output)
+        made = not output.exists()
+        try:
+            journal = Journal(output, resume)
+        except FileError:  # another process may have been faster
+            _check_nobody_trains(output)
+            raise
     refused = False
     try:
         for event in _guarded(events, recipe, output, resume):

@@ -130,10 +130,11 @@ class Journal:
             check_no_links(self.folder)
         with translated(self.folder, "nothing can be written there", only=(OSError,)):
             self.folder.mkdir(parents=True, exist_ok=True)
+            # first: of two that begin at once, only one writes it, and goes on to the events
+            write_state(self.folder, replace(self._state, changed=now), shared=False)
             self._file = path.open("a" if resume else "w", encoding="utf-8")
             if resume and not _ends_with_a_line(path):  # cut off by a kill
                 self._file.write("\n")
-            self._write_state(force=True)
 
     def __call__(self, event: Event) -> None:
         """Write down one event."""
@@ -189,14 +190,14 @@ def ending(event: Event) -> str:
     return event.text if isinstance(event, Failed) else ""
 
 
-def write_state(folder: Path, state: State) -> None:
-    """Write ``state.json``, whole or not at all.
+def write_state(folder: Path, state: State, *, shared: bool = True) -> None:
+    """Write ``state.json``, whole or not at all; ``shared`` as for :func:`~napari_hsr.io.atomic.replacing`.
 
     On Windows a file cannot be replaced while another process reads it.
     """
     for attempt in range(5):
         try:
-            write_text(Path(folder) / STATE, json.dumps(asdict(state)), shared=True)
+            write_text(Path(folder) / STATE, json.dumps(asdict(state)), shared=shared)
             return
         except FileError as error:
             if attempt == 4 or not isinstance(error.__cause__, PermissionError):
@@ -328,9 +329,7 @@ def check_new(folder: Path) -> None:
         return
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    # killed before its recipe was written: nothing but a record without a line
-    begun = names == [EVENTS] and (folder / EVENTS).stat().st_size == 0
-    if names and not begun:
+    if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise InputError(
             f"{folder} holds files that are none of a training ({', '.join(names[:3])}{more}): "
