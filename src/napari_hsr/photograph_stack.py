@@ -15,7 +15,7 @@ from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Frames(Protocol):
@@ -306,6 +306,44 @@ def gather(chosen: list[int | range], take: Any) -> np.ndarray:
     return gather([0, *rest], take)[None][:0]
 
 
+class ColoursOnDemand(OnDemand):
+    """The three colours of an array (height, width, 3 or 4) of another program, read when they are asked for.
+
+    Parameters
+    ----------
+    source : array
+        dask, zarr, h5py: whatever is indexed by integers and slices.
+    name : str
+        What cannot be read, for a sentence.
+    """
+
+    def __init__(self, source: Any, name: str):
+        self._source, self._name, self.dtype = source, name, np.dtype(source.dtype)
+        self._lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width, 3)."""
+        return (*self._source.shape[:2], min(3, self._source.shape[2]))
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        _, (rows, columns, colours) = split_index(key, self.shape, 0)
+        values = _read(lambda: self._source[rows, columns], self._lock, self._name, "a part of it")
+        found: np.ndarray = values[..., :3][..., colours]
+        return found
+
+
+def _read(take: Callable[[], Any], lock: threading.Lock, name: str, what: str) -> np.ndarray:
+    """An array by another program, which may raise anything: FileError then."""
+    try:
+        with lock:  # files behind such arrays seldom allow two threads
+            return np.asarray(take())
+    except HSRError:
+        raise
+    except Exception as error:
+        raise FileError(name, f"{what} cannot be read ({error})") from error
+
+
 class ArrayFrames:
     """Frames in an array (…, height, width, 3 or 4) that is there already, in memory or on disk.
 
@@ -326,15 +364,9 @@ class ArrayFrames:
 
     def read(self, number: int) -> Photograph:
         """One frame."""
-        index = np.unravel_index(number, self.data.shape[:-3])
-        try:
-            with self._lock:  # files behind such arrays seldom allow two threads
-                values = np.asarray(self.data[tuple(int(n) for n in index)])[..., :3]
-        except HSRError:
-            raise
-        except Exception as error:  # a lazy array may raise anything
-            raise FileError(self._name, f"frame {number + 1} cannot be read ({error})") from error
-        return Photograph(values, name=f"{self._name} {number + 1}")
+        index = tuple(int(n) for n in np.unravel_index(number, self.data.shape[:-3]))
+        values = _read(lambda: self.data[index], self._lock, self._name, f"frame {number + 1}")
+        return Photograph(values[..., :3], name=f"{self._name} {number + 1}")
 
 
 def stack_of_array(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import Cube, convert, evaluate, read, write
+from napari_hsr.errors import FileError
 from napari_hsr.io import lazy as lazy_module
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray
@@ -148,6 +149,17 @@ def test_dask_and_a_region_of_a_cube():
     lazy = LazyArray(Disk(cube))
     array = dask.from_array(lazy, chunks=(1, 4, 6))
     np.testing.assert_array_equal(array.compute(), cube)
+
+
+def test_a_block_that_dask_cannot_read_is_a_fault_of_the_file():
+    dask = pytest.importorskip("dask.array")
+
+    def block(block_info):
+        raise OSError(5, "Input/output error")
+
+    broken = dask.map_blocks(block, chunks=((1,) * 5, (4,), (6,)), dtype=float, meta=np.zeros(0))
+    with pytest.raises(FileError, match=r"cannot be read.*Input/output error"):
+        LazyArray(broken)[0]
 
 
 @pytest.mark.parametrize("chunks", [(1, 4, 6), (2, 3, 4), (5, 4, 6)])

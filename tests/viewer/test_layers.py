@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.errors import InputError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -203,6 +203,38 @@ def test_a_foreign_array_on_disk_is_not_loaded(tmp_path):
     cube = layer_data.layer_cube(layer)
     assert not cube.in_memory
     assert cube.data[2].dtype == np.float32
+
+
+class Slide:
+    """Colours of another program, as those of dask, zarr and whole slides: they are read in parts, or not."""
+
+    shape, dtype, ndim, size = (60, 50, 4), np.dtype(np.uint8), 3, 12000
+    stored = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+
+    def __init__(self):
+        self.read, self.damaged = 0, False
+
+    def __getitem__(self, at):
+        if self.damaged:
+            raise OSError(5, "Input/output error")
+        self.read += self.stored[at].size
+        return self.stored[at]
+
+
+def test_a_photograph_of_another_program_is_read_where_it_is_looked_at(viewer):
+    slide = Slide()
+    layer = viewer.add_image([slide, slide.stored[::2, ::2]], rgb=True, contrast_limits=(0, 255))
+    slide.read = 0
+    photo = layer_data.layer_photograph(layer)
+    layers.set_encoding(layer, "linear-srgb")
+    assert (slide.read, photo.data.shape, photo.data.dtype) == (0, (60, 50, 3), np.uint8)
+    np.testing.assert_array_equal(photo.data[10:20, 5], slide.stored[10:20, 5, :3])
+    assert slide.read == 10 * 4
+    np.testing.assert_array_equal(photo.data, slide.stored[..., :3])
+    slide.damaged = True
+    assert layer_data.layer_photograph(layer).encoding == "linear-srgb"
+    with pytest.raises(FileError, match="a part of it cannot be read"):
+        photo.data[:5]
 
 
 def test_browsing_a_large_cube_on_disk_reads_only_what_is_shown(viewer, monkeypatch):

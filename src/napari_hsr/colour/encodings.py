@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from napari_hsr.errors import InputError
@@ -158,11 +160,12 @@ def check_range(data: np.ndarray, encoding: str | None, name: str = "The photogr
     """
     if np.dtype(getattr(data, "dtype", float)).kind != "f":
         return None  # nothing of what may be on disk is read
-    data = np.asarray(data)
     encoding = SRGB if encoding is None else normalise_encoding(encoding)
     low, high = np.inf, -np.inf
-    for row in np.array_split(data, max(1, data.size // 2**22)):  # bounded temporaries
-        finite = row[np.isfinite(row)]
+    rows = max(1, 2**22 // max(1, math.prod(np.shape(data)[1:])))
+    for start in range(0, len(data), rows):  # bounded temporaries, of what is on disk too
+        part = np.asarray(data[start : start + rows])
+        finite = part[np.isfinite(part)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:

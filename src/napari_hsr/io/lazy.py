@@ -239,7 +239,7 @@ class LazyArray:
             asked[self._axes[place]] = _ascending(part) if isinstance(part, range) else part
         with translated(self.path, "a part of it cannot be read; it is damaged or cut short"):
             found = self._source[tuple(asked)]
-        values: np.ndarray = np.asarray(found)
+            values: np.ndarray = np.asarray(found)  # only here do arrays of dask read
         kept = {place: part for place, part in enumerate(parts) if isinstance(part, range)}
         in_source = sorted(kept, key=lambda place: self._axes[place])
         values = values.transpose([in_source.index(place) for place in kept])

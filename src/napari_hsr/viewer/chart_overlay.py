@@ -85,7 +85,8 @@ class ChartOverlay:
 
     def redraw(self, _event: Any = None) -> None:
         """Draw the layout between the corners."""
-        self.layout.data = []
+        self.layout.selected_data = range(self.layout.nshapes)
+        self.layout.remove_selected()  # emptied by its data, it takes no shapes in three dimensions
         try:
             outlines = quadrilaterals(self.corners(), self.chart)
         except InputError:  # a corner was removed, or all lie on a line: measuring says so

@@ -15,7 +15,9 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.tiff.pixels import TiffPixels
 from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.photograph_stack import ColoursOnDemand
 from napari_hsr.provenance import Provenance
 from napari_hsr.units import one_line
 from napari_hsr.viewer.layer_state import usable
@@ -263,8 +265,11 @@ def _flat_affine(keywords: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, b
 def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
     """The photograph in a layer data tuple."""
     state = state_of(keywords.get("metadata"))
-    data = np.asarray(data)[..., :3]
     name = _named(keywords, state) or "photograph"
+    if isinstance(data, np.ndarray):
+        data = data[..., :3]
+    elif not isinstance(data, TiffPixels):
+        data = ColoursOnDemand(data, name)
     return Photograph(
         data,
         encoding=state.get("encoding", SRGB if data.dtype.kind in "iu" else None),

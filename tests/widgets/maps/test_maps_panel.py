@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_hsr
-from napari_hsr.analysis import components, from_spectra, index
+from napari_hsr.analysis import components, from_spectra, index, unmix
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.matching import classify
 from napari_hsr.provenance import Provenance
@@ -155,6 +155,19 @@ def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtb
     ran(panel, qtbot)
     pin = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))
     assert pin.data[2, 2] == pytest.approx(1, abs=0.02)
+
+
+def test_a_pin_that_was_moved_since_it_was_listed_is_measured_where_it_is(panel, viewer, qtbot):
+    panel.tabs.setCurrentIndex(UNMIX)
+    pins, made = viewer.layers["user's"], scene()
+    pins.add([0.0, 0.0])
+    panel.unmix.refresh()
+    panel.unmix.tick("pin 1", "pin 2")
+    pins.data = [[4.0, 5.0], [0.0, 0.0]]
+    ran(panel, qtbot)
+    share = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))
+    ends = from_spectra(made, {"a": made.data[:, 4, 5], "b": made.data[:, 0, 0]})
+    np.testing.assert_allclose(share.data, unmix(made, ends).abundances.data[0], atol=1e-5)
 
 
 def test_a_layer_of_points_without_a_point_has_no_endmembers(panel, viewer):

@@ -89,6 +89,15 @@ def test_spectra_at_pins_and_in_a_shape_correct_the_cube(viewer, section, qtbot,
     assert not section.undo_button.isEnabled()
 
 
+def test_places_are_those_where_pins_lie_when_it_is_run(viewer, section, qtbot, tmp_path):
+    section.read(measured(viewer, tmp_path, GAIN))
+    viewer.layers[1].translate = (0, 1)  # which moves no point in its layer
+    section.run()
+    settled(section, qtbot)
+    found = layer_cube(viewer.layers[1]).provenance.extra["anchors"]["places"]
+    assert found["leaf"] == [2, 3]
+
+
 def test_one_step_back_shows_the_cube_again_also_where_it_is_asked_for_elsewhere(
     viewer, section, qtbot, tmp_path
 ):

@@ -68,6 +68,14 @@ def test_the_layout_follows_the_corners_and_the_chart(viewer, section):
     assert len(viewer.layers) == 3
 
 
+def test_a_chart_is_placed_in_three_dimensions_too(viewer, section):
+    viewer.dims.ndisplay = 3
+    for _ in range(2):
+        section.place_button.click()
+    section.chart.set_value("sg")
+    assert len(section.overlay.layout.data) == 140
+
+
 def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
     viewer, section, photograph, qtbot
 ):

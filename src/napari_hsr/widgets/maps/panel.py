@@ -198,7 +198,11 @@ class MapsWidget(Panel):
 
     def run(self) -> None:
         """Make the maps of the tab in a thread."""
-        if self._job.running or self.why_not() is not None:
+        if self._job.running:
+            return
+        if self.tabs.currentIndex() == UNMIX:
+            self.unmix.renew()
+        if self.why_not() is not None:
             return
         self._layer = self.chooser.layer()
         cube = layer_cube(self._layer)

@@ -144,6 +144,12 @@ class UnmixForm(QWidget):
         )
         self.changed.emit()
 
+    def renew(self) -> None:
+        """Take what is ticked as it is now: pins and shapes may have been moved since they were listed."""
+        ticked = self.ticked()
+        self.refresh()
+        self.tick(*ticked)
+
     def _new_is_meant(self, name: str) -> bool:
         """Pins and regions are few and meant; of a library the user chooses."""
         return all(name not in library.names for library in self._libraries)

@@ -215,6 +215,7 @@ class AnchorSection(QWidget):
 
     def run(self) -> None:
         """Correct the cube in a thread."""
+        self.refresh()  # places may lie elsewhere since they were listed
         layer = self.cube.layer()
         if layer is None or self._library is None or len(self.attached()) < 2:
             return
