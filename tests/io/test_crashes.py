@@ -242,6 +242,28 @@ class TestPlacesToWriteTo:
             write(cube(1), path)
         assert not Path("/dev/null").is_file()
 
+    @posix
+    @pytest.mark.parametrize("part", ["hdr", "img"])
+    def test_half_of_another_pair_is_not_written_through_a_link(self, tmp_path, part):
+        """Its other half would stand beside values, or a header, that are not its own."""
+        for name in ("x", "y"):
+            write(cube(1), tmp_path / f"{name}.hdr")
+        (tmp_path / f"y.{part}").unlink()
+        (tmp_path / f"y.{part}").symlink_to(f"x.{part}")
+        before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+        with pytest.raises(FileError, match="links lead from it"):
+            write(cube(2), tmp_path / "y.hdr")
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+    @posix
+    def test_a_pair_of_links_to_a_pair_is_followed(self, tmp_path):
+        write(cube(1), tmp_path / "x.hdr")
+        for part in ("hdr", "img"):
+            (tmp_path / f"y.{part}").symlink_to(f"x.{part}")
+        write(cube(2), tmp_path / "y.hdr")
+        assert (tmp_path / "y.img").is_symlink()
+        assert read(tmp_path / "x.hdr").data.max() == 2
+
     def test_a_file_that_another_program_wrote_meanwhile_stays(self, tmp_path):
         for before in (None, "theirs, before"):
             path = tmp_path / f"{before}.txt"
