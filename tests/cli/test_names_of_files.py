@@ -10,6 +10,7 @@ from PIL import Image
 
 from napari_hsr import Cube, Wavelengths, read, write
 from napari_hsr.cli import main
+from napari_hsr.io import WRITE_SUFFIXES
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
 #: Clears the screen, ends the line, turns the text around.
@@ -73,3 +74,12 @@ def test_what_is_written_with_odd_texts_is_read_again(tmp_path, suffix, odd):
     found = read(tmp_path / f"x{suffix}")
     np.testing.assert_array_equal(found.data, values)
     np.testing.assert_allclose(found.wavelengths.nm, nm.nm)
+
+
+@pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
+def test_what_has_the_longest_name_there_is_can_be_read_again(folder, suffix):
+    """What would lie beside it has a longer one."""
+    written = write(read("c.npz"), "n" * (255 - len(suffix)) + suffix)
+    assert read(written).shape == (31, 12, 12)
+    if suffix == ".hdr":
+        assert read(written.with_suffix(".img")).shape == (31, 12, 12)

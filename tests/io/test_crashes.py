@@ -251,7 +251,7 @@ class TestPlacesToWriteTo:
         (tmp_path / f"y.{part}").unlink()
         (tmp_path / f"y.{part}").symlink_to(f"x.{part}")
         before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-        with pytest.raises(FileError, match="links lead from it"):
+        with pytest.raises(FileError, match=r"links lead from it.* where they lie"):
             write(cube(2), tmp_path / "y.hdr")
         assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 

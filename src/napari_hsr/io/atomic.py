@@ -138,8 +138,15 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
     finish(targets[-1])
     for target, path in zip(targets, paths, strict=True):
         check_place(target, path)
-    if any(path.is_symlink() for path in paths):
-        _check_pair(targets, paths[-1])
+    stems = {(target.parent, target.name.split(".")[0]) for target in targets}
+    if len(stems) > 1 and any(path.is_symlink() for path in paths):
+        where = " and ".join(map(str, targets))
+        text = (
+            "a header would stand beside values that are not its own; name the files where they lie"
+        )
+        raise FileError(
+            paths[-1], f"links lead from it, or what lies beside it, to {where}: {text}"
+        )
     clear_up(targets[-1].parent)
     before = [expected(target) for target in targets]
     temporaries = [beside(target, "tmp") for target in targets]
@@ -198,23 +205,6 @@ def check_place(target: Path, named: Path | None = None) -> None:
         # its folder may well let it be replaced, but somebody has protected it
         if target.exists() and not os.access(target, os.W_OK):
             raise FileError(named or target, PROTECTED)
-
-
-def _check_pair(targets: Sequence[Path], named: Path) -> None:
-    """Refuse links that lead to parts of other sets of files, which would no longer fit each other.
-
-    Raises
-    ------
-    FileError
-        If what is written would lie under several names, or in several folders.
-    """
-    if len({(target.parent, target.name.split(".")[0]) for target in targets}) > 1:
-        where = " and ".join(str(target) for target in targets)
-        raise FileError(
-            named,
-            f"links lead from it, or from what lies beside it, to other files ({where}): a header would "
-            "stand beside values that are not its own; name the files where they lie",
-        )
 
 
 def kind_of(mode: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -285,7 +286,7 @@ def named_header(name: Path, binary: Path | None = None) -> Path | None:
     atomic.finish(name.with_name(f"{name.name}.hdr"))
     for suffix in (".hdr", ".HDR", ".grd"):
         header = name.with_name(name.name + suffix)
-        if header != binary and header.is_file() and is_envi_header(head_of(header)):
+        if header != binary and os.path.isfile(header) and is_envi_header(head_of(header)):
             return header
     return None
 

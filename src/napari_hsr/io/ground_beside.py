@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -66,7 +67,7 @@ def _of_gdal(path: Path) -> tuple[list[float] | None, str]:
 def _content(file: Path) -> str:
     """The text of a small file; empty where there is none."""
     for named in (file, file.with_suffix(file.suffix.upper())):
-        if named.is_file():
+        if os.path.isfile(named):
             try:
                 return limits.content(named).decode("utf-8-sig", "replace")
             except (OSError, FileError):

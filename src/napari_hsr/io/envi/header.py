@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import warnings
@@ -226,7 +227,7 @@ def candidates(header: Path) -> list[Path]:
     names = [stem + suffix for suffix in ENVI_BINARY_SUFFIXES]
     names += [stem + suffix.upper() for suffix in ENVI_BINARY_SUFFIXES if suffix]
     known = [header.with_name(n) for n in names]
-    found = [file for file in known if file.is_file() and file != header]
+    found = [file for file in known if os.path.isfile(file) and file != header]
     others = [
         file
         for file in sorted(header.parent.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +147,7 @@ def _others(header: Path, binary: Path | None, size: int) -> tuple[Notice, ...]:
         taken = header
         names = (f"{binary.stem}.hdr", f"{binary.name}.hdr")
         others = [header.with_name(n) for n in names if n != header.name]
-        others = [o for o in others if o.is_file() and o.read_bytes() != header.read_bytes()]
+        others = [o for o in others if os.path.isfile(o) and o.read_bytes() != header.read_bytes()]
     if not others:
         return ()
     told = f"{taken.name} was taken; {', '.join(o.name for o in others)} would do as well."

@@ -7,6 +7,7 @@ wavelengths, in micrometres (RFC "Band imagery metadata").
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -180,7 +181,7 @@ def _add_whole(facts: BandFacts, whole: dict[str, str]) -> None:
 def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str]) -> None:
     """What GDAL keeps in ``NAME.aux.xml``; later than what the file itself states."""
     file = path.with_name(f"{path.name}.aux.xml")
-    if not file.is_file():
+    if not os.path.isfile(file):  # False for a name that is too long
         return
     try:
         root = ElementTree.fromstring(limits.content(file))

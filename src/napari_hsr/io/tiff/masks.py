@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def apply(path: Path, found: build_cube.Found, file: Any) -> None:
         return
     inside = [page.asarray() for page in file.pages if is_mask(page) and page.shape == sides][:1]
     mask, beside = inside[0] if inside else None, path.with_name(f"{path.name}.msk")
-    if mask is None and beside.is_file():
+    if mask is None and os.path.isfile(beside):
         mask = _mask_beside(beside, sides)
     hidden = np.zeros(()) if mask is None else np.asarray(mask) == 0
     if not hidden.any():

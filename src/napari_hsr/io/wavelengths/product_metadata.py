@@ -7,6 +7,7 @@ Both keep one entry a band: EnMAP ``bandCharacterisation/bandID`` with ``wavelen
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def beside(path: Path, bands: int) -> Product | None:
         return None
     name = path.name[: len(start)] + "METADATA"
     for file in (path.with_name(name + suffix) for suffix in (".XML", ".xml")):
-        if file.is_file():
+        if os.path.isfile(file):
             return _read(file, bands, path.name[len(start) + len(found) :].upper())
     return None
 

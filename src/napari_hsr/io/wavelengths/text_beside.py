@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,7 +66,7 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
             return found
     for name in (*(f"{stem}_{name}" for name in _NAMES), *_NAMES):
         for file in (path.with_name(name + suffix) for suffix in (".txt", ".csv")):
-            if not file.is_file():
+            if not os.path.isfile(file):
                 continue
             try:
                 listed = wavelength_list.parse(wavelength_list.read_text(file))
@@ -74,11 +75,11 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
             if len(listed) in counts and np.isfinite(listed).all() and min(listed) > 0:
                 return Beside(listed, None, file.name)
     table = path.with_suffix(".csv")
-    column = _column(table) if table != path and table.is_file() else None
+    column = _column(table) if table != path and os.path.isfile(table) else None
     if column is not None and len(column[0]) in counts:
         return Beside(*column, table.name)
     own = path.with_suffix(".txt")  # of the same name: if it holds nothing else
-    if own != path and own.is_file():
+    if own != path and os.path.isfile(own):
         try:
             listed = wavelength_list.parse(wavelength_list.read_text(own))
         except HSRError:
@@ -92,7 +93,7 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
 
 def _in_json(file: Path, counts: Collection[int]) -> Beside | None:
     try:
-        text = wavelength_list.read_text(file) if file.is_file() else ""
+        text = wavelength_list.read_text(file) if os.path.isfile(file) else ""
     except HSRError:
         return None
     described = json_facts.parsed(text)
