@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import read, reconstruct, write
+from napari_hsr.inference.batch import files
 
 MODEL = "rootpoly-srgb"  # quick
 
@@ -39,11 +40,11 @@ def kept(told) -> list[bool]:
 def test_a_second_run_computes_only_what_has_changed(run, photograph, tmp_path):
     _, first, _ = run()
     assert kept(first) == [False, False]
-    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     status, second, warned = run()
     assert (status, kept(second)) == (0, [True, True])
     assert "is kept" in warned
-    assert {path: path.stat().st_mtime_ns for path in files} == files
+    assert {path: path.stat().st_mtime_ns for path in times} == times
     notices = [result["notices"] for result in first["results"]]
     assert [result["notices"] for result in second["results"]] == notices
 
@@ -54,6 +55,30 @@ def test_a_second_run_computes_only_what_has_changed(run, photograph, tmp_path):
     np.testing.assert_array_equal(
         np.asarray(made.data), np.asarray(reconstruct(source, MODEL).data)
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--format", ".zarr")])
+def test_a_file_that_is_replaced_while_it_is_computed_is_not_taken_for_what_it_was(
+    run, folder, monkeypatch, options
+):
+    """Its result is of what it is now; once the old file is there again, that is computed."""
+    before = (folder / "b.png").read_bytes()
+
+    def fingerprint(source, work):
+        found = taken(source, work)
+        if source.name == "b.png":
+            source.write_bytes((folder / "a.png").read_bytes())
+        return found
+
+    with monkeypatch.context() as patch:
+        taken = files.fingerprint
+        patch.setattr(files, "fingerprint", fingerprint)
+        *_, warned = run(*options)
+    assert "b.png changed meanwhile" in warned
+    (folder / "b.png").write_bytes(before)
+    *_, second, warned = run(*options)
+    assert kept(second) == [True, False]
+    assert "changed meanwhile" not in warned
 
 
 @pytest.mark.parametrize("options", [("--overwrite",), ("--input-encoding", "linear")])

@@ -14,7 +14,7 @@ from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
-from napari_hsr.io.atomic import check_unchanged, expecting
+from napari_hsr.io.atomic import check_unchanged, expecting, standing
 from napari_hsr.io.file_sets import Inputs, files_read, replaces, standing_at
 from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.zarr.files import RUN
@@ -105,7 +105,7 @@ class FileItem:
         """Read, compute and write; the outcome's value is what is reported of the file."""
         work, out, name = self.work, self.output, self.source.name
         exists = replaces(out, work.held)
-        before = standing_at([out])
+        before, seen = standing_at([out]), standing(files_read(self.source))
         made_by = fingerprint(self.source, work)
         files = {"input": str(self.source), "output": str(out)}
         if exists and not work.again and (facts := kept(out, made_by)) is not None:
@@ -151,6 +151,9 @@ class FileItem:
         for other, cube in others.values():  # before the cube, whose record says that all is there
             yield from self._about_replacing(other, replaces(other, work.held))
             write(cube, other)
+        if standing(files_read(self.source)) != seen:  # made_by may be of what was there before
+            made_by = ""
+            yield Told((f"{name} changed meanwhile: the same command computes it again.",), name)
         beside = {key: str(other) for key, (other, _) in others.items()}
         recorded = _recorded(result.cube, made_by, beside | facts, beside)
         if in_parts:
