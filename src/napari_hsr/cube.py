@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import Hint, InputError
 from napari_hsr.georeference import Place, resized_metadata
 from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
@@ -28,6 +29,7 @@ EXACT_RANGE_BYTES = 64 * 2**20
 _MOST_SAMPLED, _MOST_VALUES = 256, 2**26
 
 
+@told
 @dataclass(frozen=True, eq=False)
 class Wavelengths:
     """Band centres in nanometres, strictly ascending.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.calibration import settings
 from napari_hsr.calibration.references import Reference, fitted, of_patch, saturated
 from napari_hsr.cube import check_values
@@ -30,6 +31,7 @@ _OF_RAW = ("data ignore value", "reflectance scale factor", "default stretch")
 _STEPS = 4
 
 
+@told
 def calibrate(
     raw: Cube,
     white: Cube | None = None,

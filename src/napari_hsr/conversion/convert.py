@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.conversion.wavelengths import to_wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place, cropped_metadata
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _LEAST = 1e-15
 
 
+@told
 def convert(
     cube: Cube,
     *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import __version__
+from napari_hsr.arguments import told
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.inference.ensembles import check
@@ -188,6 +189,7 @@ def reconstruct_events(
     )
 
 
+@told
 def reconstruct(
     image: Photograph | np.ndarray | str | PathLike[str],
     model: Model | str | PathLike[str] = DEFAULT,

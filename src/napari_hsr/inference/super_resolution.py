@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.devices import resolve
@@ -196,6 +197,7 @@ def super_resolve_events(
     )
 
 
+@told
 def super_resolve(
     image: Cube | np.ndarray | str | PathLike[str],
     model: Model | Kind | str | PathLike[str] | None = None,

@@ -13,6 +13,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
 from napari_hsr.io.detect import READ_SUFFIXES
@@ -90,6 +91,7 @@ __all__ = [
 ]
 
 
+@told
 def read(
     path: str | PathLike[str],
     *,
@@ -186,6 +188,7 @@ def _read(
         raise
 
 
+@told
 def write(
     image: Cube | Photograph | SpectralLibrary,
     path: str | PathLike[str],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
 from napari_hsr.io.bands import without_bad_bands
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _OF_GRIDS = (Code.RESAMPLED, Code.BAD_BANDS_LEFT_OUT)
 
 
+@told
 def evaluate(
     prediction: Any,
     truth: Any,

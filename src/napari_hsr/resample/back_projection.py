@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample import methods
@@ -123,6 +124,7 @@ def refine_events(
     yield found
 
 
+@told
 def refine(
     fine: Cube,
     coarse: Cube,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr import colour, io
+from napari_hsr.arguments import told
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.inputs import why_not
@@ -65,6 +66,7 @@ class FramesWritten:
     failures: dict[int, str]
 
 
+@told
 def reconstruct_stack(
     stack: PhotographStack | str | PathLike[str],
     model: Model | str | PathLike[str] = DEFAULT,

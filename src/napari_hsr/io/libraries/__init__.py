@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import not_there
@@ -39,6 +40,7 @@ _SHEETS = (".xlsx", ".xlsm", ".ods")
 _NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
 
 
+@told
 def read_library(
     path: str | PathLike[str],
     *,

@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
 from napari_hsr.io.library_errors import not_there
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari_hsr.photograph_stack import PhotographStack
 
 
+@told
 def read_stack(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
