@@ -75,7 +75,7 @@ def choose(model: Model, precision: str, device: torch.device, ensemble: str = "
         return Choice(exact, None)
     if precision == "float16" and device.type == "cpu":
         raise InputError(
-            "float16 is computed on a GPU only, since processors emulate it: choose another precision."
+            "float16 is computed on a GPU only, since few processors compute in it: choose another precision."
         )
     if precision == "auto":
         precision = fastest(device)
