@@ -147,12 +147,25 @@ def test_cubes_of_as_many_bands_as_a_spectrometer_of_fourier_has(tmp_path, suffi
     assert len(files) < 20  # chunks of megabytes, not of a band
 
 
+class OnDisk:
+    """What lies in a file of the user's: nothing of it is read."""
+
+    shape = (3, 2, 2)
+
+    def __getitem__(self, where):
+        raise AssertionError("values were read before it was refused")
+
+
 @pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
 def test_what_would_be_refused_on_reading_is_not_written(tmp_path, suffix, make_cube, monkeypatch):
     monkeypatch.setattr(limits, "MOST_BYTES", 20_000)
     monkeypatch.setattr(limits, "MOST_ENTRIES", 50)
+    cube = make_cube((3, 2, 2), metadata={"notes": "n" * 30_000})
     with pytest.raises(InputError, match="read with up to"):
-        write(make_cube((3, 2, 2), metadata={"notes": "n" * 30_000}), tmp_path / f"much{suffix}")
+        write(cube.replace(data=LazyArray(OnDisk())), tmp_path / f"much{suffix}")
+    if suffix == ".mat":
+        with pytest.raises(InputError, match="read with up to"):
+            write(cube.replace(data=LazyArray(OnDisk())), tmp_path / "much.mat", matlab="5")
     if suffix in (".tif", ".tiff"):
         with pytest.raises(FileError, match="60 bands, each of which is a page"):
             write(make_cube((60, 2, 2)), tmp_path / f"many{suffix}")

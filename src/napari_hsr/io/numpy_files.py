@@ -278,12 +278,13 @@ def write_npz(cube: Cube, path: Path) -> None:
         If the file cannot be written.
     """
     head = {"descr": "<f4", "fortran_order": False, "shape": cube.shape}
+    record = embedded_record.to_text(cube, 4)  # refused before all values are written
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open("cube.npy", "w", force_zip64=True) as member:
             np.lib.format.write_array_header_1_0(member, head)
             for band in range(cube.bands):
                 member.write(np.ascontiguousarray(cube.data[band], dtype="<f4").tobytes())
-        beside = {embedded_record.KEY: np.array(embedded_record.to_text(cube, 4))}
+        beside = {embedded_record.KEY: np.array(record)}
         if cube.wavelengths is not None:
             beside["wavelengths"] = np.asarray(cube.wavelengths.nm)
         if cube.place is not None:

@@ -45,6 +45,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
         If the files cannot be written, or would be mixed up with others of that name.
     """
     binary, storing = binary_for(path), storing or plan(cube)
+    text = _header(cube, storing, interleave)  # refused before all values are written
     with replacing_both(binary, path) as (data, header):
         with data.open("wb") as file:
             if interleave == "bsq":
@@ -54,7 +55,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
                 for _, values in row_blocks(cube):
                     turned = np.ascontiguousarray(storing.numbers(values).transpose(order))
                     file.write(turned.data.cast("B"))
-        header.write_text(_header(cube, storing, interleave), encoding="ascii", newline="\n")
+        header.write_text(text, encoding="ascii", newline="\n")
 
 
 def binary_for(header: Path) -> Path:

@@ -368,7 +368,10 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     FileError
         If the file cannot be written.
     """
+    import h5py
+
     storing = storing or plan(cube)
+    record = embedded_record.to_text(cube)  # refused before all values are written
     with replacing(path) as temporary, created(temporary) as new:
         with undisturbed():
             stored = new.file.create_dataset("cube", shape=cube.shape, dtype=storing.dtype)
@@ -376,11 +379,10 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
             new.put(stored, (bands, rows), storing.numbers(values))
         with undisturbed():
             _put_facts(new.file, stored, cube, storing)
+            new.file.create_dataset(embedded_record.KEY, data=record, dtype=h5py.string_dtype())
 
 
 def _put_facts(file: Any, stored: Any, cube: Cube, storing: Storing) -> None:
-    import h5py
-
     stored.attrs["axes"] = "bands, height, width"
     for key, value in as_stated(storing).items():
         stored.attrs[key] = value
@@ -392,6 +394,3 @@ def _put_facts(file: Any, stored: Any, cube: Cube, storing: Storing) -> None:
     if cube.wavelengths is not None:
         nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
         nm.attrs["units"] = "nm"
-    file.create_dataset(
-        embedded_record.KEY, data=embedded_record.to_text(cube), dtype=h5py.string_dtype()
-    )

@@ -42,6 +42,7 @@ def write(cube: Cube, path: Path) -> None:
         If the file cannot be written.
     """
     bands, height, width = cube.shape
+    record = embedded_record.to_text(cube, 2)  # refused before all values are written
     with replacing(path) as temporary:
         with created(temporary, userblock_size=_USERBLOCK) as new:
             with undisturbed():
@@ -51,6 +52,7 @@ def write(cube: Cube, path: Path) -> None:
                 new.put(stored, (part, slice(None), rows), values.transpose(0, 2, 1))
             with undisturbed():
                 _describe(new.file, cube)
+                _char(new.file, embedded_record.KEY, record)
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
             raw.write(_HEADER.ljust(116) + bytes(8) + b"\x00\x02IM")
 
@@ -64,7 +66,6 @@ def _describe(file: Any, cube: Cube) -> None:
     if cube.place is not None:
         _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
         _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
-    _char(file, embedded_record.KEY, embedded_record.to_text(cube, 2))
 
 
 def write_5(cube: Cube, path: Path) -> None:
@@ -83,12 +84,9 @@ def write_5(cube: Cube, path: Path) -> None:
             f"the cube takes {format_bytes(4 * math.prod(cube.shape))}, and a variable of MATLAB 5 "
             "holds less than 2 GB; write version 7.3",
         )
+    variables: dict[str, Any] = {embedded_record.KEY: embedded_record.to_text(cube, 2)}
     # an array of three axes always: SciPy would keep the last one, MATLAB drops it if it is 1
-    values = np.moveaxis(np.asarray(cube.data, dtype=np.float32), 0, -1)
-    variables: dict[str, Any] = {
-        "cube": values,
-        embedded_record.KEY: embedded_record.to_text(cube, 2),
-    }
+    variables["cube"] = np.moveaxis(np.asarray(cube.data, dtype=np.float32), 0, -1)
     if cube.wavelengths is not None:
         variables["bands"] = cube.wavelengths.nm[np.newaxis]
     factor = cube.metadata.get("norm_factor")
