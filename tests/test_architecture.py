@@ -286,6 +286,16 @@ def test_no_source_file_is_too_long_to_hold_one_idea():
     assert not too_long
 
 
+def test_shares_are_written_in_one_way():
+    apart = [
+        f"{path.relative_to(PACKAGE)}:{number}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\d %(?:$|[^ \w]| (?:of|and|or|for|to)\b)", line)  # a remainder is none
+    ]
+    assert not apart
+
+
 def code_lines(path: Path) -> list[str]:
     """The lines of a file without imports, heads of functions, docstrings, comments and blanks."""
     text = path.read_text(encoding="utf-8")

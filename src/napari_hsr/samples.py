@@ -235,7 +235,7 @@ def _shading(height: int, width: int, holder: _Box) -> np.ndarray:
 
 
 def _texture(height: int, width: int, seed: int) -> np.ndarray:
-    """A fine multiplicative grain within ±5 %: pixel noise on a slightly coarser tooth."""
+    """A fine multiplicative grain within ±5%: pixel noise on a slightly coarser tooth."""
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng(seed)

@@ -66,7 +66,7 @@ def calibrate(
         state under one name, else they count as equal.
     least_signal : float, optional
         White minus dark up to this, in counts, counts as none. By default a band is lost where its
-        median is at most three times the noise of one line (0.5 % of the brightest band where
+        median is at most three times the noise of one line (0.5% of the brightest band where
         references are single lines), and a column in it where it is a third of that.
 
     Returns

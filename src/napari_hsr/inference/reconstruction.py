@@ -261,10 +261,10 @@ def reconstruct(
     detail : str
         ``"full"``: the network at every pixel. ``"fast"``: the network sees a reduced photograph,
         whose own pixels carry the result to full resolution, for networks over a per-pixel base
-        such as the default; per-pixel networks are looked up in a table, to 0.01 %. ``"auto"``:
+        such as the default; per-pixel networks are looked up in a table, to 0.01%. ``"auto"``:
         fast for photographs of more than 4 megapixels on a CPU; a notice of the cube says so.
     intervals : bool
-        Find intervals that hold the truth with a probability of 90 %, for models whose card is
+        Find intervals that hold the truth with a probability of 90%, for models whose card is
         calibrated: ``trust.intervals`` of the :class:`Result` that
         :func:`reconstruct_events` ends with; their mean is in the cube's provenance.
     region : str or (rows, columns), optional

@@ -120,7 +120,7 @@ def notices_of(factor: int, intervals: bool, looked_up: bool) -> tuple[Notice, .
     """What the user must know of a cube that was made so, and of its intervals if it has any."""
     if looked_up:
         text = (
-            "The spectra were looked up in a table of the network's, to 0.01 %. Choose the detail "
+            "The spectra were looked up in a table of the network's, to 0.01%. Choose the detail "
             "full for the network itself at every pixel."
         )
         return (Notice.info(Code.DETAIL_FAST, text),)

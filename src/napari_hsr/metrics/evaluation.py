@@ -169,4 +169,4 @@ class Evaluation:
 def _percent(share: float | None) -> str:
     if share is None:
         return ""
-    return f" ({share:.2%})" if share >= 1e-4 else " (< 0.01 %)"
+    return f" ({share:.2%})" if share >= 1e-4 else " (< 0.01%)"

@@ -79,8 +79,8 @@ class ColourTable(Module):
 def as_table(model: Model, side: int = NODES) -> Model:
     """The same model, looked up instead of computed.
 
-    Of ``instant-photo`` with 256 nodes a side, the root mean square difference is 0.03 % of that
-    of the spectra, 0.011 at most; with 512 it is 0.008 %. The table of a model is made once.
+    Of ``instant-photo`` with 256 nodes a side, the root mean square difference is 0.03% of that
+    of the spectra, 0.011 at most; with 512 it is 0.008%. The table of a model is made once.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def is_tabulated(model: Model) -> bool:
 
 
 def is_smooth(model: Model) -> bool:
-    """Whether a table stands for a model to 0.01 %: for a per-pixel network, not for a regression."""
+    """Whether a table stands for a model to 0.01%: for a per-pixel network, not for a regression."""
     return model.card.architecture == ARCHITECTURE.id and is_of_chromaticity(model)
 
 

@@ -55,7 +55,7 @@ class IntervalTable(BaseModel):
         (levels, bands): of pixels, and of the means of regions, whose level is that of their pixels
         in the mean.
     unlike_above : float
-        95 % of the training photographs' pixels have no larger difficulty, whatever their brightness.
+        95% of the training photographs' pixels have no larger difficulty, whatever their brightness.
     largest : float
         Up to which difficulties were seen; beyond, intervals widen in proportion.
     photographs : int

@@ -164,7 +164,7 @@ ENTRIES: tuple[Entry, ...] = (
         input_rule="values in [0, 1]",
         training_data="CAVE or Harvard, made coarser by MATLAB's bicubic imresize",
         figures={"psnr_db": 39.665, "sam_deg": 3.152},
-        protocol="the authors' table for CAVE ×4, 20 % of its scenes",
+        protocol="the authors' table for CAVE ×4, 20% of its scenes",
         note="One file for each scale; which of them the folder holds was not seen.",
     ),
     Entry(

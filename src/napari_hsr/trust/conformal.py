@@ -35,7 +35,7 @@ def quantile(
     Returns
     -------
     ndarray, shape (…)
-        ``inf`` where there are too few images to say: 9 are the least for 90 %.
+        ``inf`` where there are too few images to say: 9 are the least for 90%.
     """
     scores, images = np.asarray(scores, dtype=np.float64), np.asarray(images)
     count = np.bincount(images, minlength=0 if weights is None else len(weights))

@@ -33,7 +33,7 @@ REGION_PIXELS = 16
 #: Pixels read together, and looked at together: the spectra of these stay in the processor's cache.
 STRIP_PIXELS = 2**16
 _BLOCK = 2**14
-#: By definition 5 % of a training photograph are called unlike it; the sentence comes from here on.
+#: By definition 5% of a training photograph are called unlike it; the sentence comes from here on.
 WORTH_SAYING = 0.1
 
 
@@ -80,7 +80,7 @@ class Intervals:
 
     @property
     def unlike(self) -> np.ndarray:
-        """Difficulty over that of 95 % of the training photographs' pixels, (height, width) float32.
+        """Difficulty over that of 95% of the training photographs' pixels, (height, width) float32.
 
         Above 1, a pixel is unlike what the model was trained on.
         """

@@ -30,7 +30,7 @@ def learning_rate(
         Its ``learning_rate`` is the highest rate.
     schedule : ScheduleSettings
         ``cosine``: down to ``final`` of it (Loshchilov and Hutter 2017). ``polynomial``:
-        (1 - t)^power. ``one-cycle``: up from a hundredth over the first 30 % and down to
+        (1 - t)^power. ``one-cycle``: up from a hundredth over the first 30% and down to
         ``final``, both along half a cosine, as fastai 1 does it and MXR-U-Net sets it (Smith
         2018); it is its own warm-up. ``halving``: halved every ``every`` steps, ``stepped``: times
         ``factor``. All others rise linearly over the first ``warmup`` steps, or over half of a training that is shorter

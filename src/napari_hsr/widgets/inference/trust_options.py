@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: What intervals are, and why there may be none.
 INTERVALS = (
-    "Adds hidden maps, computed when they are looked at: the half-width of calibrated 90 %\n"
+    "Adds hidden maps, computed when they are looked at: the half-width of calibrated 90%\n"
     "intervals, and what is unlike the training. Spectra shows the interval of any pixel without."
 )
 NO_INTERVALS = (

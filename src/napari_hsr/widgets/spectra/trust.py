@@ -83,7 +83,7 @@ class TrustRow(QWidget):
         self._approximate: list[tuple[Any, Evidence]] = []
         self.intervals = QCheckBox("Intervals")
         self.intervals.setToolTip(
-            "Where the truth lies with a probability of 90 %: calibrated on other photographs"
+            "Where the truth lies with a probability of 90%: calibrated on other photographs"
         )
         self.feasible = QCheckBox("Feasible band")
         self.feasible.setToolTip(
