@@ -28,6 +28,12 @@ class ProgressBar(QProgressBar):
         self.setRange(0, 0)
         self.setFormat("")
 
+    def setValue(self, value: int) -> None:  # noqa: N802 - Qt's name
+        """Be painted with the words about it: by itself it would be at once, and they are later."""
+        self.setUpdatesEnabled(False)
+        super().setValue(value)
+        self.setUpdatesEnabled(True)
+
     def move_to(self, progress: Progress) -> None:
         """Show how far the work is."""
         self.setRange(0, STEPS if progress.total else 0)
@@ -40,6 +46,6 @@ class ProgressBar(QProgressBar):
 
 
 def time_left(progress: Progress) -> str:
-    """``" · about 3 min left"``, nothing where it is not known."""
+    """``" · about 3 min left"``, nothing where it is not known or all is done."""
     left = progress.seconds_left
-    return "" if left is None else f" · about {format_seconds(left)} left"
+    return "" if left is None or progress.share == 1 else f" · about {format_seconds(left)} left"

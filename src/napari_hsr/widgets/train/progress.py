@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QProgressBar, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_hsr.notices import Severity
 from napari_hsr.training.events import (
@@ -24,6 +24,7 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from napari_hsr.widgets.plotting.curves import PlotCurve
@@ -55,7 +56,7 @@ class ProgressView(QWidget):
         self._timed = False  # the bar shows how much of the time budget has passed
         self.history = History()
         self.began: Began | None = None
-        self.bar = QProgressBar()
+        self.bar = ProgressBar("How far the training is")
         self.status = WrappedLabel()
         self.where = WrappedLabel()
         self.notices = Message()
