@@ -221,11 +221,15 @@ class View(_Strict):
 
 
 class PanelRecord(_Strict):
-    """One open panel: its name in the manifest, its controls by their names, its files."""
+    """One open panel: its name in the manifest, its controls by their names, its files.
+
+    ``front``: no other panel of its stack lies over it.
+    """
 
     name: Text
     settings: Annotated[dict[Text, Scalar], Field(max_length=500)] = {}
     files: Annotated[list[Text], Field(max_length=100)] = []
+    front: bool = False
 
 
 class Session(_Strict):

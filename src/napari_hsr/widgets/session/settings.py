@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from napari_hsr.units import one_line
 from napari_hsr.viewer.session_file import MOST_TEXT, PanelRecord
 from napari_hsr.viewer.workspace import PLUGIN, open_panel, panel_dock
@@ -25,6 +27,7 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
             name=names[type(panel).__name__],
             settings={name: value for name, value in settings(panel).items() if _fits(value)},
             files=panel.files_in_use() if isinstance(panel, Panel) else [],
+            front=not panel.visibleRegion().isEmpty(),
         )
         for panel in dict.fromkeys(viewer.window.dock_widgets.values())
         if type(panel).__name__ in names
@@ -45,6 +48,8 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
         if isinstance(panel, Panel):
             told += panel.use_files(record.files)
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]
+        if record.front:  # once it has found its place, which may be over others
+            QTimer.singleShot(0, panel_dock(viewer, record.name)[0].raise_)
     return told
 
 
