@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from napari.utils.events import EmitterGroup
 
 from napari_hsr.cube import Cube
 from napari_hsr.viewer import pins, regions
+from napari_hsr.viewer.names import numbered
 from napari_hsr.viewer.regions import LabelRegions, Plane, ShapeRegion, Target
 
 RNG = np.random.default_rng(0)
@@ -23,14 +25,21 @@ def line(*corners, closed=False):
     return ShapeRegion("line", "#ffffff", np.array(corners, float), closed)
 
 
+class Stub(SimpleNamespace):
+    """Stands for a layer: in sets, each is one of its own."""
+
+    __hash__ = object.__hash__
+
+
 def test_tens_of_thousands_of_points_are_numbered_soon_and_without_texts():
     count = 30_000
-    points = SimpleNamespace(  # as napari's layer, which takes seconds to make
+    points = Stub(  # as napari's layer, which takes seconds to make
         data=np.zeros((count, 2)),
         features=pd.DataFrame(index=range(count)),
         face_color=np.ones((count, 4)),
         text=SimpleNamespace(values=np.array([""])),
         metadata={},
+        events=EmitterGroup(data=None),
     )
     pins.tidy(points)  # minutes, if each were compared with all
     assert list(points.features["pin"]) == list(range(1, count + 1))
@@ -77,3 +86,28 @@ def test_labels_without_extent_cover_nothing():
     flat = Plane(np.zeros((2, 2)), np.ones(2))
     found = LabelRegions("labels", {1: "#ffffff"}, image, flat)
     assert not regions.labels_on(found, TARGET).any()
+
+
+@pytest.mark.parametrize("kind", ["points", "shapes"])
+def test_the_number_of_one_that_was_removed_is_not_given_again(kind):
+    viewer, square = ViewerModel(), np.array([[0, 0], [0, 2], [2, 2], [2, 0]])
+    layer = viewer.add_points(ndim=2) if kind == "points" else viewer.add_shapes(ndim=2)
+
+    def add(at):
+        if kind == "points":
+            layer.add(np.array([at, at]))
+        else:
+            layer.add(square + at, shape_type="polygon")
+
+    for at in range(3):
+        add(at)
+    assert numbered(layer)[0] == [1, 2, 3]
+    layer.selected_data = {2}
+    layer.remove_selected()
+    add(5)  # napari gives it the features of the one that was removed
+    assert numbered(layer) == ([1, 2, 4], [2])
+    layer.selected_data = {0, 1, 2}
+    layer.remove_selected()
+    assert numbered(layer)[0] == []
+    add(1)
+    assert numbered(layer)[0] == [1]  # all begin anew

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
+
+from napari_hsr.viewer.layer_data import unwrapped
 
 #: Numbers from here on are none that anybody gave to a point or label.
 _LARGEST = 2.0**53
@@ -12,6 +15,10 @@ _LARGEST = 2.0**53
 NAME, INDEX = "name", "index"
 #: The columns of numbers.
 PIN, SHAPE = "pin", "hsr_number"
+#: In the metadata of a layer, the largest number that it gave.
+_LARGEST_GIVEN = "napari_hsr_largest_number"
+#: By layer, the numbers that its points or shapes had when they were last looked at.
+_LIVING: weakref.WeakKeyDictionary[Any, set[int]] = weakref.WeakKeyDictionary()
 
 
 def given_names(layer: Any) -> dict[int, str]:
@@ -43,16 +50,20 @@ def numbered(layer: Any) -> tuple[list[int], list[int]]:
     """The numbers of points or shapes, row by row, and the rows that got theirs just now.
 
     They keep their numbers while others come and go. New ones get the next, also those added with
-    napari's own tools, which have the features of another one.
+    napari's own tools, which have the features of another one. The number of one that was removed is
+    not given again, as long as others are left.
     """
-    column = SHAPE if hasattr(layer, "shape_type") else PIN
+    column = _column(layer)
     known = column in layer.features
     numbers = whole_numbers(layer.features[column]) if known else [0] * len(layer.data)
-    fresh, taken, most = [], set(), max(0, *numbers) if numbers else 0
+    fresh, taken, most = [], set(), max([0, *numbers])
     for row, number in enumerate(numbers):
         if number <= 0 or number in taken:
             fresh.append(row)
         taken.add(number)
+    given = layer.metadata.get(_LARGEST_GIVEN)
+    if len(fresh) < len(numbers) and isinstance(given, int):
+        most = max(most, given)
     if fresh:
         for step, row in enumerate(fresh, start=1):
             numbers[row] = most + step
@@ -61,7 +72,30 @@ def numbered(layer: Any) -> tuple[list[int], list[int]]:
         if known and NAME in features:  # a new one has the name of the one before
             features.loc[fresh, NAME] = ""
         layer.features = features
+    layer.metadata[_LARGEST_GIVEN] = max([most, *numbers])
+    layer = unwrapped(layer)
+    if layer not in _LIVING:
+        layer.events.data.connect(_on_data)
+    _LIVING[layer] = set(numbers)
     return numbers, fresh
+
+
+def _on_data(event: Any) -> None:
+    """Take the number from what is added in the likeness of one that was removed."""
+    layer, column = event.source, _column(event.source)
+    numbers = whole_numbers(layer.features[column]) if column in layer.features else []
+    if str(event.action) != "added":
+        _LIVING[layer] &= set(numbers)
+        return
+    alike = [at for at in event.data_indices if numbers and numbers[at] not in _LIVING[layer]]
+    if alike:
+        features = layer.features.copy()
+        features.iloc[alike, features.columns.get_loc(column)] = 0
+        layer.features = features
+
+
+def _column(layer: Any) -> str:
+    return SHAPE if hasattr(layer, "shape_type") else PIN
 
 
 def row_of(layer: Any, number: int) -> int:

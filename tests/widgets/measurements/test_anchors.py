@@ -154,6 +154,23 @@ def test_the_choice_stays_with_its_place_and_bad_files_are_told(viewer, section,
     assert "bad.csv" in section.message.text()
 
 
+def test_a_pin_that_begins_anew_has_not_the_spectrum_of_one_that_was_removed(
+    viewer, section, qtbot, tmp_path
+):
+    pins = viewer.layers["pinned spectra"]
+    settled(section, qtbot)
+    section.read(measured(viewer, tmp_path, GAIN))
+    section.choose(0, "sand")
+    pins.selected_data = {*range(len(pins.data))}
+    pins.remove_selected()
+    settled(section, qtbot)
+    pins.add([[5.0, 5.0]])
+    settled(section, qtbot)
+    place, box = next(iter(section._choosers.values()))
+    assert place.name == "pin 1 (row 5, column 5)"
+    assert box.value() != "sand"
+
+
 def test_measured_spectra_stay_with_their_shapes_when_another_is_removed(
     viewer, section, qtbot, tmp_path
 ):

@@ -165,6 +165,9 @@ class AnchorSection(QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         self._choosers = {}
+        empty = [f"{one.unique_id} " for one in self._viewer.layers if not len(one.data)]
+        for key in [key for key in self._chosen if key.startswith(tuple(empty))]:
+            del self._chosen[key]  # others will begin at 1 again
         for number, place in enumerate(places if names else ()):
             if place.key not in self._chosen:
                 taken = self._chosen.values()
