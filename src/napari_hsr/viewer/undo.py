@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Attributes of a layer, by name.
 State = dict[str, Any]
+#: What a step was, and what takes it back.
+Step = tuple[str, "Callable[[], bool]"]
 #: Steps that are remembered.
 MOST = 20
 _STACKS: weakref.WeakKeyDictionary[Any, Undo] = weakref.WeakKeyDictionary()
@@ -33,11 +35,11 @@ class Undo:
     """
 
     def __init__(self) -> None:
-        self._steps: deque[tuple[str, Callable[[], bool]]] = deque(maxlen=MOST)
+        self._steps: deque[Step] = deque(maxlen=MOST)
         self.events = EmitterGroup(self, changed=None)
 
-    def push(self, text: str, back: Callable[[], bool]) -> None:
-        """Remember a step.
+    def push(self, text: str, back: Callable[[], bool]) -> Step:
+        """Remember a step, which can be forgotten again by what is returned.
 
         Parameters
         ----------
@@ -47,8 +49,16 @@ class Undo:
             Takes it back, and says whether there was anything to take back any more. It must hold
             layers by weak references alone.
         """
-        self._steps.append((text, back))
+        step = text, back
+        self._steps.append(step)
         self.events.changed()
+        return step
+
+    def forget(self, step: Step) -> None:
+        """What came since would be lost with it."""
+        if step in self._steps:
+            self._steps.remove(step)
+            self.events.changed()
 
     def forget_last(self) -> None:
         """What was done last is nothing that the user takes back."""
@@ -96,7 +106,7 @@ def undo_of(viewer: Any) -> Undo:
 
 
 def push_added(viewer: Any, layer: Layer) -> None:
-    """Remember that a layer was added."""
+    """Remember that a layer was added, until the user paints on it."""
     of, added = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
 
     def back() -> bool:
@@ -106,7 +116,17 @@ def push_added(viewer: Any, layer: Layer) -> None:
         own.layers.remove(one)
         return True
 
-    undo_of(viewer).push(f"add {layer.name}", back)
+    step = undo_of(viewer).push(f"add {layer.name}", back)
+
+    def painted(_event: Any) -> None:
+        own = of()
+        if own is not None:
+            undo_of(own).forget(step)
+
+    from napari.layers import Labels
+
+    if isinstance(layer, Labels):
+        layer.events.paint.connect(painted)
 
 
 @contextmanager
