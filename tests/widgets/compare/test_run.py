@@ -10,7 +10,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.metrics import evaluate, several
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layer_data import layer_cube
-from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.compare.panel import CompareWidget
 
 from ...patience import wait_for
@@ -219,6 +219,12 @@ def test_results_of_something_else_are_not_left_on_show(compared, pair, wait_for
     wait_for_end(compared)
     assert not compared.results.isHidden()
     pair[0].data = pair[0].data * 0.5
+    assert compared.results.isHidden()
+    compared.run()
+    wait_for_end(compared)
+    pair[0].metadata = dict(pair[0].metadata)  # nothing of it is another
+    assert not compared.results.isHidden()
+    set_wavelengths(pair[1], np.arange(410.0, 511.0, 10.0))
     assert compared.results.isHidden()
 
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
-from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
+from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube, layer_wavelengths
 from napari_hsr.viewer.regions import (
     Plane,
     Target,
@@ -72,6 +72,7 @@ class MoreForm(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: list[Any] = []
+        self._taken: tuple[Any, ...] = ()
         self.others = TickList(
             "Other predictions",
             "Cubes that get a row of their own in the table of figures",
@@ -106,7 +107,7 @@ class MoreForm(QWidget):
 
     def refresh(self, *taken: Any) -> None:
         """Look again at the viewer's layers; those ``taken`` are no other predictions."""
-        ticked = self.other_layers()
+        ticked, self._taken = self.other_layers(), taken
         layers = [one for one in self._viewer.layers if is_cube(one) and one not in taken]
         names = [one_line(one.name) for one in layers]
         if layers != self._layers or names != self.others.texts():
@@ -133,10 +134,12 @@ class MoreForm(QWidget):
         return tuple(part.strip() for part in self.lights.text().split(",") if part.strip())
 
     def asked(self) -> tuple[Any, ...]:
-        """All that is chosen, to see whether a result is still of it."""
+        """All that is chosen, and all wavelengths, to see whether a result is still of it."""
         others = tuple(layer.unique_id for layer in self.other_layers())
+        known = (one and layer_wavelengths(one) for one in (*self._taken, *self.other_layers()))
+        bands = tuple(one and tuple(one) for one in known)
         region = getattr(self.region.value(), "unique_id", None)
-        return others, region, self.light_names(), self.resample.isChecked(), self.all_frames
+        return others, bands, region, self.light_names(), self.resample.isChecked(), self.all_frames
 
     def inside(self, layer: Any) -> Callable[[], np.ndarray | None]:
         """What finds the pixels of a layer that are compared: see :func:`mask_of`.
