@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtWidgets import QDialog, QTableWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QTableWidget, QTableWidgetItem
 
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.table import widen_for
+from napari_hsr.widgets.common.table import fit_columns, widen_for
 
 
 @pytest.mark.parametrize("share", [0.3, 2.0])
@@ -25,3 +26,17 @@ def test_a_window_that_is_widened_stays_on_the_screen(qtbot, share):
     widen_for(table)
     assert window.width() > before
     assert there.contains(window.frameGeometry())
+
+
+def test_a_long_name_leaves_room_for_the_figures_and_keeps_its_end(qtbot):
+    table = QTableWidget(1, 2)
+    qtbot.addWidget(table)
+    for at, text in enumerate(("winter barley near the southern edge of trial plot 1", "0.2093")):
+        table.setItem(0, at, QTableWidgetItem(text))
+    table.resizeColumnsToContents()
+    whole, figures = table.columnWidth(0), table.columnWidth(1)
+    fit_columns(table)
+    assert table.columnWidth(0) < whole
+    assert table.columnWidth(1) == figures
+    assert table.textElideMode() == Qt.TextElideMode.ElideMiddle
+    assert not table.wordWrap()

@@ -75,7 +75,10 @@ def test_a_folder_with_two_bad_files_as_a_queue(panel, qtbot, tmp_path):
         *["finished"] * 3,
         *["failed"] * 2,
     ]
-    assert "a.png" in texts(window, 3)[3]
+    assert texts(window, 3)[3].startswith(
+        "a.png: "
+    )  # and no path, of which a cell shows the beginning
+    assert window.table.item(3, 0).toolTip() == str(source / "a.png")
     assert "3 finished, 2 failed" in window.message.text()
     made = read(source / "cubes" / f"1_{MODEL}.mat")
     np.testing.assert_array_equal(made.data, reconstruct(Photograph(VALUES[1]), MODEL).data)

@@ -170,10 +170,11 @@ def test_the_table_is_as_wide_as_its_columns(panel, settled, monkeypatch):
     settled()
     table.table.item(0, 0).setText("a leaf with a name that takes more room than other names do")
     settled()
+    table.resize(600, 320)
     table._fitted = False
     table.refresh()
     settled()
-    assert table.width() > 960
+    assert table.width() > 600
     assert table.table.horizontalScrollBar().maximum() == 0
     table.resize(700, 320)
     table.refresh()
@@ -382,7 +383,7 @@ def test_what_is_chosen_in_the_windows_is_the_same_curve_when_another_is_removed
     shapes.selected_data = {0}
     shapes.remove_selected()
     settled()
-    assert match.curve.currentText() == middle.drawn.name
+    assert match.curve.currentText() == middle.name
     assert [one.name for one in panel.kept if one.key in classify.classes.ticked()] == ["plots 2"]
     chosen = next(one for one in panel.kept if one.key == match.curve.value())
     np.testing.assert_array_equal(chosen.curve.mean, middle.curve.mean)
@@ -542,6 +543,18 @@ def test_set_wavelengths_and_added_layers_are_undone_the_last_first(viewer, pane
     assert stack.undo() == ""
     assert not panel.undo_button.isEnabled()
     setter.release()
+
+
+def test_a_layer_that_was_painted_on_is_not_taken_back(viewer):
+    labels = viewer.add_labels(np.zeros((12, 16), int), name="classes")
+    stack = undo_of(viewer)
+    push_added(viewer, labels)
+    add_map(viewer, VALUES[0], "a map")
+    with labels.block_history():  # a stroke
+        labels.paint((3, 4), 2)
+    assert stack.undo() == "add a map"
+    assert stack.undo() == "add scene"
+    assert labels in viewer.layers
 
 
 def test_what_is_gone_already_is_passed_over_and_nothing_is_kept_alive(viewer):

@@ -12,6 +12,9 @@ from napari_hsr.widgets.common.qt_typing import present
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Letters of a name in a table that keeps room for figures, about.
+LONGEST = 36
+
 
 class PlainTable(QTableWidget):
     """A read-only table that follows its content, width, font and style sheet in height.
@@ -63,6 +66,16 @@ class PlainTable(QTableWidget):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.fit()
+
+
+def fit_columns(table: QTableWidget) -> None:
+    """Give columns the width of their content; longer names lose their middle, which a tool tip has."""
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.setWordWrap(False)
+    table.resizeColumnsToContents()
+    most = LONGEST * table.fontMetrics().averageCharWidth()
+    for at in range(table.columnCount()):
+        table.setColumnWidth(at, min(most, table.columnWidth(at)))
 
 
 def widen_for(table: QTableWidget) -> None:

@@ -37,6 +37,7 @@ from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.common.table import fit_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +130,6 @@ class BatchWindow(QDialog):
         present(self.table.verticalHeader()).hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setWordWrap(False)  # a row is one line
         self.table.setAccessibleName("Photographs and how far they are")
         self.table.setToolTip("One that fails stops no other; a cell's tooltip has its whole text")
         heads, modes = present(self.table.horizontalHeader()), QHeaderView.ResizeMode
@@ -307,22 +307,22 @@ class BatchWindow(QDialog):
         for at, one in enumerate(rows):
             if at >= len(before) or before[at] != one:
                 for place, text in enumerate(_texts(one)):
-                    self._put(at, place, text)
+                    self._put(at, place, text, text if place else str(one.source or text))
         if len(before) != len(rows):
-            self.table.resizeColumnsToContents()
+            fit_columns(self.table)
         for at, one in enumerate(rows):
             if at not in self._added and isinstance(one.value, Result):
                 self._added.add(at)
                 self._add(self._layers[at], self._model, self._options, one.value)
 
-    def _put(self, at: int, place: int, text: str) -> None:
+    def _put(self, at: int, place: int, text: str, whole: str) -> None:
         item = self.table.item(at, place)
         if item is None:
             item = QTableWidgetItem()
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.table.setItem(at, place, item)
         item.setText(one_line(text))
-        item.setToolTip(tip(text))
+        item.setToolTip(tip(whole))
 
     # --- files -----------------------------------------------------------------------------
 
@@ -375,8 +375,9 @@ def _texts(one: Row) -> tuple[str, str, str, str]:
 
 
 def _said(one: Row) -> str:
-    """Why a row failed, or its notices: a line has room for one, so warnings come first."""
+    """Why a row failed, or its notices: a line has room for one, and for no path before it."""
     if one.error is not None:
-        return explain(one.error)
+        said, path = explain(one.error, "the log says where"), str(getattr(one.error, "path", ""))
+        return Path(path).name + said.removeprefix(path) if path else said
     ordered = sorted(one.notices, key=lambda notice: notice.severity is not Severity.WARNING)
     return " ".join(ordered)

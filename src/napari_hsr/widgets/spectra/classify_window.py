@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,14 +34,15 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
-from napari_hsr.widgets.common.table import widen_for
+from napari_hsr.widgets.common.table import fit_columns, widen_for
 from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
 from napari_hsr.widgets.spectra.libraries import LIBRARY
 from napari_hsr.widgets.spectra.match_window import ask_library
+from napari_hsr.widgets.spectra.sources import told_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,11 +129,9 @@ class ClassifyWindow(QDialog):
 
     def refresh(self) -> None:
         """Offer the pins, regions and entries that there are now; no results as classes."""
-        names: dict[Any, str] = {}
         results = {layer.unique_id for layer in self._viewer.layers if is_classes(layer)}
-        for one in self._panel.kept:
-            if one.origin[0] != LIBRARY and one.origin[0] not in results:
-                names.setdefault(one.key, one.drawn.name)
+        none = {LIBRARY, *results}
+        names = told_apart([one for one in self._panel.kept if one.origin[0] not in none])
         opened = self._panel.libraries.opened
         for at, library in enumerate(opened):
             more = f" · {library.name}" if len(opened) > 1 else ""
@@ -151,8 +149,7 @@ class ClassifyWindow(QDialog):
         """
         nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
         kept = {one.key: one for one in self._panel.kept}
-        several = Counter(one.name for one in kept.values())
-        doubled = {name for name, count in several.items() if count > 1}
+        apart = told_apart([*kept.values()])
         parts, self._colors = [], []
         for key in self.classes.ticked():
             if key[0] == LIBRARY:
@@ -160,8 +157,7 @@ class ClassifyWindow(QDialog):
                 parts.append(self._panel.libraries.entries(at, nm, cube.bands).chosen([number]))
                 one = kept.get((key, None))
             elif (one := kept.get(key)) is not None:
-                name = one.drawn.name if one.name in doubled else one.name
-                parts.append(entries_on([replace(one.curve, name=name)], nm, cube.bands))
+                parts.append(entries_on([replace(one.curve, name=apart[key])], nm, cube.bands))
             else:
                 continue
             color = one.drawn.color if one else ""
@@ -218,6 +214,7 @@ class ClassifyWindow(QDialog):
         (self.message.show_warning if found.notices else self.message.show_info)(told)
         rows = found.rows()
         self.table.setHorizontalHeaderItem(3, QTableWidgetItem(f"Area ({found.area_unit})"))
+        self.table.setColumnHidden(3, found.pixel_area is None)  # it is the number of pixels
         self.table.setRowCount(len(rows))
         for at, one in enumerate(rows):
             angle = "" if one["mean_angle"] is None else f"{one['mean_angle']:.2f}"
@@ -233,13 +230,15 @@ class ClassifyWindow(QDialog):
                 if place:
                     right, middle = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignVCenter
                     item.setTextAlignment(right | middle)
-                elif one["label"]:
+                else:
+                    item.setToolTip(tip(text))
+                if not place and one["label"]:
                     swatch = QPixmap(12, 12)
                     swatch.fill(QColor(self._colors[one["label"] - 1]))
                     item.setData(Qt.ItemDataRole.DecorationRole, swatch)
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
                 self.table.setItem(at, place, item)
-        self.table.resizeColumnsToContents()
+        fit_columns(self.table)
         if not self._fitted and self.isVisible():
             self._fitted = True  # once: from here on the width is the user's
             widen_for(self.table)

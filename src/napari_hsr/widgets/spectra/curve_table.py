@@ -19,9 +19,9 @@ from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.qt_typing import present
-from napari_hsr.widgets.common.table import widen_for
+from napari_hsr.widgets.common.table import fit_columns, widen_for
 from napari_hsr.widgets.spectra.exports import ask_table, need_curves
 from napari_hsr.widgets.spectra.sources import PIXEL
 
@@ -60,8 +60,8 @@ class CurveTable(QDialog):
         self.where = WrappedLabel()
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
-        for head, tip in _TIPS.items():
-            present(self.table.horizontalHeaderItem(HEADS.index(head))).setToolTip(tip)
+        for head, what in _TIPS.items():
+            present(self.table.horizontalHeaderItem(HEADS.index(head))).setToolTip(what)
         present(self.table.verticalHeader()).hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -101,7 +101,7 @@ class CurveTable(QDialog):
                 for place, text in enumerate(self._texts(one, nm)):
                     self._put(row, place, text, one)
             self._select()
-        self.table.resizeColumnsToContents()
+        fit_columns(self.table)
         if self._shown and not self._fitted and self.isVisible():
             self._fitted = True  # once: from here on the width is the user's
             widen_for(self.table)
@@ -130,6 +130,8 @@ class CurveTable(QDialog):
             item.setTextAlignment(right | middle)
         item.setFlags(flags)
         item.setText(one_line(text))
+        if place < 2:
+            item.setToolTip(tip(text if place else f"{text}\nTick: drawn; double click: rename"))
 
     def _texts(self, one: Shown, nm: float | None) -> list[str]:
         curve, band = one.curve, self._band(one, nm)

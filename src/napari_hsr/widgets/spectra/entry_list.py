@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QWidget
 
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.plain_text import one_line, tip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,8 @@ class EntryList(QWidget):
         self.list = QListWidget()
         self.list.setToolTip("Tick what is to be a class")
         self.list.setAccessibleName("Classes")
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         all_button = button("All", lambda: self.tick_listed(True), "Tick all that are listed")
         none_button = button("None", lambda: self.tick_listed(False), "Untick all that are listed")
         column(row(self.filter, all_button, none_button, stretch=self.filter), self.list, into=self)
@@ -41,6 +43,7 @@ class EntryList(QWidget):
         self.list.clear()
         for key, name in wanted.items():
             item = QListWidgetItem(name)
+            item.setToolTip(tip(name))
             item.setData(Qt.ItemDataRole.UserRole, key)
             states = Qt.CheckState
             item.setCheckState(states.Checked if key in ticked else states.Unchecked)

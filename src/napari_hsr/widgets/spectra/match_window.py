@@ -20,17 +20,19 @@ from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.qt_typing import present
-from napari_hsr.widgets.common.table import widen_for
+from napari_hsr.widgets.common.table import fit_columns, widen_for
 from napari_hsr.widgets.spectra.exports import try_to
 from napari_hsr.widgets.spectra.libraries import LIBRARY
+from napari_hsr.widgets.spectra.sources import told_apart
 
 if TYPE_CHECKING:
     from napari_hsr.matching import Matches
 
 #: Entries listed.
 MOST = 20
+_ALIKE = "Its colour differs from the best one's by less than the camera's noise"
 HEADS = ("Entry", "Angle (°)", "SID", "Correlation")
 
 
@@ -66,6 +68,7 @@ class MatchWindow(QDialog):
         self.setWindowTitle("Match")
         self.resize(460, 560)
         self.curve = NarrowComboBox()
+        self.curve.elide = Qt.TextElideMode.ElideMiddle
         self.curve.setPlaceholderText("no pin or region yet")
         self.curve.setToolTip("The pin or region that is looked up")
         self.library = NarrowComboBox()
@@ -98,7 +101,7 @@ class MatchWindow(QDialog):
 
     def refresh(self) -> None:
         """Offer the curves and libraries that there are now, and match again."""
-        curves = {one.key: one.drawn.name for one in self._panel.kept if one.origin[0] != LIBRARY}
+        curves = told_apart([one for one in self._panel.kept if one.origin[0] != LIBRARY])
         self._offer(self.curve, curves)
         opened = self._panel.libraries.opened
         names = {at: f"{one.name} ({len(one):,})" for at, one in enumerate(opened)}
@@ -158,13 +161,11 @@ class MatchWindow(QDialog):
                 drawn = self._panel.libraries.is_drawn((LIBRARY, self._at, one.number))
                 alike = " ≈" if one.indistinguishable else ""
                 name = QTableWidgetItem(one_line(one.name) + alike)
-                if alike:
-                    name.setToolTip(
-                        "Its colour differs from the best one's by less than the camera's noise"
-                    )
+                why = f"\n{_ALIKE}" if alike else ""
+                name.setToolTip(tip(one.name + why))
                 states = Qt.CheckState
                 name.setCheckState(states.Checked if drawn else states.Unchecked)
-                texts = f"{one.angle:.3f}", f"{one.sid:.3g}", f"{one.correlation:.4f}"
+                texts = f"{one.angle:.3f}", f"{one.sid:.4f}", f"{one.correlation:.4f}"
                 cells = [name, *map(QTableWidgetItem, texts)]
                 flags = Qt.ItemFlag
                 for place, cell in enumerate(cells):
@@ -176,7 +177,7 @@ class MatchWindow(QDialog):
                         cell.setTextAlignment(right | middle)
                     cell.setFlags(kind)
                     self.table.setItem(at, place, cell)
-        self.table.resizeColumnsToContents()
+        fit_columns(self.table)
         if best and not self._fitted and self.isVisible():
             self._fitted = True  # once: from here on the width is the user's
             widen_for(self.table)

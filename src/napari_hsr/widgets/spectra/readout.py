@@ -95,7 +95,7 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]
             notes.append(_place(shown))
         unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
         value = float(shown.curve.mean[band])
-        number = f"{value:.4g}{_half(shown, band)}{unit}" if math.isfinite(value) else "no value"
+        number = f"{_number(shown, band)}{unit}" if math.isfinite(value) else "no value"
         notes += _trusted(shown)
         values.append(f"{number} ({', '.join(notes)})")
     # bands count from 1, as everywhere
@@ -106,10 +106,15 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]
     return [", ".join(filter(None, head)), *values]
 
 
-def _half(shown: Shown, band: int) -> str:
-    """Half the interval around the value of a band, upwards: the lower end stops at zero."""
-    ends = next((e for name, e in shown.curve.ranges.items() if name != "feasible"), None)
-    return "" if ends is None else f" ± {ends[1][band] - shown.curve.mean[band]:.2g}"
+def _number(shown: Shown, band: int) -> str:
+    """The value of a band, with half the interval around it (the lower end stops at zero) to two digits."""
+    value = float(shown.curve.mean[band])
+    for name, (_, upper) in shown.curve.ranges.items():
+        half = float(upper[band]) - value
+        if name != "feasible" and half > 0:
+            digits = max(0, 1 - math.floor(math.log10(half)))
+            return f"{value:.{digits}f} ± {half:.{digits}f} in {name} of pixels"
+    return f"{value:.4g}"
 
 
 def _trusted(shown: Shown) -> list[str]:

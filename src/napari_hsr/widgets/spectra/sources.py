@@ -6,6 +6,7 @@ a prediction and its ground truth at one position share a colour.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,17 @@ class Shown:
     def key(self) -> Any:
         """Names a curve that stays while it is measured again; None for that of the cursor."""
         return None if self.origin is None else (self.origin, self.source and self.source.key)
+
+
+def told_apart(curves: Sequence[Shown]) -> dict[Any, str]:
+    """Their names by their keys, with that of the cube where several have one name."""
+    several = Counter(one.name for one in curves)
+    return {
+        one.key: f"{one.name} · {one.source.name}"
+        if one.source is not None and several[one.name] > 1
+        else one.name
+        for one in curves
+    }
 
 
 class Sources:
