@@ -267,6 +267,21 @@ def test_what_is_typed_is_what_is_trained_with(form, path, typed, value):
     assert recipe == value
 
 
+def test_an_empty_field_says_what_it_means(form):
+    def blank(*path):
+        return form.fields[path].editor.placeholderText()
+
+    assert blank("materials", "tables") == "needed, as [one, another]"
+    assert blank("materials", "most") == "2000"
+    assert blank("materials", "scale") == "automatic"
+    form.fields["materials", "tables"].editor.setText("[leaves.csv]")
+    recipe, faults = faults_of(form.content())
+    assert faults == {}
+    assert (recipe.materials.most, recipe.materials.share) == (2000, 0.5)
+    form.fields["batch", "size"].editor.setText("")
+    assert faults_of(form.content())[0].batch.size == int(blank("batch", "size"))
+
+
 @pytest.mark.parametrize(
     ("path", "typed", "sentence"),
     [

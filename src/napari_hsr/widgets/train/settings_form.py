@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origi
 
 from magicgui.widgets import CheckBox, ComboBox, LineEdit
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_hsr.training.recipe.descriptions import descriptions
 from napari_hsr.widgets.common.collapsible import Fold
@@ -19,7 +20,7 @@ from napari_hsr.widgets.common.layouts import column
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
-    from qtpy.QtWidgets import QLineEdit
+    from pydantic.fields import FieldInfo
 
 #: Units of the settings that have one, by the end of their path.
 UNITS = {
@@ -60,6 +61,8 @@ class Field(QWidget):
         As pydantic has it.
     help_text : str
         For the tooltip.
+    blank : str
+        What stands in the field while nothing does.
 
     Signals
     -------
@@ -68,7 +71,9 @@ class Field(QWidget):
 
     changed = Signal()
 
-    def __init__(self, path: tuple[str, ...], annotation: Any, help_text: str = ""):
+    def __init__(
+        self, path: tuple[str, ...], annotation: Any, help_text: str = "", blank: str = ""
+    ):
         super().__init__()
         self._kinds, self._optional = split_optional(annotation)
         dotted, unit = ".".join(path), UNITS.get(".".join(path))
@@ -78,6 +83,8 @@ class Field(QWidget):
         # The number of arguments is told: finding it out takes a while for each of many settings.
         self._widget.changed.connect(lambda: self.changed.emit(), check_nargs=False, max_args=0)
         self.editor: QWidget = self._widget.native
+        if isinstance(self.editor, QLineEdit):
+            self.editor.setPlaceholderText(blank)
         self.editor.setToolTip("")  # the field has one
         self.problem = WrappedLabel()
         self.problem.setStyleSheet(_PROBLEM)
@@ -97,10 +104,15 @@ class Field(QWidget):
             return value
         text = value.strip()
         if not text:
-            return None if self._optional else "" if str in self._kinds else []
+            return None
         # Lists, pairs and settings by name are written as in a recipe's file.
         structure = any(get_origin(kind) in (tuple, list, dict) for kind in self._kinds)
         return parsed(text) if structure else text
+
+    def is_blank(self) -> bool:
+        """Whether nothing is typed where something could be, and that does not mean none."""
+        typed = not isinstance(self._widget, LineEdit) or self._widget.value.strip()
+        return not (typed or self._optional)
 
     def set_value(self, value: Any) -> None:
         """Show a value, without a signal."""
@@ -191,7 +203,10 @@ class SettingsForm(QWidget):
                 if not isinstance(place.get(name), dict):
                     place[name] = {}
                 place = place[name]
-            place[path[-1]] = field.value()
+            if field.is_blank():  # then it is the default that stands in it
+                place.pop(path[-1], None)
+            else:
+                place[path[-1]] = field.value()
         return result
 
     def show_faults(self, faults: dict[tuple, str]) -> None:
@@ -226,7 +241,7 @@ class SettingsForm(QWidget):
             if settings is not None:
                 groups.append((path, settings))
                 continue
-            field = Field(path, info.annotation, help_text(known.get(name)))
+            field = Field(path, info.annotation, help_text(known.get(name)), _blank(info))
             field.changed.connect(self.changed)
             self.fields[path] = field
             rows.addWidget(field)
@@ -266,9 +281,18 @@ def value_widget(kinds: list[Any], optional: bool, title: str) -> ValueWidget:
         values = [value for value in get_args(kinds[0]) if value is not None]
         none = [("none", None)] if optional or None in get_args(kinds[0]) else []
         return _combo_box([*none, *((str(value), value) for value in values)])
-    line = LineEdit()
-    line.native.setPlaceholderText(_UNSET if optional else "")
-    return line
+    return LineEdit()
+
+
+def _blank(info: FieldInfo) -> str:
+    """What an empty field means: none, its default, or that it is needed."""
+    kinds, optional = split_optional(info.annotation)
+    if optional:
+        return _UNSET
+    if info.is_required():
+        several = any(get_origin(kind) in (tuple, list) for kind in kinds)
+        return "needed, as [one, another]" if several else "needed"
+    return shown(to_jsonable_python(info.get_default(call_default_factory=True)))
 
 
 def _combo_box(choices: list[tuple[str, Any]]) -> ComboBox:
