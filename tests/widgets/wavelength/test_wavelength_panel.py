@@ -54,7 +54,7 @@ def test_without_a_cube_it_says_what_to_do(panel):
 def test_it_follows_napari(viewer, panel):
     add(viewer)
     axis.go_to(viewer, 640)
-    assert shown(panel) == ("640 nm", 24, "band 25 of 31 · 640 nm")
+    assert shown(panel) == ("640 nm", 24, "band 25 of 31 (slider: 24) · 640 nm")
     assert (panel.control.low.text(), panel.control.high.text()) == ("400 nm", "700 nm")
 
 
@@ -86,16 +86,16 @@ def test_irregular_wavelengths_are_told_truly(viewer, panel):
     layer = add(viewer, IRREGULAR)
     panel.control.number.setValue(640)
     assert axis.current_band(viewer, layer) == 3
-    assert shown(panel) == ("600.0 nm", 3, "band 4 of 5 · 600 nm")
+    assert shown(panel) == ("600.0 nm", 3, "band 4 of 5 (slider: 3) · 600 nm")
     panel.control.number.stepBy(1)
-    assert shown(panel) == ("900.0 nm", 4, "band 5 of 5 · 900 nm")
+    assert shown(panel) == ("900.0 nm", 4, "band 5 of 5 (slider: 4) · 900 nm")
 
 
 def test_unknown_wavelengths_go_by_band(viewer, panel):
     layer = add(viewer, None, bands=12)
     panel.control.slider.setValue(6)
     assert viewer.dims.point[0] == 6
-    assert shown(panel) == ("band 7", 6, "band 7 of 12")
+    assert shown(panel) == ("band 7", 6, "band 7 of 12 (slider: 6)")
     assert "not known" in panel.notice.text()
     assert not panel.set_button.isHidden()
     assert not panel.true_button.isEnabled()
@@ -140,7 +140,7 @@ def test_several_cubes_with_other_grids(viewer, panel):
     assert axis.current_nm(viewer, coarse) == 520
     viewer.layers.selection.active = coarse
     assert panel.layer == coarse
-    assert panel.info.text() == "band 13 of 31 · 520 nm"
+    assert panel.info.text() == "band 13 of 31 (slider: 23) · 520 nm"
     axis.go_to(viewer, 850)
     assert panel.info.text() == "Not shown: 850 nm lies outside this cube."
     assert panel.control.number.text() == "—"  # no value that contradicts it
@@ -160,7 +160,7 @@ def test_a_cube_by_number_beside_one_in_nm_is_shown_and_explained(viewer, panel,
     qtbot.wait(20)
     assert panel.layer == unknown
     assert axis.current_band(viewer, unknown) == 6
-    assert shown(panel) == ("band 7", 6, "band 7 of 12")
+    assert shown(panel) == ("band 7", 6, "band 7 of 12 (slider: 6)")
     assert panel.notice.text() == (
         "This cube goes by band number and the others by nm: "
         "state its wavelengths to see them together."
@@ -171,7 +171,7 @@ def test_a_cube_by_number_beside_one_in_nm_is_shown_and_explained(viewer, panel,
     viewer.layers.selection.active = regular
     qtbot.wait(20)
     assert panel.layer == regular
-    assert shown(panel) == ("550 nm", 15, "band 16 of 31 · 550 nm")
+    assert shown(panel) == ("550 nm", 15, "band 16 of 31 (slider: 550) · 550 nm")
     assert "c12" in panel.notice.text()
     axis.go_to_band(viewer, unknown, 3)  # with napari's own slider
     assert panel.control.number.text() == "—"
@@ -214,7 +214,7 @@ def test_renaming_and_pictures_do_not_disturb(viewer, panel):
     viewer.add_image(np.zeros((6, 5, 3), np.uint8), rgb=True)
     viewer.add_labels(np.zeros((6, 5), int))
     assert panel.layer == layer
-    assert shown(panel) == ("500 nm", 10, "band 11 of 31 · 500 nm")
+    assert shown(panel) == ("500 nm", 10, "band 11 of 31 (slider: 10) · 500 nm")
 
 
 def test_playing_runs_round(viewer, panel, qtbot):
@@ -459,3 +459,28 @@ def test_maps_are_opened_with_its_cube_chosen(viewer, panel, qtbot, monkeypatch)
     assert dock.isVisible()
     assert opened.chooser.layer() is first
     opened.setParent(None)  # each is closed by itself
+
+
+def test_what_hides_the_band_is_told_where_it_is_moved_or_tinted(viewer, panel):
+    layer = add(viewer)
+    panel.control.band_chosen.emit(3)
+    assert not panel.message.text()
+    above = viewer.add_image(np.zeros(layer.data.shape[1:]), name="map")
+    for use in (lambda: panel.control.band_chosen.emit(4), lambda: panel.tint.setChecked(True)):
+        use()
+        assert panel.message.text() == (
+            "The band on show is hidden. “map” lies over it: hide that one to see it."
+        )
+        above.visible = False
+        use()
+        panel.control.band_chosen.emit(5)
+        assert not panel.message.text()
+        above.visible = True
+
+
+def test_the_number_on_naparis_slider_is_told_where_there_is_one(viewer, panel):
+    add(viewer)
+    viewer.dims.set_current_step(0, 4)
+    assert panel.info.text() == "band 5 of 31 (slider: 4) · 440 nm"
+    viewer.dims.ndisplay = 3
+    assert panel.info.text() == "band 5 of 31 · 440 nm"

@@ -76,6 +76,7 @@ class WavelengthWidget(Panel):
         self._chooser_row.setLayout(row(QLabel("Cube"), self.chooser, stretch=self.chooser))
         self.control = BandControl()
         self.info = QLabel()
+        self.info.setToolTip("napari's slider below the picture counts from 0")
         self.tint = QCheckBox("Tint the image with the colour of the band")
         self.tint.setToolTip("Black to the colour of the wavelength on show, instead of grey")
         self.notice = Message()
@@ -106,6 +107,7 @@ class WavelengthWidget(Panel):
         self.chooser.changed.connect(self._take)
         self.control.band_chosen.connect(self._go)
         self.tint.toggled.connect(self._update_tint)
+        self.tint.toggled.connect(self._say_hidden)
         self._take(self.chooser.layer())
         self.attach()
 
@@ -216,13 +218,25 @@ class WavelengthWidget(Panel):
             self.info.setText(f"Not shown: {where} lies outside this cube.")
             return
         nm = axis.current_nm(self._viewer, layer)
-        text = f"band {band + 1} of {layer_shape(layer)[0]}"
+        text = f"band {band + 1} of {layer_shape(layer)[0]}{self._on_slider()}"
         self.info.setText(text if nm is None else f"{text} · {band_name(band, nm)}")
         self._update_tint()
+
+    def _on_slider(self) -> str:
+        """The number that napari's slider shows, which counts from 0; nothing in 3D, without a slider."""
+        dims, at = self._viewer.dims, axis.band_axis_index(self._viewer)
+        return f" (slider: {dims.current_step[at]})" if at in dims.not_displayed else ""
 
     def _go(self, band: int) -> None:
         if self._layer is not None:
             axis.go_to_band(self._viewer, self._layer, band)
+            self._say_hidden()
+
+    def _say_hidden(self, _on: bool = True) -> None:
+        """What is set here would seem to do nothing."""
+        if self._job is None:
+            over = covered(self._viewer, self._layer) if self._layer is not None else ""
+            self.message.show_info(f"The band on show is hidden. {over}" if over else "")
 
     def _update_tint(self, _on: bool = True) -> None:
         nm = None if self._layer is None else axis.current_nm(self._viewer, self._layer)
@@ -311,7 +325,8 @@ class WavelengthWidget(Panel):
 
     def _attach(self) -> None:
         self._connections = Connections(self)
-        self._connections.connect(self._viewer.dims.events.point, "_update_band")
+        for moved in (self._viewer.dims.events.point, self._viewer.dims.events.ndisplay):
+            self._connections.connect(moved, "_update_band")
         self._connections.connect(self._viewer.layers.events, "_on_layers")
         self._update_bands()
 
