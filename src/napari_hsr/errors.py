@@ -63,11 +63,12 @@ _IN_PYTHON = {
 }
 
 
-def _in_python(hint: Hint) -> str:
+def in_python(hint: Hint) -> str:
+    """A hint for Python and the viewer; nothing where there is no way but the command line's."""
     return _IN_PYTHON.get(hint, "")
 
 
-_wording: Callable[[Hint], str] = _in_python
+_wording: Callable[[Hint], str] = in_python
 
 
 @contextmanager

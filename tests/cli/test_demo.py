@@ -18,9 +18,11 @@ from napari_hsr import evaluate, read, samples
 from napari_hsr.cli import demo, main
 from napari_hsr.cli import display as displays
 from napari_hsr.cli.display import can_start_xvfb
+from napari_hsr.errors import Hint, HSRError, hints_worded
 from napari_hsr.io import write
 from napari_hsr.models import DEFAULT
 from napari_hsr.photograph import Photograph
+from napari_hsr.viewer import demo_viewer
 
 
 def at_the_command_line(folder, patch):
@@ -156,3 +158,21 @@ def test_the_picture_of_the_viewer_is_taken_without_a_display(files, whole):
     assert "X11" not in whole.stderr
     picture = read(files.metrics.parent / "screenshot.png").data
     assert len(np.unique(picture[::4, ::4].reshape(-1, 3), axis=0)) > 200  # not an empty canvas
+
+
+def test_the_viewer_of_the_demonstration_names_no_option_of_the_command(monkeypatch, tmp_path):
+    def told():
+        return str(HSRError("It is large.", hint=Hint.ALLOW_LARGE))
+
+    said = []
+
+    def show(_files, screenshot, stay):
+        said.append(told())
+        screenshot.touch()
+
+    monkeypatch.setattr(demo_viewer, "show_demo", show)
+    with hints_worded(lambda _hint: "Add --large."):
+        demo._show(None, tmp_path / "s.png", stay=False)
+        assert told() == "It is large. Add --large."
+    assert "allow_large=True" in said[0]
+    assert "--large" not in said[0]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, hints_worded, in_python
 
 if TYPE_CHECKING:
     import argparse
@@ -178,6 +178,7 @@ def _show(files: DemoFiles, screenshot: Path, stay: bool) -> None:
     print(f"{'screenshot':<17} {screenshot}", flush=True)
     if stay:
         print("The viewer stays open until you close it.", flush=True)
-    show_demo(files, screenshot, stay=stay)
+    with hints_worded(in_python):  # what is opened there takes none of this command's options
+        show_demo(files, screenshot, stay=stay)
     if not screenshot.is_file():
         raise FileError(screenshot, "the viewer ended before its picture was taken")
