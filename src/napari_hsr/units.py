@@ -56,8 +56,8 @@ def file_stem(text: str, longest: int = 60) -> str:
 
 
 def from_home(place: Path) -> str:
-    """A path as users write it: ``~/.cache/…``, ``~`` for their home folder itself."""
+    """A path as users write it: ``~/.cache/…``, or that it is their home folder itself."""
     home = Path(os.path.expanduser("~"))  # unchanged if there is no home
     if place == home:
-        return "~"
+        return "your home folder"
     return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)

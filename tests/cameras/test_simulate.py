@@ -302,6 +302,12 @@ def test_clipping_and_missing_pixels_are_reported(cube):
     np.testing.assert_allclose(single.data[0, 0], 1.5, rtol=1e-6)
 
 
+def test_photographs_have_names_that_say_what_they_are(cube):
+    cube = cube.replace(name="leaf")
+    assert simulate(cube, "cie-1931").name == "leaf photograph"
+    assert simulate(cube, NIKON).name == f"leaf by {NIKON}"
+
+
 def test_bands_that_the_camera_does_not_see_may_be_bad():
     nm = np.arange(400.0, 1001.0, 20.0)
     data = np.random.default_rng(1).random((nm.size, 3, 3), dtype=np.float32)

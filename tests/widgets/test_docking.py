@@ -28,7 +28,7 @@ from napari_hsr.widgets.common import view_in_sight
 from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
-from napari_hsr.widgets.session.settings import open_panels
+from napari_hsr.widgets.session.settings import open_panels, restore_panels
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
@@ -264,3 +264,28 @@ def test_a_panel_that_gets_the_keyboard_by_tab_comes_to_the_front(viewer, qtbot)
     control = behind.chooser
     QApplication.sendEvent(control, QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
     qtbot.waitUntil(lambda: not behind.visibleRegion().isEmpty())
+
+
+def test_a_session_brings_the_panels_to_the_front_that_were_there(viewer, qtbot):
+    def in_front():
+        return {name for name, one in opened(viewer).items() if not one.visibleRegion().isEmpty()}
+
+    open_all_panels(viewer)
+    for name in ("Train", "Maps"):
+        panel_dock(viewer, name)[0].raise_()
+    qtbot.waitUntil(lambda: in_front() == {"Train", "Maps"})
+    saved = open_panels(viewer)
+    viewer.window.remove_dock_widget("all")
+    qtbot.wait(50)
+    assert restore_panels(viewer, saved) == []
+    qtbot.waitUntil(lambda: in_front() == {"Train", "Maps"})
+
+
+def test_texts_of_a_panel_do_not_lie_over_each_other_before_its_events_are_through(viewer):
+    docked = viewer.window.add_plugin_dock_widget(PLUGIN, "Reconstruct")[1]
+    QApplication.sendPostedEvents()
+    docked._find_room()
+    card = docked.card
+    assert card.essentials.height() == card.essentials.heightForWidth(card.essentials.width())
+    assert card.essentials.geometry().bottom() < card.caution.geometry().top()
+    assert card.caution.geometry().bottom() < card.fold.geometry().top()

@@ -101,7 +101,7 @@ def simulate(
     return capture.photograph(
         cube,
         np.random.default_rng(0),
-        name=f"{cube.name} {camera.slug}",
+        name=f"{cube.name} photograph" if camera.observer else f"{cube.name} by {camera.name}",
         metadata={
             "camera": camera.name,
             "illuminant": illuminant,

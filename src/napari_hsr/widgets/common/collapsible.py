@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.common.focus import FocusFrame
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 
 class Fold(QWidget):
@@ -30,6 +31,7 @@ class Fold(QWidget):
         content.setAccessibleName(title)
         FocusFrame(self.button)  # what is flat shows nothing
         self.button.toggled.connect(self._show)
+        self.button.clicked.connect(self._to_top)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -49,3 +51,11 @@ class Fold(QWidget):
     def _show(self, is_open: bool) -> None:
         self.button.setText(f"{'▾' if is_open else '▸'} {self._title}")
         self.content.setVisible(is_open)
+
+    def _to_top(self, is_open: bool) -> None:
+        """What the user has unfolded may lie below the edge of what scrolls."""
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, VerticalScroll):
+            around = around.parentWidget()
+        if around is not None and is_open:
+            around.keep_at_top(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from qtpy.QtCore import QEvent, QPointF, Qt, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QPointF, Qt, QTimer
 from qtpy.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -29,7 +29,7 @@ class WrappedLabel(QLabel):
         # A layout may miss a change of height while it is at work.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
-        self._later.timeout.connect(self._fit)
+        self._later.timeout.connect(self.fit)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -41,7 +41,7 @@ class WrappedLabel(QLabel):
         """Show another text, and fit the height; control characters are written out."""
         plain = self.textFormat() == Qt.TextFormat.PlainText
         super().setText(visible(text) if plain else text)
-        self._fit()
+        self.fit()
 
     def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit the height to another width."""
@@ -60,7 +60,8 @@ class WrappedLabel(QLabel):
         super().paintEvent(event)
         frame_focus(self)
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Be as high as the text is at this width."""
         self.setMinimumHeight(0)  # else a shorter text would be given the height of the last one
         self.setFixedHeight(max(0, self.heightForWidth(self.width())))
 
@@ -100,7 +101,7 @@ class BriefLabel(WrappedLabel):
         text = visible(text)
         if text != self._full:
             self._full, self._open = text, False
-        self._fit()
+        self.fit()
 
     def shown(self) -> str:
         """The visible text: all of it, or its beginning and "more"."""
@@ -114,7 +115,7 @@ class BriefLabel(WrappedLabel):
     def set_open(self, is_open: bool) -> None:
         """Unfold or fold."""
         self._open = is_open
-        self._fit()
+        self.fit()
 
     def keyPressEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Unfold or fold by keys."""
@@ -129,7 +130,8 @@ class BriefLabel(WrappedLabel):
         super().showEvent(event)
         self._later.start(0)
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """The same, folded to its first lines."""
         self.ensurePolished()  # else the room would be counted without the style's padding
         lines, cut = self._first_lines()
         if self._open or not cut:
@@ -144,7 +146,7 @@ class BriefLabel(WrappedLabel):
         self.setFocusPolicy(policy.StrongFocus if cut else policy.ClickFocus)
         if shown != QLabel.text(self):
             QLabel.setText(self, shown)
-        super()._fit()
+        super().fit()
 
     def _first_lines(self) -> tuple[list[str], bool]:
         """The lines shown while folded, and whether they are only a part."""
@@ -162,6 +164,17 @@ class BriefLabel(WrappedLabel):
             last = shorter or last[:-1]
         kept[-1] = last.rstrip(" .,;:·")
         return kept, True
+
+
+def lay_out_now(panel: QWidget) -> None:
+    """Do at once what timers of labels and posted events would do: until then they may lie over each other.
+
+    On a busy computer that would be seen, for as long as a library is imported.
+    """
+    for _ in range(2):  # a height may take the width of a scroll bar from others
+        for label in panel.findChildren(WrappedLabel):
+            label.fit()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
 
 
 def broken(text: str, font: QFont, room: float) -> list[str]:

@@ -19,6 +19,7 @@ from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exi
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.dock_tabs import name_whole
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.labels import lay_out_now
 from napari_hsr.widgets.common.own_context import delete_in_own_context
 from napari_hsr.widgets.common.panel_keys import PanelKeys
 from napari_hsr.widgets.common.qt_typing import present
@@ -111,6 +112,7 @@ class Docked(QWidget):
         keep_in_sight(self._viewer)  # what is in sight now is so before the dock becomes wider
         self._widen()
         self._share_height()
+        lay_out_now(self)
         keep_in_sight(self._viewer)
         if self._height:
             QTimer.singleShot(0, self._shrink_window)  # its layout needs less by then

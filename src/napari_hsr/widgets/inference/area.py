@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Shapes
 
 from napari_hsr.viewer.areas import drawn_area, visible_area
-from napari_hsr.viewer.layer_data import layer_shape
+from napari_hsr.viewer.layer_data import is_overlay, layer_shape
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 
@@ -62,7 +62,11 @@ class AreaChooser(NarrowComboBox):
         return drawn_area(self._viewer, layer, shapes)
 
     def _shapes(self) -> list[Any]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
+        return [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Shapes) and not is_overlay(layer)
+        ]
 
     def _list(self, current: Any) -> None:
         labels = {ALL: "the whole image", VISIBLE: "what the canvas shows"}

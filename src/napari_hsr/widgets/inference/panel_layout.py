@@ -12,9 +12,9 @@ from napari_hsr.widgets.common.scroll_area import VerticalScroll
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Heights in pixels: of the form at least, and before what is said of it gets its own, and of
-#: that at least.
-FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
+#: Heights in pixels at least, and those asked for where the panel is low: of the form, and of what is
+#: said of it.
+FORM_LEAST, FORM_ASKED, SAID_LEAST, SAID_ASKED = 110, 240, 40, 110
 
 
 def lay_out(
@@ -22,7 +22,7 @@ def lay_out(
 ) -> None:
     """Lay out a panel.
 
-    Messages get their room before the form, and both scroll; the buttons stay at the lower edge,
+    The form and the messages share the room, and both scroll; the buttons stay at the lower edge,
     where no message moves them, however low the window is: three panels fit above each other.
     """
     panel.setMinimumWidth(290)
@@ -34,5 +34,5 @@ def lay_out(
     outer = QVBoxLayout(panel)
     outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
     outer.addStretch()
-    outer.addWidget(VerticalScroll(above, SAID_LEAST))
+    outer.addWidget(VerticalScroll(above, SAID_LEAST, asked=SAID_ASKED), 1)
     outer.addLayout(buttons)

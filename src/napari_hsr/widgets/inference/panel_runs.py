@@ -14,7 +14,7 @@ import numpy as np
 from napari_hsr.errors import HSRError, InputError, lacks_memory
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress
-from napari_hsr.units import format_bytes
+from napari_hsr.units import format_bytes, from_home
 
 if TYPE_CHECKING:
     import threading
@@ -316,7 +316,8 @@ def check_events(
     memory = _advice(takes, request.options["device"], request.smaller)
     output = request.keeping.store if takes.on_disk else None
     if output is not None:
-        memory = f"{memory or ''} The result is written to {output}.".strip()
+        where = f"The result is written to {output.name} in {from_home(output.parent)}."
+        memory = f"{memory or ''} {where}".strip()
     said = " ".join(filter(None, (advice, memory))) or None
     seconds = math.inf if takes.seconds is None else takes.seconds
     yield Verdict(None, said, takes.words(), offers, output, seconds)

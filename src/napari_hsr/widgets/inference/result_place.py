@@ -78,7 +78,7 @@ class ResultPlace(QWidget):
         self.where.setVisible(used)
         if used:
             when = "On disk" if self.choice.value() == DISK else "If memory is short"
-            self.where.setText(f"{when}: a store in {from_home(self.folder(layer))}")
+            self.where.setText(f"{when}: a zarr store in {from_home(self.folder(layer))}")
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for results on disk")

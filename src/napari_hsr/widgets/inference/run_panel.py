@@ -232,6 +232,7 @@ class RunPanel(Panel):
         self._check.drop()  # whatever it finds is out of date
         if self._obstacle is None:
             self._obstacle = ""
+        self.estimate.setText("Estimating what it will take…")  # in place of that of something else
         self._update_buttons()
         self._settle.begin(SETTLE_MS if "torch" in sys.modules else DRAWN_MS)
 
@@ -336,6 +337,7 @@ class RunPanel(Panel):
         else:
             self.outcome.show_info(outcome(result, covered(self._viewer)))
         self.next_steps.offer()
+        self.estimate.hide()  # its time is over, and the form needs the room
         if said := notices_of(result):
             show = self.notices.show_info if as_expected(said) else self.notices.show_warning
             show("\n".join(said))

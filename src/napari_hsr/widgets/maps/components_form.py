@@ -57,7 +57,8 @@ class ComponentsForm(QWidget):
 
     def set_bands(self, bands: int) -> None:
         """The number of bands of the cube: there are not more components."""
-        self.number.setMaximum(max(1, min(bands, 60)))
+        if bands:  # without a cube the number stays
+            self.number.setMaximum(min(bands, 60))
 
     def show_components(self, made: Components | None) -> None:
         """Plot these; None for none."""

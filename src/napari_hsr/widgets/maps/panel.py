@@ -121,7 +121,7 @@ class MapsWidget(Panel):
             except HSRError as error:
                 self.message.show_exception(error)
         self.index.set_cube(self._outline)
-        self.components.set_bands(1 if self._outline is None else self._outline.bands)
+        self.components.set_bands(0 if self._outline is None else self._outline.bands)
         self.components.show_components(None)
         self.unmix.set_layer(layer)
         self._check()

@@ -22,6 +22,7 @@ from napari_hsr.viewer.regions import (
     Region,
     Target,
     UnreadLabels,
+    is_regions,
     measure,
     read_labels,
     shape_regions,
@@ -155,8 +156,6 @@ class UnmixForm(QWidget):
         return all(name not in library.names for library in self._libraries)
 
     def _list_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> None:
-        from napari.layers import Shapes
-
         if not layer.visible:
             return
         if is_points(layer):
@@ -164,7 +163,7 @@ class UnmixForm(QWidget):
             for number, _, place in pins_of(self._viewer, layer, MOST):
                 if pixel_at(self._layer, place, self._viewer) is not None:
                     self._add(f"pin {number}", _of_pin(self._layer, place, self._viewer))
-        elif isinstance(layer, Shapes):
+        elif is_regions(layer):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer))
         if problem:

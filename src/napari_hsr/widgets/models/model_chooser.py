@@ -111,11 +111,11 @@ class ModelChooser(NarrowComboBox):
     def explain(self) -> None:
         """Give each entry its tool tip: these take longer to write than all else."""
         for row, listing in enumerate(self._listings):
-            self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(row, _brief(listing), Qt.ItemDataRole.ToolTipRole)
 
     def _on_current(self, *_ignored) -> None:
         current = self.name(), self.card()
-        self.setToolTip(_tooltip(self.listing()) if self.listing() else "No model is installed")
+        self.setToolTip(_brief(self.listing()) if self.listing() else "No model is installed")
         if current != self._last:
             self._last = current
             self.changed.emit(current[1])
@@ -152,16 +152,24 @@ class MoreNetworks(QPushButton):
         for listing in listings(self.task):
             if not listing.at_hand:
                 action = present(menu.addAction(on_button(listing.title)))
-                action.setToolTip(_tooltip(listing))
+                action.setToolTip(_whole(listing))
                 action.triggered.connect(
                     lambda _checked=False, entry=listing.entry: self.wanted.emit(entry)
                 )
 
 
-def _tooltip(listing) -> str:
-    """The details as wrapped text of a bearable width."""
-    how = [("How to get it", f"Weights are not here: {listing.to_have}")]
-    return (
-        f"<div style='width: 420px'><p><b>{escape(visible(listing.title))}</b></p>"
-        f"{as_html([*(how if not listing.at_hand else []), *listing.details()])}</div>"
-    )
+def _brief(listing) -> str:
+    """What tells a model from others; the card below the list has all of it."""
+    parts = (listing.purpose, listing.output, listing.size)
+    return _wrapped(listing, escape(visible(" · ".join(filter(None, parts)))))
+
+
+def _whole(listing) -> str:
+    """All that is known of a network that has no card yet."""
+    how = ("How to get it", f"Weights are not here: {listing.to_have}")
+    return _wrapped(listing, as_html([how, *listing.details()]))
+
+
+def _wrapped(listing, text: str) -> str:
+    title = escape(visible(listing.title))
+    return f"<div style='width: 420px'><p><b>{title}</b></p>{text}</div>"
