@@ -311,6 +311,15 @@ class Cube:
         }
 
 
+def check_cube(given: object) -> None:
+    """InputError for what is no cube: a photograph, an array, the name of a file."""
+    if not isinstance(given, Cube):
+        raise InputError(
+            f"A Cube was expected, not {type(given).__name__}: read(path) gives that of a file, "
+            "Cube(array) that of an array."
+        )
+
+
 def release_pages(array: Any) -> None:
     """Tell the system that pages of a memory map need not stay; they are read again if asked for.
 

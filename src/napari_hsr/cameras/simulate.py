@@ -12,6 +12,7 @@ from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import normalise_encoding
 from napari_hsr.colour.observers import illuminant_name
 from napari_hsr.colour.render import rendering
+from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
@@ -62,6 +63,7 @@ def simulate(
         If wavelengths are unknown, the camera does not fit them, or the encoding is not the
         camera's.
     """
+    check_cube(cube)
     camera = get_camera(camera)
     if camera.observer and illuminant is None:
         illuminant = "D65"

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.arguments import told
 from napari_hsr.conversion.wavelengths import to_wavelengths
+from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place, cropped_metadata
 from napari_hsr.io.bands import take
@@ -62,6 +63,7 @@ def convert(
     InputError
         If the rectangle or the bands are not those of the cube, or the grid does not fit.
     """
+    check_cube(cube)
     if crop is not None:
         cube = _cropped(cube, crop)
     if bands is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.analysis.block_reading import of_the_prior
+from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.io.stored_numbers import row_blocks
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
@@ -135,6 +136,7 @@ def classify_events(
     """
     if threshold is not None and not 0 < threshold <= 180:
         raise InputError(f"The threshold is an angle above 0 and up to 180°, not {threshold:g}.")
+    check_cube(cube)
     nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
     known = entries_on(entries, nm, cube.bands)
     if len(known) > np.iinfo(np.uint16).max:

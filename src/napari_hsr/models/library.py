@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -43,7 +44,7 @@ def card_of(name: str | PathLike[str]) -> ModelCard:
     FileError
         If the file is damaged or carries no card.
     """
-    return read_card(_file_of(fspath(name)))
+    return read_card(_file_of(_named(name)))
 
 
 @told
@@ -72,8 +73,14 @@ def load_model(name: str | PathLike[str] | Model = DEFAULT) -> Model:
     """
     if isinstance(name, Model):
         return name
-    text = fspath(name)
+    text = _named(name)
     return _load_file(_file_of(text), text)
+
+
+def _named(name: object) -> str:
+    if not isinstance(name, (str, PathLike)):
+        raise ModelError(f"A model is given by its name or its file, not {name!r}.")
+    return fspath(name)
 
 
 def _file_of(text: str) -> Path:
@@ -82,7 +89,7 @@ def _file_of(text: str) -> Path:
     if text in models:
         return models[text][1]
     path = Path(text)
-    if path.exists():
+    if os.path.exists(path):
         if path.is_file() and is_torch(path):
             raise ModelError(
                 f"{path}: a checkpoint carries no card, so it is imported first: "

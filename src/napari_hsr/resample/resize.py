@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube, finite_range
+from napari_hsr.cube import Cube, check_cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import methods
 from napari_hsr.resample.holes import fill
@@ -171,6 +171,7 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     InputError
         If the size is not divisible, scale or method are invalid, or a value is not finite.
     """
+    check_cube(cube)
     kind = methods.find(kind)
     height, width = divided(cube.shape[1:], scale, cube.name)
     way = Resampler(kind, methods.checked_scale(scale), height, width)
@@ -205,6 +206,7 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     InputError
         If scale or method are invalid.
     """
+    check_cube(cube)
     kind = methods.find_upsampling(kind)
     way = Resampler(kind, methods.checked_scale(scale), *cube.shape[1:])
     data = empty_fine(cube.bands, way)

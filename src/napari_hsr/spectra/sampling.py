@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.spectra.curve import Curve
 from napari_hsr.spectra.ground_coordinates import ground_of
@@ -33,6 +34,7 @@ def pixel(cube: Cube, row: int, col: int, name: str | None = None) -> Curve:
     InputError
         If the pixel lies outside the image.
     """
+    check_cube(cube)
     _, height, width = cube.shape
     row, col = int(row), int(col)
     if not (0 <= row < height and 0 <= col < width):
@@ -212,6 +214,7 @@ def _shares(quantiles: Sequence[float]) -> list[float]:
 
 
 def _check_size(cube: Cube, image: np.ndarray, what: str) -> None:
+    check_cube(cube)
     if image.shape != cube.shape[1:]:
         height, width = cube.shape[1:]
         raise InputError(
