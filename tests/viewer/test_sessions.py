@@ -106,6 +106,49 @@ def test_everything_is_back(viewer, tmp_path):
     assert plan(again).without_file == []
 
 
+def test_points_that_were_cleared_and_layers_without_any_are_saved(tmp_path):
+    viewer = ViewerModel()
+    viewer.add_points(name="new")
+    made = pins.new_pins(viewer, viewer.add_image(np.zeros((5, 8, 9), np.float32), rgb=False))
+    pins.add_pin(viewer, made, (0, 2, 3))
+    pins.clear(viewer, made)
+    assert saved(viewer, tmp_path / "s.hsrsession").told == []
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    assert [len(again.layers[name].data) for name in ("new", pins.NAME)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "told"),
+    [
+        (np.zeros((5, 8, 9), np.float32), []),
+        (np.zeros((5, 8, 9)), ["mine: its values (float64) are kept as float32."]),
+        (np.zeros((5, 8, 9), np.int32), ["mine: its values (int32) are kept as float32."]),
+        (np.zeros((8, 9, 3), np.uint8), []),
+        (np.zeros((8, 9, 4), np.uint8), ["mine: its alpha channel is not kept."]),
+    ],
+)
+def test_what_of_a_picture_without_a_file_is_not_kept_is_told(pixels, told, tmp_path):
+    viewer = ViewerModel()
+    viewer.add_image(pixels, rgb=pixels.shape[-1] < 5, name="mine")
+    assert saved(viewer, tmp_path / "s.hsrsession").told == told
+
+
+@pytest.mark.parametrize(
+    "look", [{"rotate": [[1, 0], [1e308, 1]]}, {"scale": [1e-320, 1]}, {"translate": [1e300, 0]}]
+)
+def test_what_lies_where_napari_can_show_nothing_is_refused(look, tmp_path):
+    path = tmp_path / "s.hsrsession"
+    viewer = ViewerModel()
+    viewer.add_points([[1, 2]])
+    saved(viewer, path)
+    content = json.loads(path.read_text())
+    content["layers"][0]["look"] |= look
+    path.write_text(json.dumps(content))
+    with pytest.raises(FileError, match=r"it is damaged: layers\.0\.look"):
+        opened(path)
+
+
 def test_a_moved_folder_is_found_a_missing_file_told_and_the_rest_opened(viewer, tmp_path):
     folder = tmp_path / "work"
     folder.mkdir()

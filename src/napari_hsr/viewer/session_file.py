@@ -22,6 +22,7 @@ from pydantic import (
     FiniteFloat,
     JsonValue,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -58,6 +59,9 @@ Text = Annotated[str, Field(max_length=MOST_TEXT)]
 Numbers = Annotated[list[FiniteFloat], Field(max_length=MOST_POINTS)]
 Rows = Annotated[list[Numbers], Field(max_length=MOST_POINTS)]
 Few = Annotated[list[FiniteFloat], Field(max_length=16)]
+#: Where napari can place a layer: further away, or with smaller pixels, its sliders have no end.
+_LARGEST, _SMALLEST = 1e15, 1e-15
+Places = Annotated[list[Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]], Field(max_length=16)]
 Names = Annotated[list[Text], Field(max_length=16)]
 Scalar = bool | int | FiniteFloat | Text | None
 
@@ -135,11 +139,11 @@ class Look(_Strict):
     visible: bool = True
     opacity: FiniteFloat = Field(1.0, ge=0, le=1)
     blending: Text | None = None
-    scale: Few | None = None
-    translate: Few | None = None
-    rotate: Annotated[list[Few], Field(max_length=16)] | None = None
-    shear: Few | None = None
-    affine: Annotated[list[Few], Field(max_length=16)] | None = None
+    scale: Places | None = None
+    translate: Places | None = None
+    rotate: Annotated[list[Places], Field(max_length=16)] | None = None
+    shear: Places | None = None
+    affine: Annotated[list[Places], Field(max_length=16)] | None = None
     units: Names | None = None
     axis_labels: Names | None = None
     contrast_limits: Few | None = None
@@ -154,6 +158,13 @@ class Look(_Strict):
     edge_color: Rows | None = None
     edge_width: Numbers | None = None
     canvas_size_limits: Few | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _has_extent(cls, scale: list[float] | None) -> list[float] | None:
+        if any(abs(step) < _SMALLEST for step in scale or ()):
+            raise ValueError("pixels have no extent")
+        return scale
 
     def keywords(self) -> dict[str, Any]:
         """For ``viewer.add_…``."""

@@ -163,6 +163,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         made.files[at] = Path(source.path), dict(layer.metadata.get(READ_AS) or {})
     elif thing is not None:
         made.things[at] = thing
+        if kind in ("cube", "photograph") and (lost := _lost(layer)):
+            made.told.append(f"{layer.name}: {lost}.")
     ours = {k: v for k, v in layer.metadata.items() if k.startswith(OURS) and k != READ_AS}
     if kind in ("map", "labels") and KEY in layer.metadata:
         ours[KEY] = layer.metadata[KEY]
@@ -210,6 +212,14 @@ def _why_left_out(layer: Layer) -> str:
     return "a session keeps no layers of this kind; save it with napari."
 
 
+def _lost(layer: Layer) -> str:
+    """What of a picture without a file is not written; empty if all of it is."""
+    dtype = np.dtype(layer.data.dtype)
+    if not np.can_cast(dtype, np.float32):
+        return f"its values ({dtype}) are kept as float32"
+    return "its alpha channel is not kept" if layer.rgb and layer.data.shape[-1] > 3 else ""
+
+
 def _look(layer: Layer) -> Look:
     """What of a layer's state a :class:`Look` has room for."""
     state = layer._get_state()
@@ -219,7 +229,8 @@ def _look(layer: Layer) -> Look:
         if name == "colormap":
             value = _colormap(layer)
         elif name in COLORS and value is not None:
-            value = np.asarray(value, dtype=float).reshape(-1, 4)
+            # where there are no points, the name of the colour that the first one will have
+            value = np.asarray(value, dtype=float).reshape(-1, 4) if len(layer.data) else None
         elif name in ("units", "axis_labels") and value is not None:
             value = [str(one) for one in value]
         elif name == "symbol" and value is not None:
