@@ -170,6 +170,11 @@ def test_the_command(folder, tmp_path, capsys):
     for more in (["--jobs", "2"], ["x"], ["--region", "0:5,0:5"]):
         with pytest.raises(SystemExit):
             main([*command, *more])
+    for option in ("--interval", "--watch"):
+        for never in ("nan", "inf", "0", "-1"):
+            with pytest.raises(SystemExit):
+                main([*command, option, never])
+            assert "invalid number of seconds value" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command[:-1], "--watch", "3"])
 

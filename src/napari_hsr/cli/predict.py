@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.batch import Batch, add_batch_options
 from napari_hsr.cli.output import warnings_as_notes
-from napari_hsr.cli.reading import whole_number
+from napari_hsr.cli.reading import seconds, whole_number
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     frames.add_argument(
         "--watch",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         help="with --stack: wait for further frames in the folder until none has come for so long",
     )
     frames.add_argument(
         "--interval",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         help="with --stack: the time from one file to the next (default: they are numbered)",
     )
 

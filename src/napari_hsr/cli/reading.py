@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from napari_hsr.io.limits import MOST_ENTRIES
-from napari_hsr.io.number_parsing import whole
+from napari_hsr.io.number_parsing import number, whole
 
 _OPTIONS = ("variable", "axes", "bands", "full_scale", "no_data")
 
@@ -20,6 +20,17 @@ def whole_number(text: str) -> int:
 
 
 whole_number.__name__ = "whole number"  # argparse: "invalid whole number value: 'x'"
+
+
+def seconds(text: str) -> float:
+    """A time that ends: a positive number."""
+    found = number(text)
+    if found is None or not 0 < found < float("inf"):
+        raise ValueError(text)
+    return found
+
+
+seconds.__name__ = "number of seconds"  # argparse: "invalid number of seconds value: 'x'"
 
 
 def band_numbers(text: str) -> list[int]:

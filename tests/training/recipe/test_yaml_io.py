@@ -224,6 +224,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(recipe, tmp_path):
         (BASE + "optimiser: {betas: [2, 5]}\n", "optimiser.betas.0: expected a number below 1, found 2 (1 more is wrong)."),
         (BASE + "schedule: {minutes: .inf}\n", "schedule.minutes: expected a finite number, found inf."),
         (BASE + "schedule: {minutes: 1e9}\n", "schedule.minutes: expected a number of 5.256e+07 or less, found 1000000000.0."),
+        (BASE + "anchor: 1e308\n", "anchor: expected a number of 1e+09 or less, found 1e+308."),
         (BASE + "batch: {size: 1" + "0" * 30 + "}\n", "batch.size: expected a number of 9.0072e+15 or less, found 1" + "0" * 30 + "."),
         (BASE + "optimiser: {learning_rate: .nan}\n", "optimiser.learning_rate: expected a finite number, found nan."),
         (BASE + "camera: {exposure: [0, .inf]}\n", "camera.exposure: expected a number, or a pair [least, highest], found [0, inf]."),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, GreyImageError, HSRError
+from napari_hsr.errors import FileError, GreyImageError, HSRError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import page_chain as tiff_chain
@@ -130,7 +131,11 @@ def read(
     ------
     FileError
         If there is none, the first cannot be read, or no more than half are of one size.
+    InputError
+        If ``step`` is 0 or not finite.
     """
+    if not (math.isfinite(step) and step):
+        raise InputError(f"Frames lie a number other than 0 apart, not {step}.")
     if not paths:
         where = folder or "the list of frames"
         suffixes = ", ".join(detect.PHOTOGRAPH_SUFFIXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -137,7 +138,7 @@ def _spacing(file: Any) -> dict[str, tuple[float, float, str]]:
     stated, found = file.imagej_metadata or {}, {}
     for letter, key, unit in (("T", "finterval", "second"), ("Z", "spacing", "")):
         step = stated.get(key)
-        if isinstance(step, (int, float)) and step > 0:
+        if isinstance(step, (int, float)) and 0 < step < math.inf:
             unit = unit or {"um": "micrometer", "micron": "micrometer"}.get(
                 str(stated.get("unit", "")).replace("\\u00B5m", "um"), "pixel"
             )

@@ -28,6 +28,10 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365 * 100)]
 #: MRAE divides by it: 0 would give NaN where the reference is 0.
 Floor = Annotated[float, Field(ge=1e-6, le=1)]
+#: In float32, products of those up to here and of a square are numbers; no training means more.
+_GREATEST = 1e9
+Amount = Annotated[float, Field(ge=0, le=_GREATEST)]
+Above = Annotated[float, Field(gt=0, le=_GREATEST)]
 
 
 class Settings(BaseModel):
@@ -108,7 +112,7 @@ class DataSettings(Settings):
     """Held-out images, in the same layout; otherwise ``split_file`` or ``hold_out``."""
     split_file: Path | None = None
     """Text with one line per image: ``train NAME`` or ``held-out NAME``."""
-    hold_out: Annotated[float, Field(gt=0)] = 0.2
+    hold_out: Above = 0.2
     """Fraction (below 1) or number of held-out images, drawn with the seed; at least 1."""
     simulate: bool | None = None
     """Whether photographs are simulated even if there are some; None: only if there are none."""
@@ -190,7 +194,7 @@ class MaterialsSettings(Settings):
     """Reflectances, ``.csv`` or ``.npz``; a table is one kind of things, and counts as the others."""
     most: Positive = 2000
     """Spectra that are taken of a table, at random."""
-    scale: Annotated[float, Field(gt=0)] | None = None
+    scale: Above | None = None
     """What the tables' values are multiplied by, such as 0.01 for percent; None: as each file says."""
     share: Share = 0.5
     """Fraction of the patches that are painted."""
@@ -204,7 +208,7 @@ class LossTerm(Settings):
 
     kind: Literal["l1", "rmse", "mrae", "sam", "perceptual"]
     """``l1``, ``rmse``, ``mrae``, ``sam`` or ``perceptual``."""
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Above = 1.0
     """Factor of the term in the sum."""
     floor: tuple[Floor, Floor] = (1e-2, 1e-3)
     """MRAE's least denominator at the start and at the end of the training, as a fraction of the
@@ -219,10 +223,10 @@ class OptimiserSettings(Settings):
     """Adam or AdamW."""
 
     kind: Literal["adam", "adamw"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 4e-4
+    learning_rate: Above = 4e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    clip: Annotated[float, Field(ge=0)] = 1.0
+    weight_decay: Amount = 0.0
+    clip: Amount = 1.0
     """Largest norm of the gradient; 0 for no clipping."""
     step_per: Literal["batch", "band"] = "batch"
     """Whether the weights are updated after each ``batch``, or after each ``band`` of it in turn,
@@ -244,7 +248,7 @@ class ScheduleSettings(Settings):
     """Steps over which the rate rises."""
     final: Share = 1e-3
     """Fraction of the learning rate at the end (cosine, one-cycle)."""
-    power: Annotated[float, Field(gt=0)] = 1.5
+    power: Above = 1.5
     every: Positive = 10_000
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
@@ -323,7 +327,7 @@ class Recipe(Settings):
     ema: Decay = 0.99
     """Decay of the exponential moving average of the weights, which is what is validated and
     kept; 0 for none."""
-    anchor: Annotated[float, Field(ge=0)] = 0.0
+    anchor: Amount = 0.0
     """Pull towards the initial weights (L2-SP); for fine-tuning."""
     validation: ValidationSettings = Field(default_factory=ValidationSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
