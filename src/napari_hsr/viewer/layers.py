@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_hsr.photograph import Photograph
+    from napari_hsr.viewer.undo import State
 
 #: Key in the metadata of a derived layer: the id of the layer that it was derived from.
 SOURCE = "hsr_source"
@@ -322,6 +323,17 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
         KEY: jsonable(state),
         "wavelengths": state["wavelengths"],
     }
+
+
+def before_wavelengths(before: State, now: State) -> State:
+    """What takes :func:`set_wavelengths` back, of :data:`WAVELENGTH_STATE`: what else was changed since stays."""
+    found: State = {
+        name: (*now[name][:-3], before[name][-3], *now[name][-2:])
+        for name in ("scale", "translate", "units")
+    }
+    ours = {key: value for key, value in before["metadata"].items() if key in (KEY, "wavelengths")}
+    others = {k: v for k, v in now["metadata"].items() if k not in (KEY, "wavelengths")}
+    return {**found, "axis_labels": before["axis_labels"], "metadata": others | ours}
 
 
 def set_encoding(layer: Layer, encoding: str | None) -> None:

@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import axis, layer_data, layers
+from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
 
@@ -47,6 +48,20 @@ def test_evenly_spaced(viewer, panel):
     assert list(layer_data.layer_wavelengths(layer)) == list(np.linspace(450, 1000, 12))
     assert axis.current_band(viewer, layer) == 5  # the same picture as before
     assert panel.now.text() == "Now: 12 bands, 450–1000 nm, every 50 nm."
+
+
+def test_taken_back_they_leave_what_else_was_changed_since(viewer, panel):
+    layer = add(viewer, 12)
+    layer.metadata["note"] = "before"
+    panel.form.first.value, panel.form.last.value = 450, 1000
+    panel.apply_button.click()
+    layer.metadata.update({"note": "since", "mine": 1})
+    layer.scale, layer.translate = (*layer.scale[:1], 3, 3), (*layer.translate[:1], 7, 8)
+    assert undo_of(viewer).undo() == "set wavelengths"
+    assert layer_data.layer_wavelengths(layer) is None
+    assert (layer.metadata["note"], layer.metadata["mine"]) == ("since", 1)
+    assert (*layer.scale, *layer.translate) == (1, 3, 3, 0, 7, 8)
+    assert layer.axis_labels == ("band", "y", "x")
 
 
 def test_an_assumption_is_confirmed_with_one_click(viewer, panel):

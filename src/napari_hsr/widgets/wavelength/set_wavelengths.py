@@ -17,7 +17,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.io.wavelengths.wavelength_list import evenly, listed, read_text
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.layer_data import is_cube, layer_shape, layer_wavelengths
-from napari_hsr.viewer.layers import WAVELENGTH_STATE, set_wavelengths
+from napari_hsr.viewer.layers import WAVELENGTH_STATE, before_wavelengths, set_wavelengths
 from napari_hsr.viewer.undo import changing
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
@@ -155,7 +155,8 @@ class SetWavelengthsWidget(Panel):
             return False
         band = axis.current_band(self._viewer, layer)
         try:
-            with changing(self._viewer, layer, "set wavelengths", WAVELENGTH_STATE):
+            how = ("set wavelengths", WAVELENGTH_STATE, before_wavelengths)
+            with changing(self._viewer, layer, *how):
                 set_wavelengths(layer, self._found.nm)
         except HSRError as error:
             self.message.show_exception(error)
