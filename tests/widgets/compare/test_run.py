@@ -170,6 +170,23 @@ def test_a_layer_that_is_given_other_values_while_it_is_compared(
     assert panel.run_button.isEnabled()
 
 
+def test_figures_of_values_that_change_in_a_second_run_are_not_shown_any_more(
+    pair, panel, qtbot, wait_for_end, hold
+):
+    panel.run()
+    wait_for_end(panel)
+    assert panel.comparison is not None
+    begun = hold()
+    panel.run()
+    qtbot.waitUntil(begun.is_set)
+    pair[0].data = np.array(pair[1].data)
+    wait_for_end(panel)
+    assert panel.message.text().startswith("Stopped: ")
+    assert panel.comparison is None
+    assert panel.results.isHidden()
+    assert panel.json_button.isHidden()
+
+
 def test_an_unrelated_layer_deleted_meanwhile_does_not_matter(viewer, pair, panel, wait_for_end):
     extra = viewer.add_image(np.zeros((4, 4)))
     panel.run()

@@ -11,11 +11,7 @@ from napari_hsr.errors import FileError, HSRError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
 from napari_hsr.metrics.compare import Comparison, why_not
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
-from napari_hsr.viewer.layer_data import (
-    cube_layers,
-    is_frames,
-    layer_cube,
-)
+from napari_hsr.viewer.layer_data import cube_layers, is_frames, layer_cube
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.viewer.trust_maps import evidence_of
@@ -205,7 +201,7 @@ class CompareWidget(Panel):
         frames = changed and is_frames(event.source)  # another one may be on show
         if changed and not frames:
             self._stop(f"“{event.source.name}” was changed while it was being compared.")
-        if self.comparison is None or self._job is not None:
+        if self.comparison is None or (self._job is not None and not changed):
             return
         then = (*self._pair, self.comparison.evaluation.protocol, self._asked)
         now = (*self._chosen(), self.form.options()["protocol"], self.form.more.asked())
@@ -213,7 +209,8 @@ class CompareWidget(Panel):
         if now != then or (changed and not every):
             self.comparison = None
             self.results.hide()
-            self.message.clear()
+            if self._job is None:  # else it says why the run was stopped
+                self.message.clear()
             for part in (self.json_button, self.csv_button):
                 part.hide()
 
