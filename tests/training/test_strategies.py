@@ -176,6 +176,13 @@ def test_the_adapter_is_left_out_where_the_budget_has_no_room_for_it(network):
     assert [s.strategy for s, *_ in found.asked] == ["head", "full"]
 
 
+def test_where_nothing_could_be_tried_that_is_said_and_not_that_nothing_improved(network):
+    found = Run(network, measuring=650.0)
+    assert not found.asked
+    assert found.outcome.model is None
+    assert found.outcome.kept.startswith("No model was made: no time was left to try anything.")
+
+
 def test_a_resume_has_the_rest_of_the_time_budget(network, tmp_path):
     """What was promised to a stage stands; what is left for the next is what was not spent."""
     spent = tmp_path / "run" / "spent.json"

@@ -346,6 +346,8 @@ class _Stages:
                 f"The strategy {self.winner} was the best: {describe_figures(self.after.mean)} on the "
                 f"held-out images; {start} had {before}."
             )
+        if not self.tried:
+            return f"No model was made: no time was left to try anything. {start} has {before}."
         tried = "".join(f"; {name} {describe_figures(figures)}" for name, figures in self.tried)
         return (
             f"No model was made: nothing improved on {start} on the held-out images "

@@ -52,10 +52,10 @@ class ChartOverlay:
             name=_CORNERS,
             size=max(height, width) / 40,
             face_color=_GROUND,
-            border_color=_COLOUR,
-            border_width=0.15,
-            canvas_size_limits=(14, 40),
-            text={"string": list("1234"), "color": _COLOUR, "size": 12, "translation": [0, 0]},
+            border_color="black",  # napari's size limits make borders wide: it is a part of the ground
+            border_width=0.05,
+            canvas_size_limits=(24, 40),
+            text={"string": list("1234"), "color": _COLOUR, "size": 11, "translation": [0, 0]},
             **common,
         )
         self.points.mode = "select"

@@ -93,7 +93,7 @@ def panel_dock(viewer: Any, name: str) -> tuple[Any, Any]:
 
 
 def make_room(viewer: Any, panel: Any, height: int = 0) -> None:
-    """Lay a panel that was just docked over another one, if the column is too low for both.
+    """Lay a panel that was just docked over another one, if the column is too low, or there are stacks.
 
     One of its stack, or the last one that was opened: what does not fit would make the window higher
     than the screen.
@@ -121,9 +121,10 @@ def make_room(viewer: Any, panel: Any, height: int = 0) -> None:
     docks = {other: _dock_of(one) for other, one in panels.items() if other != name}
     under = [other for other, one in docks.items() if there(one)]
     under = [other for other in under if other in _stack(name)] or under
+    stacked = any(window.tabifiedDockWidgets(docks[other]) for other in under)
     needed = _needed(window, filter(there, window.findChildren(type(dock))))
     grown = max(0, window.height() - height) if height else 0
-    if under and needed > window.centralWidget().height() - grown:
+    if stacked or (under and needed > window.centralWidget().height() - grown):
         _tab(docks[under[-1]], dock)
         dock.raise_()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QDialog, QLineEdit, QTableWidget, QTableWidgetItem
 
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.table import fit_columns, widen_for
 
@@ -40,3 +41,16 @@ def test_a_long_name_leaves_room_for_the_figures_and_keeps_its_end(qtbot):
     assert table.columnWidth(1) == figures
     assert table.textElideMode() == Qt.TextElideMode.ElideMiddle
     assert not table.wordWrap()
+
+
+def test_tab_leaves_a_table(qtbot):
+    window, table, behind = QDialog(), QTableWidget(2, 2), QLineEdit()
+    column(table, behind, into=window)
+    qtbot.addWidget(window)
+    name_controls(window)
+    window.show()
+    qtbot.waitActive(window)
+    table.setFocus()
+    qtbot.waitUntil(table.hasFocus)
+    qtbot.keyClick(table, Qt.Key.Key_Tab)
+    qtbot.waitUntil(behind.hasFocus)

@@ -36,6 +36,22 @@ def test_what_a_model_made_is_the_prediction(viewer, panel, cubes):
     assert panel.form.truth.layer() == measured
 
 
+def test_a_pair_that_cannot_be_compared_gives_way_to_one_that_can(viewer, panel, cubes):
+    from napari_hsr.provenance import Provenance
+
+    def made(cube):
+        return add_cube(viewer, cube.replace(provenance=Provenance("x.png", model="a model")))
+
+    first, truth = made(cubes((11, 9, 7))[0]), add_cube(viewer, cubes()[1])
+    assert (panel.form.prediction.layer(), panel.form.truth.layer()) == (first, truth)
+    assert not panel.run_button.isEnabled()
+    second = made(cubes()[0])
+    assert (panel.form.prediction.layer(), panel.form.truth.layer()) == (second, truth)
+    assert panel.run_button.isEnabled()
+    made(cubes()[0])
+    assert panel.form.prediction.layer() == second  # it can be compared, and stays
+
+
 def test_what_an_interpolation_made_is_the_prediction(viewer, panel):
     truth = Cube(np.random.default_rng(0).random((6, 8, 12)), range(400, 460, 10), name="truth")
     coarse = degrade(truth, 4)

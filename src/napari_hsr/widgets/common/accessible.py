@@ -71,6 +71,8 @@ def name_controls(root: QWidget) -> None:
     for part in root.findChildren(QWidget):
         if isinstance(part, (QListWidget, QTableWidget)) and not part.styleSheet():
             part.setStyleSheet(_BOXES)
+        if isinstance(part, QTableWidget):
+            part.setTabKeyNavigation(False)  # Tab goes on to what is behind; arrows move inside
         plain = type(part) is QComboBox or isinstance(part, _FRAMED)
         if plain and part.findChild(FocusFrame) is None:
             FocusFrame(part)

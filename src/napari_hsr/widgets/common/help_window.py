@@ -49,7 +49,8 @@ class HelpWindow(QDialog):
 
     def show_page(self, page: str) -> None:
         """Show another page."""
-        self.setWindowTitle(page.replace("-", " ").capitalize())
+        name = page if page == "super-resolve" else page.replace("-", " ")
+        self.setWindowTitle(name.capitalize())
         self.browser.setMarkdown((PAGES / f"{page}.md").read_text(encoding="utf-8"))
 
     def _follow(self, link: QUrl) -> None:

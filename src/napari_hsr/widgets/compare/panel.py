@@ -171,18 +171,18 @@ class CompareWidget(Panel):
             self.message.show_warning(f"Stopped: {why}")
 
     def _suggest_pair(self) -> None:
-        """Choose two different cubes if both choosers have the same."""
-        cubes = cube_layers(self._viewer)
-        if len(cubes) < 2 or self.form.prediction.layer() != self.form.truth.layer():
+        """Choose two different cubes, or two alike in place of a pair that cannot be compared."""
+        (one, other), cubes = self._chosen(), cube_layers(self._viewer)
+        same = one is None or other in (one, None)
+        if len(cubes) < 2 or not (same or self._reason((outline(one), outline(other)), True)):
             return
         made = [layer for layer in cubes if was_made(layer)]
-        prediction = made[-1] if made and len(made) < len(cubes) else cubes[-1]
-        shape = prediction.data.shape
-        others = [layer for layer in cubes if layer != prediction and layer not in made]
-        others = others or [layer for layer in cubes if layer != prediction]
-        truth = next((o for o in others[::-1] if o.data.shape == shape), others[-1])
-        self.form.prediction.set_layer(prediction)
-        self.form.truth.set_layer(truth)
+        made = made if 0 < len(made) < len(cubes) else cubes[-1:]
+        pairs = [(own, rest) for own in made[::-1] for rest in cubes[::-1] if rest not in made]
+        alike = [pair for pair in pairs if pair[0].data.shape == pair[1].data.shape]
+        if alike or same:
+            self.form.prediction.set_layer((alike or pairs)[0][0])
+            self.form.truth.set_layer((alike or pairs)[0][1])
 
     def _on_form(self, event=None) -> None:
         """Check the choice at once, and follow the chosen layers."""

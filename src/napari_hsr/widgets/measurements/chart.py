@@ -38,6 +38,10 @@ LIGHTS = ("D65", "D55", "D50", "A")
 _WIDTH = 1440
 #: Deviations in pixels of that picture; noise hides some charts until it is soft.
 _BLURS = (0.0, 1.5, 3.0)
+_CORNERS = (
+    "Drag the four points to the outer corners of the corner patches: 1 is dark skin, or the first of "
+    "the edge on an SG, and the others follow clockwise."
+)
 #: What finds charts, where it is installed.
 DETECTION = "colour_checker_detection"
 
@@ -70,8 +74,7 @@ class ChartSection(QWidget):
         self.place_button = button(
             "Place corners",
             self.place,
-            "Four points to drag to the outer corners of the corner patches; 1 is dark skin,\n"
-            "or the first of the edge on an SG, and the others follow clockwise",
+            _CORNERS,
         )
         self.find_button = button(
             "Find it",
@@ -123,6 +126,8 @@ class ChartSection(QWidget):
             self.overlay.remove()
         self.message.clear()
         self.overlay = ChartOverlay(self._viewer, layer, self._kind, corners)
+        if corners is None:
+            self.message.show_info(_CORNERS)
         self._update_buttons()
 
     def look_for_chart(self) -> None:

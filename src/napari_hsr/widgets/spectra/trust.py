@@ -144,6 +144,8 @@ class TrustRow(QWidget):
             self._opened.append((source, photograph))
             saved = f"{source.name} was saved without its intervals."
             return self._refused.get(source.layer, saved)
+        if "super_resolution" in source.cube.provenance.extra:
+            return f"{source.name}: intervals and feasible bands are those of reconstructions."
         named = source.cube.provenance.input
         size = " × ".join(map(str, source.cube.shape[1:]))
         wanted = f"its photograph too{f', “{named}”,' if named else ''} of {size} pixels"

@@ -88,6 +88,7 @@ class Preview:
                 self._viewer.layers.remove(layer)
         self._before = []
         title, found = f"{image}, held out", {}
+        active = self._viewer.layers.selection.active
         over = self._shown_already(image, held_out.size)
         place = partial(_placed, over)
         if held_out.coarse is not None:
@@ -117,7 +118,9 @@ class Preview:
             **place(pixel, beside),
         )
         self._settle(found["sam"])
-        self._viewer.layers.selection.active = found["cube"]
+        # It comes by itself: the user may be at work on another layer.
+        there = active in self._viewer.layers
+        self._viewer.layers.selection.active = active if there else found["cube"]
         if len(self._viewer.layers) == len(found):  # ours alone: all are to be seen
             self._viewer.reset_view()
         return found
