@@ -96,6 +96,15 @@ def test_a_warning_comes_before_remarks_in_the_one_line_of_a_row():
     assert batch_window._said(Row("a", State.FINISHED, notices=said)) == "Saturated. In float32."
 
 
+def test_what_is_computed_and_not_yet_written_is_finishing():
+    under_way = Row("a.png", State.RUNNING, 0.5, "Reconstructing", 3.0)
+    assert batch_window._texts(under_way)[1:3] == ("Reconstructing · 50%", "3.0 s")
+    assert batch_window._texts(Row("a.png", State.RUNNING, 1.0, "Done", 0.0))[1:3] == (
+        "finishing",
+        "",
+    )
+
+
 def test_selected_layers_become_cubes(viewer, panel, qtbot):
     layers = [add_photograph(viewer, Photograph(v, name=f"p{n}")) for n, v in enumerate(VALUES)]
     viewer.layers.selection = set(layers[:2])

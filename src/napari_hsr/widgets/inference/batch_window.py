@@ -366,11 +366,14 @@ def _left(seconds: float) -> str:
 def _texts(one: Row) -> tuple[str, str, str, str]:
     """What the table says of a row."""
     state = str(one.state)
-    if one.state is State.RUNNING:
+    writing = one.state is State.RUNNING and one.share == 1
+    if writing:
+        state = "finishing"
+    elif one.state is State.RUNNING:
         state = f"{one.message or state} · {one.share:.0%}"
     elif one.ended and one.seconds:
         state = f"{state}, {format_seconds(one.seconds)}"
-    left = "" if one.seconds_left is None else format_seconds(one.seconds_left)
+    left = "" if one.seconds_left is None or writing else format_seconds(one.seconds_left)
     return one.name, state, left, _said(one)
 
 
