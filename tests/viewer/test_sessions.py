@@ -106,6 +106,15 @@ def test_everything_is_back(viewer, tmp_path):
     assert plan(again).without_file == []
 
 
+def test_values_that_were_changed_in_place_are_kept(viewer, tmp_path):
+    cube = viewer.layers["scene"]
+    cube.data[3, 2:5, 1:4] = 0
+    assert saved(viewer, tmp_path / "s.hsrsession").told == []
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    np.testing.assert_array_equal(again.layers["scene"].data, cube.data)
+
+
 def test_points_that_were_cleared_and_layers_without_any_are_saved(tmp_path):
     viewer = ViewerModel()
     viewer.add_points(name="new")

@@ -1,28 +1,40 @@
-"""Whether a layer still holds what was read for it: it may have been given another array since."""
+"""Whether a layer still holds what was read for it: it may have been given another array, or other values, since."""
 
 from __future__ import annotations
 
 import weakref
+import zlib
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-#: Arrays that layers were made of, by their ids; weakly, so that they go with their layers.
-_MADE: dict[int, weakref.ref[Any]] = {}
+#: Arrays that layers were made of, and sums of their values, by their ids; weakly, so that they go with their layers.
+_MADE: dict[int, tuple[weakref.ref[Any], int]] = {}
 
 
 def note(data: Any) -> None:
     """Remember an array that a layer is made of."""
     key = id(data)
-    _MADE[key] = weakref.ref(data, lambda _gone: _MADE.pop(key, None))
+    _MADE[key] = weakref.ref(data, lambda _gone: _MADE.pop(key, None)), _sum(data)
+
+
+def _sum(data: Any) -> int:
+    """A checksum of an array in memory, whose values can be changed where they are."""
+    in_memory = isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
+    return zlib.crc32(data.ravel(order="K")) if in_memory else 0
 
 
 def holds_file(layer: Layer) -> bool:
     """Whether the array of a layer is that of its file."""
-    known = _MADE.get(id(layer.data))
-    return layer.source.path is not None and known is not None and known() is layer.data
+    data, known = layer.data, _MADE.get(id(layer.data))
+    if layer.source.path is None or known is None:
+        return False
+    array, total = known
+    return array() is data and total == _sum(data)
 
 
 def too_late(viewer: ViewerModel, layer: Layer, data: Any, what: str) -> str:
