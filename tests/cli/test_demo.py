@@ -112,6 +112,14 @@ def test_without_napari_the_files_are_made_and_the_reason_is_said(runs):
     assert "screenshot.png" not in first.names
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "chart.png", "notes.txt"])
+def test_a_folder_of_the_users_is_left_alone(hsr, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    status, _, said = hsr("demo", "--output", tmp_path, "--no-viewer")
+    assert (status, (tmp_path / name).read_text()) == (1, "mine")
+    assert f"none of a demonstration ({name})" in said
+
+
 def test_a_second_run_replaces_the_first_by_the_same(runs):
     first, second = runs
     assert second.status == 0

@@ -105,9 +105,10 @@ def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) ->
     from napari_hsr.metrics import evaluate
     from napari_hsr.models import DEFAULT, load_model
 
+    photograph = samples.photograph_path()
+    _check_folder(output, photograph.stem)
     output.mkdir(parents=True, exist_ok=True)
     model = load_model(DEFAULT)
-    photograph = samples.photograph_path()
     say(f"Reconstructing {photograph.name} with {model.name}")
     cube = _reconstruct(read(photograph), model)
     files = DemoFiles(
@@ -133,6 +134,18 @@ def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) ->
     evaluation.write_json(files.metrics)
     _write_spectra(prediction, truth, files.spectra)
     return files
+
+
+def _check_folder(output: Path, photograph: str) -> None:
+    """FileError for a folder that holds anything but what an earlier demonstration began with and wrote."""
+    names = {p.name for p in output.iterdir()} if output.is_dir() else set()
+    names = {name for name in names if not name.startswith(".")}
+    cubes = {name for name in names if name.startswith((f"{photograph}_", "chart_"))}
+    others = names - cubes - {"chart.png", "metrics.json", "spectra.csv", "screenshot.png"}
+    if others or (names and not any(name.startswith(photograph) for name in cubes)):
+        some = ", ".join(sorted(others or names)[:3])
+        problem = f"it holds files that are none of a demonstration ({some})"
+        raise FileError(output, f"{problem}: name an empty folder, or one that is not there yet")
 
 
 def _reconstruct(image: Any, model: Model) -> Cube:
