@@ -22,7 +22,6 @@ CALLS = {
     "read": ("a.npz",),
     "write": ("cube", "b.npz"),
     "read_library": ("a.csv",),
-    "load_model": ("rootpoly-srgb",),
     "reconstruct": ("photograph", "rootpoly-srgb"),
     "super_resolve": ("cube", "bicubic", 2),
     "refine": ("cube", "cube"),
@@ -62,9 +61,9 @@ def test_an_argument_of_a_wrong_type_is_told(name, given):
 
 def test_the_sentence_names_the_argument_of_the_function_that_was_called(given):
     with pytest.raises(
-        HSRError, match=r"^model must be a Model, a text or a path, not of the type int\.$"
+        HSRError, match=r"^progress must be a function or None, not of the type int\.$"
     ):
-        napari_hsr.reconstruct(given["photograph"], 3)
+        napari_hsr.reconstruct(given["photograph"], "rootpoly-srgb", progress=3)
     with pytest.raises(
         HSRError, match=r"^crop must be 4 values in brackets or None, not a text\.$"
     ):
