@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from napari.utils.events import EmitterGroup
 
 from napari_hsr.cube import Cube
 from napari_hsr.viewer import pins, regions
-from napari_hsr.viewer.names import numbered
+from napari_hsr.viewer.names import numbered, rows_changed
 from napari_hsr.viewer.regions import LabelRegions, Plane, ShapeRegion, Target
 
 RNG = np.random.default_rng(0)
@@ -39,7 +38,6 @@ def test_tens_of_thousands_of_points_are_numbered_soon_and_without_texts():
         face_color=np.ones((count, 4)),
         text=SimpleNamespace(values=np.array([""])),
         metadata={},
-        events=EmitterGroup(data=None),
     )
     pins.tidy(points)  # minutes, if each were compared with all
     assert list(points.features["pin"]) == list(range(1, count + 1))
@@ -92,6 +90,7 @@ def test_labels_without_extent_cover_nothing():
 def test_the_number_of_one_that_was_removed_is_not_given_again(kind):
     viewer, square = ViewerModel(), np.array([[0, 0], [0, 2], [2, 2], [2, 0]])
     layer = viewer.add_points(ndim=2) if kind == "points" else viewer.add_shapes(ndim=2)
+    layer.events.data.connect(rows_changed)  # as panels do
 
     def add(at):
         if kind == "points":

@@ -73,16 +73,15 @@ def numbered(layer: Any) -> tuple[list[int], list[int]]:
             features.loc[fresh, NAME] = ""
         layer.features = features
     layer.metadata[_LARGEST_GIVEN] = max([most, *numbers])
-    layer = unwrapped(layer)
-    if layer not in _LIVING:
-        layer.events.data.connect(_on_data)
-    _LIVING[layer] = set(numbers)
+    _LIVING[unwrapped(layer)] = set(numbers)
     return numbers, fresh
 
 
-def _on_data(event: Any) -> None:
-    """Take the number from what is added in the likeness of one that was removed."""
+def rows_changed(event: Any) -> None:
+    """Take the number from what is added in the likeness of one that was removed: a layer's data event."""
     layer, column = event.source, _column(event.source)
+    if layer not in _LIVING:
+        return
     numbers = whole_numbers(layer.features[column]) if column in layer.features else []
     if str(event.action) != "added":
         _LIVING[layer] &= set(numbers)

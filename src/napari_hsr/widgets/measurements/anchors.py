@@ -15,6 +15,7 @@ from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.names import rows_changed
 from napari_hsr.viewer.pins import is_points
 from napari_hsr.viewer.super_resolved import display_of
 from napari_hsr.viewer.undo import changing, undo_of
@@ -132,8 +133,12 @@ class AnchorSection(QWidget):
         self._shapes.close()
         for layer in self._viewer.layers:
             if layer is self.points.layer() or layer.__class__.__name__ == "Shapes":
-                self._shapes.connect(layer.events.data, "_later")
+                self._shapes.connect(layer.events.data, "_on_rows")
         self._made = [one for one in self._made if one.layer in self._viewer.layers]
+        self._later()
+
+    def _on_rows(self, event: object) -> None:
+        rows_changed(event)
         self._later()
 
     def _later(self, event: object = None) -> None:

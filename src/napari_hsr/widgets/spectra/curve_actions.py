@@ -14,7 +14,7 @@ from napari_hsr import spectra
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer import pins
-from napari_hsr.viewer.names import numbered, rename, row_of
+from napari_hsr.viewer.names import numbered, rename, row_of, rows_changed
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.control_settings import one_for, remember, set_as_before
 from napari_hsr.widgets.common.layouts import row
@@ -117,7 +117,8 @@ class CurvePanel(Panel):
         self._draw_kept()
 
     def _on_rows(self, event: Any) -> None:
-        """Points or shapes may have been removed: later ones may get their numbers."""
+        """Points or shapes were added or removed: none has the number of one that is gone."""
+        rows_changed(event)
         if event.action == ActionType.REMOVED:
             self.look.marks.forget(event.source.unique_id, set(numbered(event.source)[0]))
 

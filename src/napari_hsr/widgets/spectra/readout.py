@@ -35,7 +35,7 @@ class ReadOut(QWidget):
         self._lines = [QElidingLabel(self) for _ in range(1 + MOST)]
         for line in self._lines:
             line.setTextFormat(Qt.TextFormat.PlainText)
-            line.setElideMode(Qt.TextElideMode.ElideMiddle)
+            line.setElideMode(Qt.TextElideMode.ElideRight)  # value and cube stand first
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_cubes(1)
 
@@ -111,15 +111,16 @@ def _number(shown: Shown, band: int) -> str:
     value = float(shown.curve.mean[band])
     for name, (_, upper) in shown.curve.ranges.items():
         half = float(upper[band]) - value
-        if name != "feasible" and half > 0:
+        if name != "feasible" and 0 < half < math.inf:
             digits = max(0, 1 - math.floor(math.log10(half)))
-            return f"{value:.{digits}f} ± {half:.{digits}f} in {name} of pixels"
+            return f"{value:.{digits}f} ± {half:.{digits}f}"
     return f"{value:.4g}"
 
 
 def _trusted(shown: Shown) -> list[str]:
     share = shown.curve.measured_share
     said = [] if share is None else [f"{share:.0%} measured"]
+    said += [f"± in {name} of pixels" for name in shown.curve.ranges if name != "feasible"]
     if shown.marks:
         said.append("outside the feasible band")
     return said
