@@ -303,6 +303,28 @@ def test_a_reconstruction_says_what_its_three_numbers_can_tell_apart(viewer, pan
 # --- classes -----------------------------------------------------------------------------------
 
 
+def test_classes_are_what_pins_and_regions_are_when_it_is_run(viewer, panel, settled, qtbot):
+    settled()
+    for place in ((550, 0, 0), (550, 2, 3)):
+        panel.pin(place)
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    pins = panel.points.layer()
+    pins.data = [[5, 5], *pins.data[1:]]
+    window.run()  # before it was looked at by itself
+    qtbot.waitUntil(lambda: not window.busy)
+    assert viewer.layers["classes of scene"].data[5, 5] == 1
+    assert window.found.angles[5, 5] == pytest.approx(0, abs=0.05)
+    viewer.add_shapes([[[0, 0], [0, 9], [9, 9], [9, 0]]])
+    window.run()
+    assert "being measured" in window.message.text()
+    settled()
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert window.message.kind != "error"
+
+
 def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
     viewer, panel, settled, files, qtbot, tmp_path
 ):

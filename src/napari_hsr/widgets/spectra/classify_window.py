@@ -179,6 +179,8 @@ class ClassifyWindow(QDialog):
         try:
             if layer is None:
                 raise InputError("Open a cube first.")
+            if not self._panel.measured():
+                raise InputError("The regions are being measured: classify once they are.")
             cube = layer_cube(layer)
             entries = self.entries(cube)
         except HSRError as error:

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from qtpy.QtWidgets import QHBoxLayout, QWidget
+    from superqt.utils import QSignalDebouncer
 
     from napari_hsr.widgets.common.choosers import LayerChooser
     from napari_hsr.widgets.common.messages import Message
     from napari_hsr.widgets.plotting.plot import SpectrumPlot
     from napari_hsr.widgets.spectra.exports import Notes
+    from napari_hsr.widgets.spectra.region_measurement import RegionMeter
     from napari_hsr.widgets.spectra.sources import Shown, Sources
 
 
@@ -50,6 +52,13 @@ class CurvePanel(Panel):
     _now: list[Shown]
     _cursor: list[Shown]
     points: LayerChooser
+    _settle: QSignalDebouncer
+    _meter: RegionMeter
+
+    def measured(self) -> bool:
+        """Whether all that is kept is as it is now: what was changed is looked at, but regions take time."""
+        self._settle.flush(restart_timer=False)
+        return not self._meter.busy
 
     @property
     def kept(self) -> list[Shown]:
