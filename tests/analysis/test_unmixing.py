@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from napari_hsr.analysis import block_reading, from_pixels, unmix
+from napari_hsr.analysis import block_reading, from_pixels, unmix, unmixing
 from napari_hsr.analysis.unmixing import solve
 from napari_hsr.cube import Cube
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, has
 from napari_hsr.provenance import Provenance
@@ -79,6 +81,23 @@ def test_holes_stay_holes_and_a_lazy_cube_gives_the_same(monkeypatch):
     usable = np.isfinite(made.abundances.data)
     np.testing.assert_array_equal(made.abundances.data[usable], whole[usable])
     assert has(made.notices, Code.NOT_FINITE)
+
+
+def test_what_takes_long_tells_how_long_and_can_be_cancelled_in_between(monkeypatch):
+    cube, cancel = mixed(0.02), threading.Event()
+    whole = unmix(cube, LIBRARY)
+    monkeypatch.setattr(unmixing, "_TOGETHER", 7 * 9)
+    seen = []
+    made = unmix(cube, LIBRARY, progress=seen.append)
+    np.testing.assert_array_equal(made.abundances.data, whole.abundances.data)
+    assert [round(30 * event.share) for event in seen] == [7, 14, 21, 28, 30]
+    assert all(event.seconds_left > 0 for event in seen[:-1])
+    assert seen[-1].seconds_left == 0
+    events = unmixing.unmix_events(cube, LIBRARY, cancel=cancel)
+    next(events)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(events)
 
 
 def test_a_library_is_brought_to_the_bands():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, p
 from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
-from napari_hsr.progress import Progress, result_of
+from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.spectral_library import SpectralLibrary
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _DOUBTFUL, _HOPELESS = 1e3, 1e7
 _TOLERANCE = 1e-10
 #: More endmembers than bits of a number that stands for a set of them.
 _MOST = 60
+#: Pixels times the square of endmembers that are solved together: a second or less of work.
+_TOGETHER = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +107,24 @@ def unmix_events(
     count = len(spectra)
     shares = np.empty((count, *cube.shape[1:]), np.float32)
     residual = np.empty((1, *cube.shape[1:]), np.float32)
+    together = max(1, _TOGETHER // count**2)
+    began = time.monotonic()
     for rows, values, event in parts(cube, bands.tolist(), cancel, "Unmixing"):
         check_values(values, cube.name)
         flat = values.reshape(bands.size, -1).astype(np.float64)
-        whole = np.isfinite(flat).all(axis=0)
+        whole = np.asarray(np.isfinite(flat).all(axis=0))
         found = np.full((count, flat.shape[1]), np.nan)
-        found[:, whole] = solve(spectra, flat[:, whole], sum_to_one)
-        left = np.sqrt(np.mean((flat - spectra.T @ found) ** 2, axis=0))
+        for first in range(0, whole.size, together):
+            stop_if(cancel)
+            some = first + np.flatnonzero(whole[first : first + together])
+            found[:, some] = solve(spectra, flat[:, some], sum_to_one)
+            within = min((first + together) / whole.size, 1.0)
+            now = replace(event, done=event.done - 1, within=within)
+            left = (time.monotonic() - began) * (1 / now.share - 1)
+            yield replace(now, seconds_left=left)
+        rest = np.sqrt(np.mean((flat - spectra.T @ found) ** 2, axis=0))
         shares[:, rows] = found.reshape(count, *values.shape[1:])
-        residual[0, rows] = left.reshape(values.shape[1:])
-        yield event
+        residual[0, rows] = rest.reshape(values.shape[1:])
     told += no_value(int(np.isnan(residual).sum()), residual.size)
     told += of_the_prior(cube, "an abundance")
     listed = ", ".join(used.names)

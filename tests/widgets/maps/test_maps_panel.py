@@ -176,6 +176,13 @@ def test_a_layer_of_points_without_a_point_has_no_endmembers(panel, viewer):
     assert panel.unmix.ticked() == ["pin 1"]
 
 
+def test_many_regions_are_not_ticked_by_themselves(panel, viewer):
+    panel.tabs.setCurrentIndex(UNMIX)
+    viewer.add_labels(np.arange(30).reshape(5, 6), name="patches")
+    assert len(panel.unmix.list.texts()) == 30
+    assert panel.unmix.ticked() == ["pin 1"]
+
+
 def test_a_classification_is_no_endmember(panel, viewer):
     panel.tabs.setCurrentIndex(UNMIX)
     layer = viewer.layers[0]

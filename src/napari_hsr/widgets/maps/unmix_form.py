@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: Most pins, regions and spectra of a library that are listed.
 MOST = 60
+#: Most pins and regions that are ticked by themselves: of more, the user chooses.
+FEW = 10
 #: Labels of a layer, and why they could not be read: of one that was not looked at.
 _NONE: tuple[list[LabelRegions], str] = ([], "")
 #: Height of the list in pixels: about seven rows.
@@ -139,10 +141,11 @@ class UnmixForm(QWidget):
         for library in self._libraries:
             for number, name in enumerate(library.names[:MOST]):
                 self._add(name, _of_library(library, number))
-        self.list.offer(
-            (name, name in before or (name not in known and self._new_is_meant(name)))
-            for name in self._makers
-        )
+        listed = {name for library in self._libraries for name in library.names}
+        own = self._makers.keys() - listed
+        # Pins and regions are meant while they are few; of a library the user chooses.
+        meant = before | (own - known if len(own) <= FEW else set())
+        self.list.offer((name, name in meant) for name in self._makers)
         self.changed.emit()
 
     def renew(self) -> None:
@@ -150,10 +153,6 @@ class UnmixForm(QWidget):
         ticked = self.ticked()
         self.refresh()
         self.tick(*ticked)
-
-    def _new_is_meant(self, name: str) -> bool:
-        """Pins and regions are few and meant; of a library the user chooses."""
-        return all(name not in library.names for library in self._libraries)
 
     def _list_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> None:
         if not layer.visible:
