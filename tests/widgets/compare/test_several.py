@@ -11,7 +11,9 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube
 from napari_hsr.metrics import evaluate, evaluate_several
+from napari_hsr.trust.chart_layout import CLASSIC
 from napari_hsr.viewer import regions
+from napari_hsr.viewer.chart_overlay import ChartOverlay
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
 
@@ -101,6 +103,12 @@ def test_a_layer_of_shapes_or_labels_is_the_region(panel, qtbot):
         assert "63 of 168" in panel.results.notes.text()
     viewer.layers.remove("patch")
     assert region.value() is None
+
+
+def test_the_layout_of_a_chart_is_no_region(panel):
+    photograph = panel._viewer.add_image(np.zeros((14, 12, 3)), rgb=True)
+    ChartOverlay(panel._viewer, photograph, CLASSIC)
+    assert panel.form.more.region.offered() == [None]
 
 
 def test_labels_are_read_in_the_thread_that_compares(panel, monkeypatch, qtbot):

@@ -255,6 +255,7 @@ def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewe
     pins = viewer.add_points(np.array([[1.0, 1.0]]))
     ready._show_preview(run, [measured()], True)
     assert viewer.layers[-1] is pins  # what is drawn stays in sight
+    assert viewer.layers.selection.active is pins  # it came by itself
     viewer.layers.remove(pins)
     cube, sam = viewer.layers
     assert is_cube(cube)

@@ -18,7 +18,13 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
-from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import (
+    is_cube,
+    is_frames,
+    is_overlay,
+    layer_cube,
+    layer_wavelengths,
+)
 from napari_hsr.viewer.regions import (
     Plane,
     Target,
@@ -48,10 +54,10 @@ _MOST = 320
 
 
 def is_regions(layer: Any) -> bool:
-    """True for a layer of shapes or labels."""
+    """True for a layer of shapes or labels that somebody drew."""
     from napari.layers import Labels, Shapes
 
-    return isinstance(layer, (Labels, Shapes))
+    return isinstance(layer, (Labels, Shapes)) and not is_overlay(layer)
 
 
 class MoreForm(QWidget):
