@@ -18,7 +18,15 @@ from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import result_of
-from napari_hsr.viewer import axis, file_choices, layers, pins, session_file, session_saving
+from napari_hsr.viewer import (
+    as_read,
+    axis,
+    file_choices,
+    layers,
+    pins,
+    session_file,
+    session_saving,
+)
 from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.rendering import add_false_colour
@@ -37,6 +45,7 @@ def viewer(tmp_path):
     io.write(Cube(RNG.random((31, 8, 9), dtype=np.float32), NM, name="scene"), tmp_path / "a.mat")
     with layer_source(path=str(tmp_path / "a.mat"), reader_plugin="napari-hsr"):
         cube = layers.add_cube(viewer, io.read(tmp_path / "a.mat"), name="scene")
+    as_read.note(cube.data)
     layers.set_wavelengths(cube, BY_HAND)
     pixels = RNG.random((8, 9, 3), dtype=np.float32)
     layers.add_photograph(viewer, Photograph(pixels, LINEAR_SRGB, name="photo"))
@@ -197,7 +206,7 @@ def test_what_was_stated_of_a_file_is_stated_again(tmp_path):
     choice = Choice(axes="yxb")
     with layer_source(path=str(tmp_path / "a.npy"), reader_plugin="napari-hsr"):
         cube = io.read(tmp_path / "a.npy", axes=choice.axes)
-        layers.add_cube(viewer, cube, metadata=file_choices.stated(choice))
+        as_read.note(layers.add_cube(viewer, cube, metadata=file_choices.stated(choice)).data)
     saved(viewer, tmp_path / "s.hsrsession")
     for _ in range(2):  # and that is kept in the next session
         viewer, told = opened(tmp_path / "s.hsrsession")

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-#: Arrays that layers were made of, and sums of their values, by their ids; weakly, so that they go with their layers.
+#: Arrays that layers of files were made of, and sums of their values, by their ids; weakly, so that they go with their layers.
 _MADE: dict[int, tuple[weakref.ref[Any], int]] = {}
 
 
 def note(data: Any) -> None:
-    """Remember an array that a layer is made of."""
+    """Remember an array that was read from a file for a layer."""
     key = id(data)
     _MADE[key] = weakref.ref(data, lambda _gone: _MADE.pop(key, None)), _sum(data)
 

@@ -137,8 +137,10 @@ def _execute(command: str, path: str | None) -> Any:
 def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
     """The layer data tuple of a cube or a photograph."""
     from napari_hsr.photograph import Photograph
+    from napari_hsr.viewer import as_read
     from napari_hsr.viewer.layers import cube_layer, photograph_layer
 
+    as_read.note(thing.data)
     return photograph_layer(thing) if isinstance(thing, Photograph) else cube_layer(thing)
 
 

@@ -18,7 +18,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.zarr.in_parts import pyramid
-from napari_hsr.viewer import as_read, axis, preferred_writer
+from napari_hsr.viewer import axis, preferred_writer
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
 from napari_hsr.viewer.display_limits import beyond, contrast_limits, map_limits, spread
 from napari_hsr.viewer.layer_data import (
@@ -99,7 +99,6 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
     keywords = _override(keywords, overrides)
     keywords["metadata"] |= {KEY: jsonable(state), "wavelengths": state["wavelengths"]}
     preferred_writer.prefer()
-    as_read.note(cube.data)
     return cube.data, keywords, "image"
 
 
@@ -116,7 +115,6 @@ def photograph_layer(photo: Photograph, **overrides: Any) -> tuple[Any, dict[str
     plain = {"name": photo.name, "rgb": True, "multiscale": False, "axis_labels": ("y", "x")}
     keywords = _override(plain, overrides)
     keywords["metadata"] |= {KEY: jsonable(state)}
-    as_read.note(photo.data)
     return photo.data, keywords, "image"
 
 

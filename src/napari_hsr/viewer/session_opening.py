@@ -17,6 +17,7 @@ from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
+from napari_hsr.viewer import as_read
 from napari_hsr.viewer.canvas_text import is_map, show_bar, show_wavelength
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import stack_layer
@@ -179,6 +180,7 @@ def _add(
         else:
             make: Callable[..., Any] = cube_layer if isinstance(thing, Cube) else photograph_layer
             data, keywords, _ = make(thing, metadata=metadata, **fits)
+            as_read.note(data)
         with layer_source(path=str(path), reader_plugin=PLUGIN):
             layer = viewer.add_image(data, **keywords)
         if isinstance(thing, Cube):
