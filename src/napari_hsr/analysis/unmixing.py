@@ -27,7 +27,7 @@ _DOUBTFUL, _HOPELESS = 1e3, 1e7
 _TOLERANCE = 1e-10
 #: More endmembers than bits of a number that stands for a set of them.
 _MOST = 60
-#: Pixels times the square of endmembers that are solved together: a second or less of work.
+#: Pixels times the square of endmembers that are solved together, before it is told how far that is.
 _TOGETHER = 2**18
 
 
