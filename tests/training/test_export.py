@@ -208,6 +208,21 @@ def test_the_log_counts_what_was_done_twice_once():
     assert float(rows[19]["psnr_db"]) == 22.0
 
 
+def test_what_a_resumed_run_measures_again_stays_in_its_place():
+    """Resumed in its second stage: the first ones are told again, without a step."""
+    start, adapter = Measured(0, {"psnr_db": 20.0}, {}), Measured(1, {"psnr_db": 21.0}, {})
+    head, full = (Began(step, 31, "CPU", "float32") for step in (1, 11))
+    before = [start, adapter, head, *steps(2, 11), Measured(11, {"psnr_db": 22.0}, {})]
+    before += [full, *steps(12, 25), Measured(21, {"psnr_db": 23.0}, {})]
+    over = Began(11, 31, "CPU", "float32")
+    again = [start, adapter, over, Began(20, 31, "CPU", "float32")]
+    history = History.of([*before, *again])
+    assert history.curve("psnr_db") == ([0, 1, 11], [20.0, 21.0, 22.0])
+    history = History.of([*before, *again, *steps(21, 31), Measured(31, {"psnr_db": 24.0}, {})])
+    assert [e.step for e in history.steps] == list(range(2, 32))
+    assert history.curve("psnr_db") == ([0, 1, 11, 31], [20.0, 21.0, 22.0, 24.0])
+
+
 def test_curves_leave_out_what_is_not_finite():
     history = History.of([Step(1, 3, math.nan), Step(2, 3, 0.5), Measured(2, {}, {})])
     assert history.curve("loss") == ([2], [0.5])

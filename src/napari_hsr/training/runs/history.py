@@ -49,19 +49,29 @@ class History:
     @classmethod
     def of(cls, events: Iterable[Event | None]) -> History:
         """From events; steps that a resumed run repeated count once."""
-        history = cls()
+        history, began = cls(), math.inf
         for event in events:
             if isinstance(event, Began):
-                history.steps = [e for e in history.steps if e.step <= event.step]
-                history.measured = [e for e in history.measured if e.step <= event.step]
-            elif isinstance(event, Step):
-                history.steps.append(event)
-            elif isinstance(event, Measured):
-                history.measured = [e for e in history.measured if e.step != event.step]
-                history.measured.append(event)
+                began = event.step
             elif isinstance(event, Baseline):
                 history.baseline = event
+            elif isinstance(event, (Step, Measured)):
+                if event.step > began:  # a stage that is over begins again, and takes no step
+                    history._cut(began)
+                    began = math.inf
+                if isinstance(event, Step):
+                    history.steps.append(event)
+                    continue
+                others = [e for e in history.measured if e.step != event.step]
+                # a resumed run measures the start and the adapter again
+                history.measured = sorted([*others, event], key=lambda e: e.step)
+        history._cut(began)
         return history
+
+    def _cut(self, step: float) -> None:
+        """Leave out what came after a step that a resumed run goes on from."""
+        self.steps = [e for e in self.steps if e.step <= step]
+        self.measured = [e for e in self.measured if e.step <= step]
 
     @classmethod
     def read(cls, path: str | Path) -> History:
