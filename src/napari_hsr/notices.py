@@ -155,6 +155,7 @@ class Code(StrEnum):
     NEGATIVE_VALUES = "negative-values"
     PHOTOGRAPH_UNRELATED = "photograph-unrelated"
     ENCODING_DOUBTFUL = "encoding-doubtful"
+    ENCODING_OF_NO_USE = "encoding-of-no-use"
     IMAGES_LEFT_OUT = "images-left-out"
     RESAMPLED = "resampled"
     IMAGES_DECODED = "images-decoded"

@@ -331,3 +331,14 @@ def test_resampling_keeps_what_is_flat_or_a_slope():
     np.testing.assert_array_equal(resampling(coarse, coarse[::2]), np.eye(31)[::2])
     # from every 5 nm, neighbours count half
     np.testing.assert_allclose(resampling(fine, coarse)[4, 7:10], [0.25, 0.5, 0.25])
+
+
+def test_photographs_that_the_start_model_cannot_take_are_told(pairs):
+    camera = {"start": "rootpoly-nikon-d700"}
+    found = inspect(recipe(pairs, model=camera))
+    told = "An sRGB photograph cannot be turned into the linear response of the camera nikon-d700"
+    assert [told in str(r.problem) for r in found.rows] == [True] * 3
+    assert refused(found).startswith(f"scene0: {told}")
+    stated = {"input_encoding": "camera:nikon-d700"}
+    inspect(recipe(pairs, model=camera, data=stated)).check()
+    inspect(recipe(pairs)).check()

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_hsr import colour
 from napari_hsr.cameras import random_camera
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
+from napari_hsr.models.card import RECONSTRUCTION
+from napari_hsr.models.library import card_of
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.photograph import SRGB
 from napari_hsr.training.data.augmentation import source_side
@@ -185,6 +188,22 @@ def on_one_scale(rows: list[Row]) -> list[Row]:
         )
         warning = Notice.warning(Code.SCALES_DIFFER, told)
         return replace(row, warnings=(*row.warnings, warning))
+
+    return [compared(row) for row in rows]
+
+
+def for_start_model(rows: list[Row], recipe: Recipe) -> list[Row]:
+    """The rows, with a problem where the start model cannot take the photograph."""
+    card = None if recipe.model.start is None else card_of(recipe.model.start)
+    if card is None or card.task != RECONSTRUCTION or recipe.finer:
+        return rows
+
+    def compared(row: Row) -> Row:
+        if row.problem or not row.rgb:
+            return row
+        told = colour.why_not_convert(row.rgb_encoding, card.input_encoding)
+        problem = Notice.warning(Code.ENCODING_OF_NO_USE, told) if told else None
+        return replace(row, problem=problem)
 
     return [compared(row) for row in rows]
 

@@ -59,8 +59,9 @@ def inspect_events(
 
     Raises
     ------
-    FileError, InputError
-        If a folder, a split file or a named file is missing, or ``hold_out`` makes no sense.
+    FileError, InputError, ModelError
+        If a folder, a split file, a named file or the start model is missing, or ``hold_out``
+        makes no sense.
     CacheError
         If images are to be kept and cannot be.
     Cancelled
@@ -85,7 +86,7 @@ def inspect_events(
     yield Preparing(len(scenes), len(scenes), "All images are inspected")
     grid = checks.common_grid(rows)
     rows = checks.on_one_grid(rows, grid)
-    rows = checks.on_one_scale(rows)
+    rows = checks.for_start_model(checks.on_one_scale(rows), recipe)
     nm = None if grid is None else grid.nm
     faults, notices = checks.faults(rows, recipe, nm), checks.notices(rows)
     if recipe.materials is not None and nm is not None:
