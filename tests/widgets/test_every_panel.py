@@ -38,6 +38,7 @@ from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget, file_dialog
 from napari_hsr.widgets.inference.batch_window import BatchWindow
+from napari_hsr.widgets.inference.queue_question import close_question
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import SaveCubesWindow
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
@@ -49,7 +50,7 @@ from napari_hsr.widgets.spectra.curve_table import CurveTable
 from napari_hsr.widgets.spectra.match_window import MatchWindow
 from napari_hsr.widgets.spectra.over_time import OverTimeWindow
 from napari_hsr.widgets.spectra.panel import SpectraWidget
-from napari_hsr.widgets.train.close_guard import ask
+from napari_hsr.widgets.train.close_question import ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget, open_dialog
 
@@ -114,6 +115,7 @@ DIALOGS = {
     ),
     "Open session": (ReconstructWidget, lambda panel, viewer: close_box(None, 3)),
     "Training": (TrainWidget, lambda panel, viewer: ask(None, "leaves", may_cancel=True)),
+    "Queue": (ReconstructWidget, lambda panel, viewer: close_question(None, [])),
     "Help": (SpectraWidget, lambda panel, viewer: HelpWindow("spectra", panel)),
 }
 

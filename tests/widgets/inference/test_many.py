@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from PIL import Image
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.inference.batch.queue import Row, State
@@ -15,6 +17,7 @@ from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.common.close_guard import CANCEL, STOP
 from napari_hsr.widgets.common.help_window import HelpButton, HelpWindow
 from napari_hsr.widgets.inference import batch_window
 from napari_hsr.widgets.inference.batch_window import LAYERS
@@ -134,6 +137,42 @@ def test_a_queue_waits_while_it_is_paused_and_can_be_cancelled(viewer, panel, qt
     qtbot.waitUntil(lambda: not window.busy)
     assert "cancelled" in window.message.text()
     assert any(text.startswith("cancelled") for text in texts(window, 1))
+
+
+def test_closing_napari_during_a_queue_asks(panel, qtbot, tmp_path):
+    for number in range(3):
+        save(tmp_path, number)
+    main, dock = QMainWindow(), QDockWidget()
+    qtbot.addWidget(main)
+    dock.setWidget(panel)
+    main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    with qtbot.waitExposed(main):
+        main.show()
+    window = panel.many.open_queue()
+    window.set_folder(tmp_path)
+    window.start()
+    window.pause_button.click()
+    asked, answers = [], [CANCEL, STOP]
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            asked.append(box.informativeText())
+            next(b for b in box.buttons() if b.objectName() == answers[len(asked) - 1]).click()
+
+    timer = QTimer(main)
+    timer.timeout.connect(answer)
+    timer.start(10)
+    done = []
+    for closed in (False, True):
+        QTimer.singleShot(0, lambda: done.append(main.close()))  # inside an event loop
+        qtbot.waitUntil(lambda closed=closed: len(done) == closed + 1)
+        assert done[-1] is closed
+        assert window.busy  # until the panel is closed with napari
+    assert len(asked) == 2
+    assert "Files that are finished stay, and a second start goes on" in asked[0]
+    panel.setParent(None)  # as napari takes it out of its dock
+    assert not window.busy
 
 
 def test_a_folder_that_grows_is_shown_until_it_is_stopped(viewer, panel, qtbot, tmp_path):

@@ -15,8 +15,9 @@ from napari_hsr.models.bundled_models import bundled
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
+from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE, STOP, answer_of
 from napari_hsr.widgets.common.models_changed import models_changed
-from napari_hsr.widgets.train.close_guard import CANCEL, LEAVE, STOP, answer_of, ask
+from napari_hsr.widgets.train.close_question import ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView
 
@@ -147,12 +148,19 @@ def docked(qtbot, training, found, tmp_path, viewer):
 )
 def test_closing_napari_asks(docked, qtbot, answer, closed, alive):
     window, panel, _, run = docked
-    asked = []
-    panel._guard.asks = lambda parent, name: asked.append(name) or answer
+    asked, ask = [], panel._guard.ask
+
+    def answered(*about):
+        box = ask(*about)
+        asked.append(box.text())
+        QTimer.singleShot(0, next(b for b in box.buttons() if b.objectName() == answer).click)
+        return box
+
+    panel._guard.ask = answered
     done = []
     QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
     qtbot.waitUntil(lambda: bool(done))
-    assert asked == ["run"]
+    assert asked == ["The training run is still running."]
     assert window.isVisible() is not closed
     if alive:
         qtbot.wait(200)
@@ -176,7 +184,7 @@ def test_a_floating_panel_is_asked_for_with_the_window_it_belongs_to(docked, qtb
 
 def test_a_script_that_closes_the_viewer_is_not_asked(docked):
     window, panel, _, run = docked
-    panel._guard.asks = lambda *_: pytest.fail("it was asked")
+    panel._guard.ask = lambda *_: pytest.fail("it was asked")
     assert window.close()
     assert run.alive()
 

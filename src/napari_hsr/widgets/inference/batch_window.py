@@ -27,6 +27,7 @@ from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.close_guard import CloseGuard
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -38,10 +39,12 @@ from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import fit_columns
+from napari_hsr.widgets.inference.queue_question import close_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtGui import QCloseEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_hsr.progress import Progress
@@ -74,6 +77,10 @@ class BatchWindow(QDialog):
         super().__init__(panel)
         self._panel, self._viewer, self._add = panel, viewer, add
         self._jobs, self._pause = JobSlot(self), threading.Event()
+        # Nothing is left to do to stop it: the queue ends with its window, which closes with napari.
+        self._guard = CloseGuard(
+            self, lambda: self._layers if self.busy else None, close_question, lambda _: None
+        )
         self._rows: tuple[Row, ...] = ()
         self._result: BatchResult | None = None
         self._layers: list[Any] = []  # of the rows, where layers are computed
@@ -251,7 +258,13 @@ class BatchWindow(QDialog):
         )
         self.table.setRowCount(0)
         self.progress.begin()
+        self._guard.watch(self)
         self.refresh()
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """The queue ends with the window: nothing is asked any more."""
+        self._guard.leave()
+        super().closeEvent(event)
 
     def cancel(self) -> None:
         """Stop the queue."""

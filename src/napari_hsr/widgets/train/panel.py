@@ -17,6 +17,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
+from napari_hsr.widgets.common.close_guard import STOP, CloseGuard, answer_of
 from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
@@ -28,7 +29,7 @@ from napari_hsr.widgets.common.panel import Docked
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
-from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
+from napari_hsr.widgets.train.close_question import ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
 from napari_hsr.widgets.train.result import ResultView
@@ -83,7 +84,12 @@ class TrainWidget(Docked):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
-        self._guard = CloseGuard(self, self._running_run)
+        self._guard = CloseGuard(
+            self,
+            self._running_run,
+            lambda window, run: ask(window, run.name, may_cancel=True),
+            stop_quietly,
+        )
         self.runs.chosen.connect(self.follow)
         self.setup.changed.connect(self._update_buttons)
         self.start_button.clicked.connect(self.start)

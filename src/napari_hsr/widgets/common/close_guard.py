@@ -1,49 +1,49 @@
-"""Asks what becomes of a running training when napari is closed."""
+"""Asks what becomes of long work when napari is closed."""
 
 from __future__ import annotations
 
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from qtpy.QtCore import QEvent, QObject, Qt, QThread
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
-from napari_hsr.errors import HSRError
-from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from napari_hsr.training.runs.processes import Run
+    from collections.abc import Callable, Iterable
 
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 
 
-def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
-    """The question what becomes of a training; its buttons are named STOP, LEAVE and CANCEL."""
+def question(
+    parent: QWidget | None, texts: tuple[str, str, str], answers: Iterable[tuple[str, str, str]]
+) -> QMessageBox:
+    """A question by its title, its text and what is to be known; the first answer is the default.
+
+    Answers are STOP, LEAVE or CANCEL, which names the button, with its text and tooltip.
+    """
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("A training is running")
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(f"The training {one_line(name)} is still running.")
-    box.setInformativeText(
-        "It can go on without napari, and the Train panel finds it again. Or stop it after this "
-        "step: everything is saved, and it can be resumed."
-    )
+    title, text, more = texts
+    box.setWindowTitle(title)
+    box.setText(text)
+    box.setInformativeText(more)
     roles = QMessageBox.ButtonRole
-    for key, text, role, tip in (
-        (LEAVE, "Leave it running", roles.AcceptRole, "It goes on in a process of its own"),
-        (STOP, "Stop and save", roles.DestructiveRole, "After the step under way"),
-        *([(CANCEL, "Cancel", roles.RejectRole, "Stay in napari")] if may_cancel else []),
-    ):
-        button = present(box.addButton(text, role))
+    for key, label, tip in answers:
+        role = roles.DestructiveRole if key == STOP else roles.AcceptRole
+        if box.defaultButton() is not None and key == CANCEL:
+            role = roles.RejectRole
+        button = present(box.addButton(label, role))
         button.setObjectName(key)
-        button.setAccessibleName(text)
+        button.setAccessibleName(label)
         button.setToolTip(tip)
-        if key == LEAVE:
+        if box.defaultButton() is None:
             box.setDefaultButton(button)
+        if key == CANCEL:
+            box.setEscapeButton(button)
     return box
 
 
@@ -54,29 +54,32 @@ def answer_of(box: QMessageBox) -> str:
     return button.objectName() if button is not None else fallback
 
 
-def stop_quietly(run: Run) -> None:
-    """Ask a run to stop; that it cannot be asked was said when it could be."""
-    with suppress(HSRError):
-        run.stop()
-
-
 class CloseGuard(QObject):
-    """Asks before the main window closes while a training is running.
+    """Asks before the main window closes while something is running.
 
     Parameters
     ----------
     parent : QWidget
         The panel.
     running : callable
-        Gives the run that is at work, or None.
+        Gives what is at work, or None.
+    ask : callable
+        ``ask(window, running)`` makes the question, which can be cancelled.
+    stop : callable
+        ``stop(running)`` is called where the answer is STOP.
     """
 
-    def __init__(self, parent: QWidget, running: Callable[[], Run | None]):
+    def __init__(
+        self,
+        parent: QWidget,
+        running: Callable[[], Any],
+        ask: Callable[[QWidget, Any], QMessageBox],
+        stop: Callable[[Any], object],
+    ):
         super().__init__(parent)
-        self._running = running
+        self._running, self.ask, self._stop = running, ask, stop
         # Weak: a panel that Python keeps for a while must not keep the whole viewer.
         self._window: Callable[[], QWidget | None] = lambda: None
-        self.asks = _ask_and_wait
 
     @property
     def window(self) -> QWidget | None:
@@ -104,15 +107,18 @@ class CloseGuard(QObject):
         window = self.window
         if event.type() != QEvent.Type.Close or window is None or watched is not window:
             return False
-        run = self._running()
-        if run is None or present(QThread.currentThread()).loopLevel() == 0:
+        running = self._running()
+        if running is None or present(QThread.currentThread()).loopLevel() == 0:
             return False
-        answer = self.asks(window, run.name)
+        box = self.ask(window, running)
+        box.exec()
+        answer = answer_of(box)
+        box.deleteLater()
         if answer == CANCEL:
             event.ignore()
             return True
         if answer == STOP:
-            stop_quietly(run)
+            self._stop(running)
         return False
 
 
@@ -123,11 +129,3 @@ def main_window(panel: QWidget) -> QWidget | None:
         found = part if isinstance(part, QMainWindow) else found
         part = part.parentWidget()
     return found
-
-
-def _ask_and_wait(parent: QWidget, name: str) -> str:
-    box = ask(parent, name, may_cancel=True)
-    box.exec()
-    answer = answer_of(box)
-    box.deleteLater()
-    return answer
