@@ -115,6 +115,13 @@ def test_everything_is_back(viewer, tmp_path):
     assert plan(again).without_file == []
 
 
+def test_the_way_from_a_session_to_its_file_is_not_shown(viewer, tmp_path):
+    (tmp_path / "sessions").mkdir()
+    saved(viewer, tmp_path / "sessions" / "s.hsrsession")
+    again, _ = opened(tmp_path / "sessions" / "s.hsrsession")
+    assert again.layers["scene"].source.path == str(tmp_path / "a.mat")
+
+
 def test_values_that_were_changed_in_place_are_kept(viewer, tmp_path):
     cube = viewer.layers["scene"]
     cube.data[3, 2:5, 1:4] = 0

@@ -113,7 +113,7 @@ class Reference(_Strict):
 
     def found(self, folder: Path) -> Path | None:
         """Where it is now: seen from the session, where it was, or beside the session."""
-        ways = [folder / self.beside] if self.beside else []
+        ways = [Path(os.path.abspath(folder / self.beside))] if self.beside else []
         ways += [Path(self.path), folder / Path(self.path.replace("\\", "/")).name]
         for way in ways:
             with suppress(OSError, ValueError):  # a name that no file can have
