@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QLineEdit, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+)
 
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.table import fit_columns, widen_for
+from napari_hsr.widgets.common.table import Sentences, fit_columns, widen_for
 
 
 @pytest.mark.parametrize("share", [0.3, 2.0])
@@ -41,6 +47,16 @@ def test_a_long_name_leaves_room_for_the_figures_and_keeps_its_end(qtbot):
     assert table.columnWidth(1) == figures
     assert table.textElideMode() == Qt.TextElideMode.ElideMiddle
     assert not table.wordWrap()
+
+
+def test_a_sentence_in_a_table_of_names_loses_its_end(qtbot):
+    table, option = QTableWidget(1, 1), QStyleOptionViewItem()
+    qtbot.addWidget(table)
+    fit_columns(table)
+    table.initViewItemOption(option)
+    assert option.textElideMode == Qt.TextElideMode.ElideMiddle
+    Sentences(table).initStyleOption(option, table.model().index(0, 0))
+    assert option.textElideMode == Qt.TextElideMode.ElideRight
 
 
 def test_tab_leaves_a_table(qtbot):

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QAbstractItemView, QSizePolicy, QTableWidget, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QSizePolicy,
+    QStyledItemDelegate,
+    QTableWidget,
+    QWidget,
+)
 
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -66,6 +72,15 @@ class PlainTable(QTableWidget):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.fit()
+
+
+class Sentences(QStyledItemDelegate):
+    """Cells of sentences, which lose their end where names lose their middle."""
+
+    def initStyleOption(self, option, index) -> None:  # noqa: N802 - Qt's name
+        """Say where a text is cut."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideRight
 
 
 def fit_columns(table: QTableWidget) -> None:

@@ -38,7 +38,7 @@ from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
-from napari_hsr.widgets.common.table import fit_columns
+from napari_hsr.widgets.common.table import Sentences, fit_columns
 from napari_hsr.widgets.inference.queue_question import close_question
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class BatchWindow(QDialog):
         for place in (1, 2):  # their texts change
             heads.setSectionResizeMode(place, modes.ResizeToContents)
         heads.setSectionResizeMode(3, modes.Stretch)
+        self.table.setItemDelegateForColumn(3, Sentences(self.table))
 
     def _lay_out(self) -> None:
         self.message = Message()
