@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,17 @@ def test_a_file_that_is_replaced_while_it_is_computed_is_not_taken_for_what_it_w
     *_, second, warned = run(*options)
     assert kept(second) == [True, False]
     assert "changed meanwhile" not in warned
+
+
+def test_a_list_of_wavelengths_that_changes_beside_a_cube_makes_another_result(tmp_path):
+    work = SimpleNamespace(model=SimpleNamespace(name="m"), settings={}, reading={})
+    source, listed = tmp_path / "scene.npy", tmp_path / "scene_wavelengths.txt"
+    np.save(source, np.zeros((2, 3, 4)))
+    of = []
+    for text in ("500 600", "510 600"):
+        listed.write_text(text)
+        of += [files.fingerprint(source, work), files.fingerprint(source, work)]
+    assert of[0] == of[1] != of[2] == of[3]
 
 
 @pytest.mark.parametrize("options", [("--overwrite",), ("--input-encoding", "linear")])

@@ -9,6 +9,7 @@ import tifffile
 
 from napari_hsr import read
 from napari_hsr.errors import FileError
+from napari_hsr.io.file_sets import files_beside
 
 CUBE = np.random.default_rng(6).random((5, 6, 7)).astype(np.float32)
 NM = [450.0, 500.0, 550.0, 600.0, 650.0]
@@ -74,3 +75,17 @@ def test_what_lerc_keeps_as_missing_is_nan(tmp_path):
             file.write(iter([content]), shape=CUBE.shape[1:], dtype=np.float32, compression=34887, metadata=None,
                        contiguous=False, photometric="minisblack", rowsperstrip=CUBE.shape[1])  # fmt: skip
     np.testing.assert_array_equal(read(tmp_path / "a.tif").data, np.where(valid, CUBE, np.nan))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["scene_wavelengths.txt", "wavelengths.csv", "scene.json", "scene.tif.aux.xml", "scene.tfw",
+     "scene.prj", "scene.tif.msk", "scene.hdr", "scene.txt"],
+)  # fmt: skip
+def test_files_beside_that_change_what_is_read_are_known(tmp_path, name):
+    path = tmp_path / "scene.tif"
+    tifffile.imwrite(path, np.ones((2, 3, 4), np.float32), photometric="minisblack")
+    assert files_beside(path) == []
+    (tmp_path / name).write_text("ENVI\n" if name.endswith(".hdr") else "500 600")
+    (tmp_path / "scene.png").write_text("another image")
+    assert files_beside(path) == [(tmp_path / name).resolve()]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io import detect
+from napari_hsr.io import detect, ground_beside
 from napari_hsr.io.atomic import Identity, check_place, standing
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.read_choice import split_variable
+from napari_hsr.io.wavelengths import product_metadata, text_beside
 from napari_hsr.io.zarr.replaceable import check_replaceable
 
 if TYPE_CHECKING:
@@ -35,6 +36,27 @@ def files_read(path: Path) -> set[Path]:
     except (FileError, OSError):  # reading it says what is wrong with it
         pass
     return {Path(os.path.realpath(file)) for file in found}
+
+
+def files_beside(path: Path) -> list[Path]:
+    """Files beside an image whose content may change what is read of it, those that exist.
+
+    Lists of wavelengths, descriptions in JSON, headers beside other formats, world files, GDAL's side notes
+    and masks, and the metadata of products. What is kept of an image must not outlive them.
+    """
+    path, _ = split_variable(path)
+    if path.is_dir() or not path.name.split(".")[0]:
+        return []
+    mask = path.with_name(f"{path.name}.msk")
+    known = [
+        *text_beside.names(path),
+        *ground_beside.names(path),
+        *product_metadata.names(path),
+        mask,
+    ]
+    own = files_read(path)
+    there = (Path(os.path.realpath(file)) for file in known if os.path.isfile(file))
+    return sorted({file for file in there if file not in own})
 
 
 def files_written(path: Path) -> set[Path]:

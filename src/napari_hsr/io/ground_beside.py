@@ -40,11 +40,7 @@ def system(path: Path) -> dict[str, Any]:
 
 def _world(path: Path) -> list[float] | None:
     """The six numbers of a world file, from the corner of the first pixel on, not its centre."""
-    suffix = path.suffix.lstrip(".")
-    names = [path.with_suffix(f".{s}") for s in (f"{suffix}w", "wld")]
-    if len(suffix) > 2:
-        names.insert(0, path.with_suffix(f".{suffix[0]}{suffix[-1]}w"))
-    for file in names:
+    for file in _worlds(path):
         lines = _content(file).split()
         known = [n for n in map(number, lines) if n is not None]
         if len(known) == len(lines) == 6:
@@ -52,6 +48,21 @@ def _world(path: Path) -> list[float] | None:
             x, y = x - (x_across + x_down) / 2, y - (y_across + y_down) / 2
             return [x, x_across, x_down, y, y_across, y_down] if x_across or x_down else None
     return None
+
+
+def names(path: Path) -> list[Path]:
+    """All files that :func:`beside` may look into, whether they are there or not."""
+    files = [path.with_suffix(".prj"), *_worlds(path)]
+    capital = [file.with_suffix(file.suffix.upper()) for file in files]
+    return [*files, *capital, path.with_name(f"{path.name}.aux.xml")]
+
+
+def _worlds(path: Path) -> list[Path]:
+    suffix = path.suffix.lstrip(".")
+    found = [path.with_suffix(f".{s}") for s in (f"{suffix}w", "wld")]
+    if len(suffix) > 2:
+        found.insert(0, path.with_suffix(f".{suffix[0]}{suffix[-1]}w"))
+    return found
 
 
 def _of_gdal(path: Path) -> tuple[list[float] | None, str]:

@@ -28,7 +28,7 @@ from pydantic import (
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.file_sets import files_read
+from napari_hsr.io.file_sets import files_beside, files_read
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.io.text_files import write_text
@@ -315,7 +315,8 @@ def fingerprint(path: Path) -> tuple[int, str]:
     """
     digest, total = hashlib.sha256(), 0
     with translated(path, "its files could not be looked at"):
-        found = files_within(path) if path.is_dir() else iter(files_read(path))
+        one = (*files_read(path), *files_beside(path))
+        found = files_within(path) if path.is_dir() else iter(one)
         files = sorted(file for file in islice(found, _COUNTED) if os.path.isfile(file))
         for file in files:
             size = file.stat().st_size

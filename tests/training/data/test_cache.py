@@ -12,7 +12,8 @@ import pytest
 from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.training.data import cache, cache_entry
+from napari_hsr.photograph import Photograph
+from napari_hsr.training.data import cache, cache_entry, image_source
 from napari_hsr.training.events import Noticed
 from napari_hsr.units import from_home
 
@@ -261,3 +262,50 @@ def test_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_HSR_CACHE", str(tmp_path / "env"))
     assert cache.folder() == tmp_path / "env"
     assert cache.folder(tmp_path / "given") == tmp_path / "given"
+
+
+def entry(place: Path, cube, rgb=None) -> cache_entry.Entry:
+    return cache_entry.Entry(image_source.Scene("scene", cube, rgb), place, None, None, False)
+
+
+def decoded(place: Path, cube, rgb=None) -> cache.CachedImage:
+    made = entry(place, cube, rgb)
+    if made.open() is None:
+        made.write()
+    return made.open()
+
+
+def test_a_list_of_wavelengths_that_changes_beside_a_cube_is_heeded(tmp_path, place):
+    np.save(tmp_path / "scene.npy", spectra(0))
+    listed = tmp_path / "scene_wavelengths.txt"
+    listed.write_text("\n".join(f"{nm:g}" for nm in GRID))
+    assert decoded(place, tmp_path / "scene.npy").wavelengths_nm == tuple(GRID)
+    listed.write_text("\n".join(f"{nm + 0.5:g}" for nm in GRID))
+    assert decoded(place, tmp_path / "scene.npy").wavelengths_nm == tuple(np.array(GRID) + 0.5)
+    assert len(entries(place)) == 1
+
+
+def test_stores_of_one_name_are_not_taken_for_one_another(tmp_path, place):
+    one, other = (tmp_path / part / "scene.zarr" for part in "ab")
+    for number, store in enumerate((one, other)):
+        store.parent.mkdir()
+        io.write(Cube(spectra(number), GRID), store)
+        seen = decoded(place, store)
+        assert np.abs(seen.cube - spectra(number)).max() <= seen.error
+    io.write(Cube(spectra(2), GRID), one)
+    assert np.abs(decoded(place, one).cube - spectra(2)).max() <= decoded(place, one).error
+
+
+def test_a_photograph_in_memory_is_known_with_its_encoding(place):
+    cube = Cube(spectra(0), GRID)
+    data = np.full((*cube.shape[1:], 3), 0.5, np.float32)
+    encodings = ("srgb", "linear-srgb")
+    seen = [decoded(place, cube, Photograph(data, encoding=name)) for name in encodings]
+    assert [image.rgb_encoding for image in seen] == list(encodings)
+
+
+def test_another_version_decodes_anew(tmp_path, place, monkeypatch):
+    path = write_cube(tmp_path / "scene.npz", spectra(0))
+    first = entry(place, path).path
+    monkeypatch.setattr(cache_entry, "__version__", "0.0")
+    assert entry(place, path).path != first

@@ -15,7 +15,7 @@ from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting, standing
-from napari_hsr.io.file_sets import Inputs, files_read, replaces, standing_at
+from napari_hsr.io.file_sets import Inputs, files_beside, files_read, replaces, standing_at
 from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.zarr.files import RUN
 from napari_hsr.io.zarr.in_parts import restate
@@ -105,7 +105,7 @@ class FileItem:
         """Read, compute and write; the outcome's value is what is reported of the file."""
         work, out, name = self.work, self.output, self.source.name
         exists = replaces(out, work.held)
-        before, seen = standing_at([out]), standing(files_read(self.source))
+        before, seen = standing_at([out]), standing(_looked_at(self.source))
         made_by = fingerprint(self.source, work)
         files = {"input": str(self.source), "output": str(out)}
         if exists and not work.again and (facts := kept(out, made_by)) is not None:
@@ -151,7 +151,7 @@ class FileItem:
         for other, cube in others.values():  # before the cube, whose record says that all is there
             yield from self._about_replacing(other, replaces(other, work.held))
             write(cube, other)
-        if standing(files_read(self.source)) != seen:  # made_by may be of what was there before
+        if standing(_looked_at(self.source)) != seen:  # made_by may be of what was there before
             made_by = ""
             yield Told((f"{name} changed meanwhile: the same command computes it again.",), name)
         beside = {key: str(other) for key, (other, _) in others.items()}
@@ -174,9 +174,9 @@ class FileItem:
 
 
 def fingerprint(source: Path, work: FileWork) -> str:
-    """What determines a result, as a hash: the file's content, the model, and the settings."""
+    """What determines a result, as a hash: the file's content and what lies beside it, model, settings."""
     digest = hashlib.sha256()
-    for file in sorted(files_read(source)):
+    for file in _looked_at(source):
         if not file.is_file():
             continue
         found = file.stat()
@@ -191,6 +191,10 @@ def fingerprint(source: Path, work: FileWork) -> str:
     known = [__version__, work.model.name, weights, jsonable({**work.settings, **work.reading})]
     digest.update(json.dumps(known, sort_keys=True, default=str).encode())
     return digest.hexdigest()
+
+
+def _looked_at(source: Path) -> list[Path]:
+    return [*sorted(files_read(source)), *files_beside(source)]
 
 
 def kept(output: Path, made_by: str) -> dict[str, Any] | None:

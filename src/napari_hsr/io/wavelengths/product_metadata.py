@@ -38,13 +38,17 @@ class Product:
 def beside(path: Path, bands: int) -> Product | None:
     """The metadata of a ``…SPECTRAL_IMAGE….TIF``, if they are of as many bands."""
     start, found, _ = path.name.upper().partition("SPECTRAL_IMAGE")
-    if not found:
-        return None
-    name = path.name[: len(start)] + "METADATA"
-    for file in (path.with_name(name + suffix) for suffix in (".XML", ".xml")):
+    for file in names(path):
         if os.path.isfile(file):
             return _read(file, bands, path.name[len(start) + len(found) :].upper())
     return None
+
+
+def names(path: Path) -> list[Path]:
+    """The files that :func:`beside` may look into, whether they are there or not."""
+    start, found, _ = path.name.upper().partition("SPECTRAL_IMAGE")
+    name = path.name[: len(start)] + "METADATA"
+    return [path.with_name(name + suffix) for suffix in (".XML", ".xml")] if found else []
 
 
 def _read(file: Path, bands: int, rest: str) -> Product | None:

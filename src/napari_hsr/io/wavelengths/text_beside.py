@@ -59,36 +59,56 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
         if isinstance(listed, list) and len(listed) in counts:
             stated = {key: envi_header.numbers(items, key) for key in _OF_NUMBERS}
             return Beside(listed, unit, header.name, {k: n for k, n in stated.items() if n})
-    stem = path.name.split(".")[0]
-    for name in (f"{stem}.json", f"{path.name}.json", f"{stem}_metadata.json", f"{stem}_meta.json"):
-        found = _in_json(path.with_name(name), counts)
+    for file in _descriptions(path):
+        found = _in_json(file, counts)
         if found is not None:
             return found
-    for name in (*(f"{stem}_{name}" for name in _NAMES), *_NAMES):
-        for file in (path.with_name(name + suffix) for suffix in (".txt", ".csv")):
-            if not os.path.isfile(file):
-                continue
-            try:
-                listed = wavelength_list.parse(wavelength_list.read_text(file))
-            except HSRError:
-                continue  # it is not what its name says: the cube can be read without it
-            if len(listed) in counts and np.isfinite(listed).all() and min(listed) > 0:
-                return Beside(listed, None, file.name)
+    for file in _lists(path):
+        listed = _listed(file)
+        if len(listed) in counts and np.isfinite(listed).all() and min(listed) > 0:
+            return Beside(listed, None, file.name)
     table = path.with_suffix(".csv")
     column = _column(table) if table != path and os.path.isfile(table) else None
     if column is not None and len(column[0]) in counts:
         return Beside(*column, table.name)
     own = path.with_suffix(".txt")  # of the same name: if it holds nothing else
-    if own != path and os.path.isfile(own):
-        try:
-            listed = wavelength_list.parse(wavelength_list.read_text(own))
-        except HSRError:
-            return None
+    if own != path:
+        listed = _listed(own)
         fits = len(listed) in counts and len(listed) > 2
         ascends = fits and bool((np.diff(listed) > 0).all()) and min(listed) > 0
         if ascends and not are_band_numbers(np.array(listed)):
             return Beside(listed, None, own.name)
     return None
+
+
+def names(path: Path) -> list[Path]:
+    """All files that :func:`find` may take something from, whether they are there or not."""
+    own = [path.with_suffix(".csv")] if _column(path.with_suffix(".csv")) else []
+    own += [path.with_suffix(".txt")] if _listed(path.with_suffix(".txt")) else []
+    header = detect.header_beside(path)
+    return [*_descriptions(path), *_lists(path), *own, *([header] if header else [])]
+
+
+def _listed(file: Path) -> list[float]:
+    """The numbers of a text that holds nothing else; none for any other."""
+    try:
+        return (
+            wavelength_list.parse(wavelength_list.read_text(file)) if os.path.isfile(file) else []
+        )
+    except HSRError:
+        return []  # it is not what its name says: the cube can be read without it
+
+
+def _descriptions(path: Path) -> list[Path]:
+    stem = path.name.split(".")[0]
+    names = (f"{stem}.json", f"{path.name}.json", f"{stem}_metadata.json", f"{stem}_meta.json")
+    return [path.with_name(name) for name in names]
+
+
+def _lists(path: Path) -> list[Path]:
+    stem = path.name.split(".")[0]
+    known = (*(f"{stem}_{name}" for name in _NAMES), *_NAMES)
+    return [path.with_name(name + suffix) for name in known for suffix in (".txt", ".csv")]
 
 
 def _in_json(file: Path, counts: Collection[int]) -> Beside | None:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr import colour
+from napari_hsr import __version__, colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, disk_is_full
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
+from napari_hsr.io.file_sets import files_beside
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.progress import stop_if
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 #: Environment variable that names another folder than the user's cache folder.
 FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
 #: Changes with the meaning of an entry's files.
-FORMAT = 1
+FORMAT = 2
 #: Half precision resolves faint values of a cube to 1e-5 of its brightest value if that lies
 #: between these.
 HALF_RANGE = (6e-3, 6e4)
@@ -123,11 +124,12 @@ def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | Non
 
 
 def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
-    """The files an image consists of: the bands of a scene, header and binary of ENVI."""
+    """The files an image consists of: the bands of a scene, header and binary of ENVI, all of a store."""
     if not isinstance(image, Path):
         return ()
     if image.is_dir():
-        return tuple(sorted(p for p in image.rglob("*") if pairing.is_band(p)))
+        inside = sorted(p for p in image.rglob("*") if p.is_file())
+        return tuple(p for p in inside if pairing.is_band(p)) or tuple(inside)
     if image.suffix.lower() == ".hdr":
         names = [image.stem, *(image.stem + s for s in ENVI_BINARY_SUFFIXES if s)]
         binaries = [image.with_name(n) for n in dict.fromkeys(names)]
@@ -172,10 +174,11 @@ class Entry:
         self.scene, self.wanted, self.encoding, self.exact = scene, wanted, encoding, exact
         self.files = (*files_of(scene.cube), *files_of(scene.rgb))
         self.stamps = tuple(map(stamp_of, self.files))
-        where = json.dumps(
-            [FORMAT, [str(p.resolve()) for p in self.files], wanted, encoding, exact]
-        )
-        what = json.dumps(self.stamps) + _of_memory(scene) + " bad bands" * scene.bad_bands
+        # a later version may read the same file otherwise
+        how = [FORMAT, __version__, wanted, encoding, exact]
+        where = json.dumps([[str(p.resolve()) for p in self.files], *how])
+        notes = [(str(p), stamp_of(p)) for p in _beside(scene)]
+        what = json.dumps([self.stamps, notes]) + _of_memory(scene) + " bad bands" * scene.bad_bands
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", scene.name)[-60:].strip(".-") or "image"
         self._same = f"{slug}-{_short_hash(where)}-"
         self.path = place / (self._same + _short_hash(what))
@@ -328,16 +331,23 @@ def _short_hash(text: str) -> str:
 
 def _of_memory(scene: Scene) -> str:
     """A hash of the images in memory; empty if all are files."""
-    held = [i.data for i in (scene.cube, scene.rgb) if isinstance(i, (Cube, Photograph))]
+    held = [i for i in (scene.cube, scene.rgb) if isinstance(i, (Cube, Photograph))]
     if not held:
         return ""
     digest = hashlib.sha256()
-    for data in held:
-        for part in data:
+    for image in held:
+        about = image.encoding if isinstance(image, Photograph) else image.good_bands.tolist()
+        digest.update(f"{image.data.shape} {image.data.dtype} {about}".encode())
+        for part in image.data:
             digest.update(np.ascontiguousarray(part).data)
     if isinstance(scene.cube, Cube) and scene.cube.wavelengths is not None:
         digest.update(np.asarray(scene.cube.wavelengths).tobytes())
     return digest.hexdigest()
+
+
+def _beside(scene: Scene) -> list[Path]:
+    """Files that change what is read of an image, such as a list of wavelengths beside it."""
+    return [p for i in (scene.cube, scene.rgb) if isinstance(i, Path) for p in files_beside(i)]
 
 
 def _sha256(
