@@ -230,6 +230,17 @@ def test_other_images_are_not_gone_on_with(tmp_path, now, sentence):
     assert fitted.state.step == 4
 
 
+def test_another_table_of_lights_is_not_gone_on_with(tmp_path):
+    table = tmp_path / "lights.csv"
+    table.write_text("nm,lamp\n400,1\n700,2\n")
+    recipe = engine.recipe(4, camera={"illuminants": [f"{table}:lamp"]})
+    folder = tmp_path / "run"
+    engine.stopped_after(folder, recipe, 2)
+    table.write_text("nm,lamp\n400,2\n700,1\n")
+    with pytest.raises(InputError, match=r"lights\.csv has changed since the training began"):
+        engine.run(folder, recipe, resume=True)
+
+
 def test_every_checkpoint_holds_its_recipe_and_its_split(tmp_path):
     recipe = engine.recipe(4)
     engine.run(tmp_path, recipe, images=({"a": "1"}, {"c": "3"}))

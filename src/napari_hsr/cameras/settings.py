@@ -6,6 +6,7 @@ range from which a value is drawn for each photograph.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from napari_hsr.cameras.illuminants import light_pool
 from napari_hsr.errors import InputError
 
+#: A table, with the name of one of its entries or ``*`` after a colon.
+_TABLE = re.compile(r"(?P<path>.+\.(?:csv|txt|tsv|npz))(?::.+)?", re.IGNORECASE)
 #: One value, or (minimum, maximum): drawn anew for each photograph.
 Draw = float | tuple[float, float]
 
@@ -73,6 +76,13 @@ class CaptureSettings(BaseModel):
     """Quality 1..100. None for none."""
     jpeg_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How many of the photographs are JPEG files."""
+
+    @property
+    def table_files(self) -> tuple[str, ...]:
+        """The tables of cameras and lights that are named, without the name of an entry."""
+        named = (self.sensitivities or "", *self.cameras, *self.illuminants)
+        found = (_TABLE.fullmatch(text.strip()) for text in named)
+        return tuple(table["path"] for table in found if table)
 
     @field_validator("auto_exposure", "exposure", "photoelectrons", "read_noise", "jpeg")
     @classmethod

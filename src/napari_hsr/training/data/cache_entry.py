@@ -65,7 +65,8 @@ class CachedImage:
     files : tuple of Path
         What it was decoded from; empty if it was in memory.
     sha256 : str
-        Of the contents of these files, one after another; or of the array.
+        Of the contents of these files, one after another, and of lists and notes beside them; or
+        of the array.
     cube : ndarray, shape (bands, height, width), float16 or float32
         A view of a memory map that is stored as (height, width, bands).
     rgb : ndarray, shape (height, width, 3), float32, or None
@@ -264,7 +265,7 @@ class Entry:
                 about = {
                     "facts": dataclasses.asdict(seen.facts),
                     "error": error,
-                    "sha256": _sha256(self.files, cube, rgb, stop),
+                    "sha256": _sha256((*self.files, *_beside(self.scene)), cube, rgb, stop),
                 }
                 (temporary / "facts.json").write_text(json.dumps(about), encoding="utf-8")
                 self._put(temporary)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError, disk_is_full
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
     from napari_hsr.training.events import Figures
@@ -218,6 +218,19 @@ def identity(recipe: Recipe, images: tuple[Hashes, Hashes]) -> dict[str, Any]:
     return {
         "recipe": recipe.model_dump(mode="json"),
         "split": {"train": dict(images[0]), "held_out": dict(images[1])},
+        "tables": _tables(recipe),
+    }
+
+
+def _tables(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of the tables of cameras, lights and materials that a recipe names."""
+    captures = [*([recipe.camera] if recipe.camera else []), *recipe.validation.captures]
+    materials = recipe.materials.tables if recipe.materials else ()
+    named = [*map(Path, materials), *(Path(t) for one in captures for t in one.table_files)]
+    files = [file.expanduser() for file in named]
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+        for file in files
     }
 
 
@@ -250,6 +263,13 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
     if "split" in saved:
         for part, what in (("train", "trained on"), ("held_out", "held out")):
             _check_images(saved["split"][part], now["split"][part], what)
+    before, tables = saved.get("tables", {}), now["tables"]  # earlier versions had none
+    for name in before:
+        if name in tables and before[name] != tables[name]:
+            raise InputError(
+                f"{name} has changed since the training began: put it back as it was, or begin a "
+                "new training."
+            )
 
 
 def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:
