@@ -115,5 +115,9 @@ def test_a_chart_in_a_photograph_by_its_corners(hsr, tmp_path, monkeypatch):
     )
     assert status == 1
     assert "raw or linear" in warned
+    again = ("chart", photo, "24", *at, *options)
+    status, _, warned = hsr(*again)
+    assert (status, "a camera profile 'mine' is kept already" in warned.lower()) == (1, True)
+    assert hsr(*again, "--overwrite")[0] == 0
     status, _, warned = hsr("chart", photo, "99", *at)
     assert (status, "24, sg" in warned) == (1, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from itertools import chain, count, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -206,6 +206,26 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
     made_folder(target.parent)
     text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
     return write_text(target, text)
+
+
+def save_beside(profile: CameraProfile) -> CameraProfile:
+    """Keep a profile under its name, or with a number where another one has it; as it is kept.
+
+    Raises
+    ------
+    InputError, FileError
+        If its name is none to keep it by, or it cannot be written.
+    """
+    others = (f"{profile.name} {number}" for number in count(2))
+    name = next(name for name in chain([profile.name], others) if not is_kept(name))
+    kept = replace(profile, name=name)
+    save(kept)
+    return kept
+
+
+def is_kept(name: str) -> bool:
+    """Whether something stands where a profile of that name would be kept."""
+    return bool(slug(name)) and os.path.lexists(folder() / f"{slug(name)}.json")
 
 
 def read_profile(name: str | Path) -> CameraProfile:

@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-encoding", metavar="E", help="encoding of the photograph")
     parser.add_argument("--save", metavar="NAME", help="keep the camera profile under this name")
     parser.add_argument(
+        "--overwrite", action="store_true", help="replace a camera profile that has this name"
+    )
+    parser.add_argument(
         "--estimate-camera",
         metavar="TABLE",
         help="estimate the camera's sensitivities from a raw or linear photograph, into a CSV table",
@@ -113,7 +116,7 @@ def _photographed(args: argparse.Namespace) -> int:
     """A chart in a photograph."""
     import numpy as np
 
-    from napari_hsr.cameras.profiles import save
+    from napari_hsr.cameras.profiles import is_kept, save
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import InputError
     from napari_hsr.io import read
@@ -129,13 +132,18 @@ def _photographed(args: argparse.Namespace) -> int:
     if args.chart not in CHARTS:
         raise InputError(f"The chart {args.chart!r} is not known; known are {', '.join(CHARTS)}.")
     chart, name = CHARTS[args.chart], args.save or photograph.name
+    if args.save and is_kept(name) and not args.overwrite:
+        raise InputError(
+            f"A camera profile {name!r} is kept already: --save another name, or replace it with "
+            "--overwrite."
+        )
     profile, fit = measure_chart(photograph, np.array(args.corners), chart, args.illuminant, name)
     note(photograph.notices)
     if args.estimate_camera:
         from napari_hsr.cli.files import prepare_output
         from napari_hsr.io.text_files import write_text
 
-        prepare_output(Path(args.estimate_camera), [], overwrite=False)
+        prepare_output(Path(args.estimate_camera), [], args.overwrite)
         write_text(args.estimate_camera, table_of(profile))
     kept = str(save(profile)) if args.save else None
     if args.json:

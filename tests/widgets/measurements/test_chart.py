@@ -107,6 +107,25 @@ def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
     reconstruct.release()
 
 
+def test_a_profile_is_not_replaced_and_a_name_that_cannot_be_kept_is_told(viewer, section, qtbot):
+    first = viewer.layers[0]
+    for name in ("lab", "lab", "Lab"):
+        section.photograph.set_layer(first)
+        section.place()
+        section.overlay.points.data = CORNERS
+        section.name.setText(name)
+        section.measure()
+        qtbot.waitUntil(lambda: not section.busy)
+    assert list_profiles() == ["lab 2", "Lab 3", "lab"]
+    section.photograph.set_layer(first)
+    section.place()
+    section.overlay.points.data = CORNERS
+    section.name.setText("照片")
+    section.measure()
+    qtbot.waitUntil(lambda: not section.busy)
+    assert "no letter a to z" in section.message.text()
+
+
 def test_what_is_wrong_is_said_and_nothing_is_kept(viewer, section, qtbot):
     section.place()
     section.overlay.points.data = CORNERS[[2, 3, 0, 1]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QLineEdit, QWidget
 
-from napari_hsr.cameras.profiles import CameraProfile, save
+from napari_hsr.cameras.profiles import CameraProfile, save_beside
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.trust.chart_layout import CHARTS
 from napari_hsr.trust.measured_chart import measure_chart, words
@@ -201,7 +201,6 @@ class ChartSection(QWidget):
 
     def _on_measured(self, layer: Any, found: tuple[CameraProfile, ChartFit, Photograph]) -> None:
         profile, fit, corrected = found
-        save(profile)
         if self.overlay is not None:
             self.overlay.remove()
             self.overlay = None
@@ -232,7 +231,8 @@ def _measure(
     _cancel: threading.Event,
 ) -> Iterator[tuple[CameraProfile, ChartFit, Photograph]]:
     profile, fit = measure_chart(photograph, corners, kind, light, name)
-    yield profile, fit, profile.apply(photograph)
+    corrected = profile.apply(photograph)
+    yield save_beside(profile), fit, corrected  # never in place of one that the user has
 
 
 def _find(photograph: Photograph, _cancel: threading.Event) -> Iterator[np.ndarray | None]:
