@@ -218,3 +218,80 @@ def test_a_factor_of_the_whole_image(tmp_path, stated, scale, code):
     cube = read(tmp_path / "a.tif")
     np.testing.assert_allclose(cube.data, VALUES * scale, rtol=1e-6)
     assert has(cube.notices, code)
+
+
+def of_each_page(path, tags, values=VALUES):
+    """A page a band, each with tags of its own."""
+    with tifffile.TiffWriter(path) as file:
+        for i, plane in enumerate(values):
+            file.write(
+                plane, photometric="minisblack", metadata=None, extratags=tags(i), contiguous=False
+            )
+
+
+def test_what_each_page_says_of_its_numbers(tmp_path):
+    def scaled(i):
+        items = f'<Item name="SCALE" sample="0" role="scale">{(i + 1) / 10}</Item>'
+        text = f"<GDALMetadata>{items}</GDALMetadata>"
+        return [(42112, "s", 0, text, True), (42113, "s", 0, str(VALUES[i, 0, 0]), True)]
+
+    of_each_page(tmp_path / "a.tif", scaled)
+    cube = read(tmp_path / "a.tif")
+    expected = VALUES * (np.arange(1, 5)[:, None, None] / 10)
+    expected[:, 0, 0] = np.nan
+    np.testing.assert_allclose(cube.data, expected, rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED)
+    assert has(cube.notices, Code.NO_DATA)
+
+
+def test_what_the_first_page_says_of_all_bands_is_not_what_its_copies_say_of_their_own(tmp_path):
+    items = "".join(f'<Item name="SCALE" sample="{i}">{i + 1}</Item>' for i in range(4))
+    of_each_page(
+        tmp_path / "a.tif",
+        lambda i: [(42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)],
+    )
+    expected = VALUES * np.arange(1, 5)[:, None, None]
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").data, expected)
+
+
+def test_a_page_that_is_turned_is_told(tmp_path):
+    of_each_page(tmp_path / "a.tif", lambda i: [(274, "H", 1, 3 if i == 2 else 1, True)])
+    assert has(read(tmp_path / "a.tif").notices, Code.AXES_CHANGED)
+
+
+def test_a_number_for_missing_values_that_is_none_is_told(tmp_path):
+    tags = [(42113, "s", 0, "-9999 -1", True)]
+    tifffile.imwrite(
+        tmp_path / "a.tif", VALUES, photometric="minisblack", extratags=tags, metadata=None
+    )
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.NO_DATA)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_mask_of_a_single_band(tmp_path, inside):
+    plane, mask = VALUES[0].astype(np.float32), VALUES[0] % 2 == 0
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(plane, photometric="minisblack", metadata=None)
+        if inside:
+            file.write(mask, photometric=4, subfiletype=4, metadata=None)
+    if not inside:
+        beside = mask.astype(np.uint8) * 255
+        tifffile.imwrite(tmp_path / "a.tif.msk", beside, photometric="minisblack", metadata=None)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.data[0], np.where(mask, plane, np.nan))
+    assert has(cube.notices, Code.NO_DATA)
+
+
+@pytest.mark.parametrize(("kind", "multiplied"), [(1, True), (2, False)])
+def test_bands_that_are_multiplied_by_alpha_are_told(tmp_path, kind, multiplied):
+    values = np.moveaxis(VALUES, 0, -1)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="minisblack", planarconfig="contig",
+        extrasamples=(0, 0, kind), metadata=None,
+    )  # fmt: skip
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.data, VALUES[:3])
+    told = next(n for n in cube.notices if n.code is Code.ALPHA_LEFT_OUT)
+    assert ("multiplied" in told) is multiplied

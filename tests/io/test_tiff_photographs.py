@@ -425,3 +425,25 @@ class TestBadFiles:
         content[at : at + 4] = bytes(4)
         (tmp_path / "a.tif").write_bytes(content)
         refused(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_luma_and_chroma_that_nothing_converts_are_no_rgb(tmp_path, pages):
+    from napari_hsr.io.stacks import read_stack
+
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for _ in range(pages):
+            file.write(
+                rgb(), photometric="ycbcr", subsampling=(1, 1), metadata=None, contiguous=False
+            )
+    assert "YCbCr" in refused(tmp_path / "a.tif")
+    with pytest.raises(FileError):
+        read_stack(tmp_path / "a.tif")
+
+
+def test_colours_of_a_jpeg_in_a_tiff_are_rgb(tmp_path):
+    values = np.full((32, 32, 3), (200, 60, 20), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", compression="jpeg")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages.first.photometric == 6
+    assert np.abs(read(tmp_path / "a.tif").data.astype(int) - values).max() <= 3

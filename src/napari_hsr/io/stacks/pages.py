@@ -19,6 +19,7 @@ from napari_hsr.io.photographs.reader import finish, unknown_encoding
 from napari_hsr.io.stacks import gif_blocks
 from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import page_chain as tiff_chain
+from napari_hsr.io.tiff.images import is_unconverted
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.provenance import Provenance
@@ -55,6 +56,7 @@ def _stack_shape(file: Any) -> tuple[str, tuple[int, ...]] | None:
     """Letters and sizes of the first axes of a stack of RGB pages; None if it is none."""
     page, series = file.pages.first, file.series[0]
     colour = page.photometric in (_RGB, _YCBCR) and page.shape[-1:] in ((3,), (4,))
+    colour = colour and not is_unconverted(page)
     if not colour or series.axes[-3:] != "YXS" or len(series.shape) < 4:
         return None
     lead = tuple(int(n) for n in series.shape[:-3])

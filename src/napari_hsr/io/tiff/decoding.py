@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_JPEG = {6, 7, 33007, 34892}
+JPEG = {6, 7, 33007, 34892}
 #: JPEG XR, JPEG 2000, LERC, WebP, PNG, JPEG XL.
-_PICTURES = {22610, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 34934, 50001, 50002, 52546}
+PICTURES = {22610, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 34934, 50001, 50002, 52546}
 _WEBP = {34927, 50001}
 _LERC = 34887
 #: How many times as many pixels a picture may have as its strip or tile: edges are filled up.
@@ -55,12 +55,12 @@ def guard(path: Path, file: Any) -> None:
     levels = [level for series in file.series for level in series.levels]
     pages = [page for page in (*file.pages, *(level.keyframe for level in levels)) if page]
     for page in {id(p.keyframe): p.keyframe for p in pages}.values():
-        if page.compression in _JPEG:
+        if page.compression in JPEG:
             page.decode = _checked(page)
             if page.jpegheader is not None:  # of Hamamatsu: tifffile decodes it in one piece
                 with translated(path, "the TIFF file is damaged"):
                     _check_jpeg(_head_of_strip(file, page), page.imagelength * page.imagewidth)
-        elif page.compression in _PICTURES:
+        elif page.compression in PICTURES:
             page.decode = _apart(path, page)
 
 

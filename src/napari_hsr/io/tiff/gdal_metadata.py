@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -30,7 +30,7 @@ from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_hsr.cube import Cube
@@ -70,24 +70,54 @@ class BandFacts:
     notices: tuple[Notice, ...] = ()
 
 
-def read(page: Any, bands: int, path: Path | None = None, without: int | None = None) -> BandFacts:
+def read(
+    page: Any,
+    bands: int,
+    path: Path | None = None,
+    without: int | None = None,
+    pages: Sequence[Any] = (),
+) -> BandFacts:
     """The facts of the first page of a TIFF (tifffile's) for so many bands, and of GDAL's file beside it.
 
-    ``without`` is a band of the file that is none of them.
+    ``without`` is a band of the file that is none of them; ``pages`` are the tags of each, where the bands have one each.
     """
-    stated, whole = _items(page)
+    stated, whole = _items(page.tags)
+    _add_pages(pages, stated)
     if path is not None:
         _add_beside(path, stated, whole)
     if without is not None:
         for name, texts in stated.items():
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
-    tag = page.tags.get(NO_DATA_TAG)
     facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
-    marker = None if tag is None else number(tag.value)
-    if marker is not None and not facts.decoding.markers:
-        facts.decoding = replace(facts.decoding, no_data=(marker,))
+    texts = [_no_data_text(tags) for tags in pages or [page.tags]]
+    texts = [texts[0] if text is None else text for text in texts]  # that of the first is of all
+    if not facts.decoding.markers:
+        markers = [None if text is None else number(text) for text in texts]
+        facts.decoding = with_markers(facts.decoding, markers * (bands if len(texts) == 1 else 1))
+        unread = [text for text in texts if text and number(text) is None]
+        if unread:
+            told = f"The file's number for missing values, {unread[0][:40]!r}, is none: no effect."
+            facts.notices += (Notice.warning(Code.NO_DATA, told),)
     return facts
+
+
+def _no_data_text(tags: Any) -> str | None:
+    tag = tags.get(NO_DATA_TAG)
+    return None if tag is None else str(tag.value).strip("\0 \t\r\n")
+
+
+def _add_pages(pages: Sequence[Any], stated: dict[str, dict[int, str]]) -> None:
+    """What each page says of its only sample, as that of its band.
+
+    Where the first page speaks of several samples, it speaks of all bands, and so do copies of it.
+    """
+    if any(band > 0 for texts in stated.values() for band in texts):
+        return
+    for band, tags in enumerate(pages):
+        for name, texts in _items(tags)[0].items():
+            if 0 in texts:
+                stated.setdefault(name, {})[band] = texts[0]
 
 
 def beside(path: Path, bands: int) -> BandFacts:
@@ -229,24 +259,24 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
 
 def colours(page: Any) -> dict[int, str]:
     """How GDAL says that bands are to be interpreted, in lower case."""
-    stated = _items(page)[0].get("colorinterp", {})
+    stated = _items(page.tags)[0].get("colorinterp", {})
     return {band: name.lower() for band, name in stated.items() if band < page.samplesperpixel}
 
 
 def band_name(page: Any, band: int) -> str | None:
     """What the tags call one band: its description, or how it is to be interpreted."""
-    stated, _ = _items(page)
+    stated, _ = _items(page.tags)
     for name in ("description", "colorinterp", "band_name", "bandname"):
         if stated.get(name, {}).get(band):
             return stated[name][band]
     return None
 
 
-def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
+def _items(tags: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
     """Texts by name and band, and those of the whole image, all names in lower case."""
     by_band: dict[str, dict[int, str]] = {}
     whole: dict[str, str] = {}
-    tag = page.tags.get(METADATA_TAG)
+    tag = tags.get(METADATA_TAG)
     if tag is None:
         return by_band, whole
     try:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import json_facts
+from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import gdal_metadata, geotiff
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+_YCBCR = 6
+#: JPEG 2000 of slide scanners, whose codestream holds YCbCr and does not say so.
+_APERIO = 33003
 
 
 def choose(path: Path, series: Any) -> Any:
@@ -54,6 +61,13 @@ def _is_in_colours(series: Any) -> bool:
     return bool(rgb and series.dtype in (np.uint8, np.uint16) and len(series.shape) == 3)
 
 
+def is_unconverted(page: Any) -> bool:
+    """Whether its samples are luma and chroma as stored: of YCbCr, pictures' own decoders alone make RGB."""
+    compression = int(page.compression)
+    decoders = tiff_decoding.JPEG | tiff_decoding.PICTURES
+    return compression == _APERIO or (page.photometric == _YCBCR and compression not in decoders)
+
+
 def is_picture(page: Any, series: Any) -> bool:
     """Three or four colour samples a pixel, a palette, or one page of 8- or 16-bit grey."""
     if page.photometric in (3, 5, 8):  # palette, CMYK, CIELAB
@@ -77,6 +91,31 @@ def is_a_band(page: Any, described: dict[str, Any]) -> bool:
     listed, _ = json_facts.wavelengths(described)
     ground = {"tiepoints", "transformation"} & set(geotiff.read(page) or {})
     return bool(stated or ground or listed is not None)
+
+
+def tags_of_pages(series: Any, bands: int, codes: Sequence[int]) -> list[Any]:
+    """The tags of each page of an image whose pages are its bands; empty where they are not.
+
+    Those of pages behind the first are read only where they have one of ``codes``.
+    """
+    pages = list(series.pages)
+    if len(pages) != bands or bands < 2 or None in pages or pages[0].samplesperpixel != 1:
+        return []
+    return [
+        page.tags if hasattr(page, "tags") else page.aspage().tags if _has(page, codes) else {}
+        for page in pages
+    ]
+
+
+def _has(frame: Any, codes: Sequence[int]) -> bool:
+    """Whether a page that tifffile has not read as a whole has one of some tags."""
+    form, handle = frame.parent.tiff, frame.parent.filehandle
+    handle.seek(frame.offset)
+    (count,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+    listed = np.frombuffer(handle.read(count * form.tagsize), dtype=np.uint8)
+    heads = listed[: listed.size // form.tagsize * form.tagsize].reshape(-1, form.tagsize)[:, :2]
+    found = np.ascontiguousarray(heads).view(f"{form.byteorder}u2")
+    return bool(np.isin(found, codes).any())
 
 
 class Stack:

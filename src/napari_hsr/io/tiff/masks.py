@@ -26,9 +26,11 @@ def is_mask(page: Any) -> bool:
 
 def apply(path: Path, found: build_cube.Found, file: Any) -> None:
     """Pixels that a mask in the file, or GDAL's beside it, hides become NaN."""
-    sides = tuple(n for i, n in enumerate(found.source.shape) if i != found.convention)
-    if found.record is not None or len(found.source.shape) != 3:
+    shape = tuple(found.source.shape)
+    if found.record is not None or len(shape) not in (2, 3):
         return
+    one_band = len(shape) == 2
+    sides = shape if one_band else tuple(n for i, n in enumerate(shape) if i != found.convention)
     inside = [page.asarray() for page in file.pages if is_mask(page) and page.shape == sides][:1]
     mask, beside = inside[0] if inside else None, path.with_name(f"{path.name}.msk")
     if mask is None and os.path.isfile(beside):
@@ -36,8 +38,10 @@ def apply(path: Path, found: build_cube.Found, file: Any) -> None:
     hidden = np.zeros(()) if mask is None else np.asarray(mask) == 0
     if not hidden.any():
         return
-    masked = Masked(found.source, hidden, found.convention)
-    found.source = masked[()] if type(found.source) is np.ndarray else masked
+    source = found.source[np.newaxis] if one_band else found.source
+    masked = Masked(source, hidden, 0 if one_band else found.convention)
+    values = masked[()] if one_band or type(source) is np.ndarray else masked
+    found.source = values[0] if one_band else values
     which = "the file" if inside else beside.name
     told = f"{int(hidden.sum())} pixels that {which} masks are NaN in the cube."
     found.notices += (Notice.warning(Code.NO_DATA, told),)

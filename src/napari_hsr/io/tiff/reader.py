@@ -38,6 +38,7 @@ from napari_hsr.io.wavelengths import product_metadata
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_hsr.cube import Cube
@@ -48,7 +49,9 @@ _LOOKED_IN = (
     "its descriptions, names of pages, GDAL's items, OME-XML, XMP, and an XML or text file or a "
     "header beside it"
 )
-_ORIENTATION, _MIN_IS_WHITE = 274, 0
+_ORIENTATION, _MIN_IS_WHITE, _ASSOCIATED = 274, 0, 1
+#: Tags that say something of the page alone that has them.
+_OF_PAGES = (_ORIENTATION, gdal_metadata.METADATA_TAG, gdal_metadata.NO_DATA_TAG)
 #: Names of axes that are taken for bands and are none.
 _OTHER_AXES = {"Z": "depth", "T": "time", "P": "position", "A": "angle", "V": "view"}
 _DAMAGED = "the TIFF file is damaged or cut short"
@@ -87,6 +90,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         if page is not file.pages.first:
             described = tiff_wavelengths.described(page)
         is_open = ours is None and choice.is_open
+        if is_open and images.is_unconverted(page):
+            told = "its colours are stored as YCbCr without JPEG; a photograph in RGB was expected"
+            raise FileError(path, told)
         if of_ours or (
             is_open and images.is_picture(page, chosen) and not images.is_a_band(page, described)
         ):
@@ -162,7 +168,9 @@ def _found(
     alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
     sizes = shape if several_cubes.are_several(shape) else shape[-3:]
     bands = sizes[found.convention] - (alpha is not None) if len(shape) > 2 else 1
-    facts = gdal_metadata.read(page, bands, path, without=alpha)
+    by_pages = ours is None and len(shape) == 3 and found.convention == 0
+    pages = images.tags_of_pages(series, bands, _OF_PAGES) if by_pages else []
+    facts = gdal_metadata.read(page, bands, path, without=alpha, pages=pages)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None:
@@ -185,12 +193,12 @@ def _found(
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
         if alpha is not None:
-            _leave_out_alpha(found, alpha)
+            _leave_out_alpha(found, page, alpha)
         tiff_masks.apply(path, found, file)
         if ours is None:
             _calibrate(found, file)
             _add_whole(found, json_facts.facts(described) | facts.around, bands)
-            _tell(found, page, axes[-3:])
+            _tell(found, page, pages or [page.tags], axes[-3:])
     return found
 
 
@@ -228,12 +236,15 @@ def _alpha(page: Any) -> int | None:
     return places[-1] if count > 2 and places and not named.get(places[-1]) else None
 
 
-def _leave_out_alpha(found: build_cube.Found, alpha: int) -> None:
+def _leave_out_alpha(found: build_cube.Found, page: Any, alpha: int) -> None:
     last = alpha == found.source.shape[found.convention] - 1
     cut = WithoutAlpha(found.source, found.convention, alpha)
     found.source = cut[()] if type(found.source) is np.ndarray else cut
     which = "The last band" if last else f"Band {alpha + 1}"
     told = f"{which} is alpha: it was left out, and pixels where it is 0 are NaN."
+    extra = alpha - page.samplesperpixel + len(page.extrasamples)  # its place among those
+    if extra >= 0 and page.extrasamples[extra] == _ASSOCIATED:
+        told += " The file says that the others are multiplied by it: they are as stored."
     found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)
 
 
@@ -254,16 +265,19 @@ def _calibrate(found: build_cube.Found, file: Any) -> None:
         found.steps += (told,)
 
 
-def _tell(found: build_cube.Found, page: Any, axes: str) -> None:
-    """Notices of what the file states and a cube does not follow."""
+def _tell(found: build_cube.Found, page: Any, pages: Sequence[Any], axes: str) -> None:
+    """Notices of what the file states and a cube does not follow; ``pages``: tags of each."""
     axis = axes[found.convention : found.convention + 1]
     slices = axis == "Z" and not page.is_ome  # by habit, whatever they are slices of
     if axis in _OTHER_AXES and found.wavelengths is None and not slices:
         told = f"The file calls the axis that was taken as bands {_OTHER_AXES[axis]}."
         found.notices += (Notice.info(Code.AXES_CHANGED, told),)
-    turned = page.tags.get(_ORIENTATION)
-    if turned is not None and turned.value in range(2, 9):
-        told = f"The file states orientation {int(turned.value)}; rows and columns are as stored."
+    turned = [tags[_ORIENTATION].value if _ORIENTATION in tags else 1 for tags in pages]
+    others = [int(value) for value in turned if value in range(2, 9)]
+    if others:
+        which = f"The file states orientation {others[0]}"
+        which += f" of page {turned.index(others[0]) + 1}" if len(set(turned)) > 1 else ""
+        told = f"{which}; rows and columns are as stored."
         found.notices += (Notice.warning(Code.AXES_CHANGED, told),)
     if page.photometric == _MIN_IS_WHITE and found.source.dtype.kind in "iub":
         told = "The file states that 0 is white; the numbers are as stored."

@@ -7,9 +7,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from napari_hsr.io import json_facts
+from napari_hsr.io.tiff.images import tags_of_pages
 from napari_hsr.io.wavelengths import resolve as wl
 
-_PAGE_NAME, _XMP, _MICRO_MANAGER = 285, 700, 51123
+_DESCRIPTION, _PAGE_NAME, _XMP, _MICRO_MANAGER = 270, 285, 700, 51123
 #: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
 _WIDTHS = re.compile(r"WavelengthFWHM\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 _CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
@@ -65,20 +66,17 @@ def _ome(file: Any) -> Stated:
 
 def _texts_of_pages(file: Any, series: Any, bands: int) -> list[list[str]]:
     """ImageJ's labels of the slices, names of the pages and their descriptions: one a band each."""
-    from tifffile import TiffFrame
-
     labels = list((file.imagej_metadata or {}).get("Labels") or [])
     if bands and labels == labels[:bands] * (len(labels) // bands):  # over and over, for each time
         labels = labels[:bands]
     found = [[str(label).split("\n")[0] for label in labels]]
-    pages = list(series.pages) if len(series.pages) == bands else []
-    if pages and any(tag in pages[0].tags for tag in (270, _PAGE_NAME, _MICRO_MANAGER)):
-        pages = [p.aspage() if isinstance(p, TiffFrame) else p for p in pages]  # with their tags
-    tags = [getattr(page, "tags", None) or {} for page in pages]
+    codes = (_DESCRIPTION, _PAGE_NAME, _MICRO_MANAGER)
+    stated = any(tag in series.pages[0].tags for tag in codes)
+    tags = tags_of_pages(series, bands, codes) if stated else []
     found.append([str(t[_PAGE_NAME].value) if _PAGE_NAME in t else "" for t in tags])
     of_channels = [t[_MICRO_MANAGER].value if _MICRO_MANAGER in t else None for t in tags]
     found.append([str(m.get("Channel", "")) if isinstance(m, dict) else "" for m in of_channels])
-    found.append([str(getattr(page, "description", ""))[:_LONGEST] for page in pages])
+    found.append([str(t[_DESCRIPTION].value if _DESCRIPTION in t else "")[:_LONGEST] for t in tags])
     return [texts for texts in found if len(texts) == bands]
 
 
