@@ -1,22 +1,19 @@
-"""Files of cameras with a lens a band, and what each states of its own: pixels, centre, width."""
+"""Files of cameras with a lens a band, and what each states of its own: centre and width."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import FileError, HSRError
+from napari_hsr.errors import HSRError
 from napari_hsr.io import limits
 from napari_hsr.io.folders import band_files
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.io.tiff.wavelengths import camera_band
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
 _FEWEST = 3
 #: The number of the band at the end of a name: behind a line of its own, or the last digit.
@@ -40,25 +37,17 @@ def looks_like_captures(folder: Path) -> bool:
     """Whether the first files that could be a capture state their bands."""
     try:
         first = next(iter(captures(folder).values()), [])
-        return bool(first) and band(first[0])[1] is not None
+        return bool(first) and centre_and_width(first[0])[0] is not None
     except (OSError, HSRError):
         return False  # not ours to read
 
 
-def band(file: Path) -> tuple[np.ndarray, float | None, float | None]:
-    """Pixels, centre and width in nm of one band."""
+def centre_and_width(file: Path) -> tuple[float | None, float | None]:
+    """What the XMP of one band states of it, in nm."""
     import tifffile
 
     limits.check_regular(file)
     with translated(file, "it cannot be read"):
         tiff_chain.check(file)
         with tifffile.TiffFile(file) as opened:
-            tiff_decoding.guard(file, opened)
-            page = opened.pages.first
-            size = f"{page.imagewidth} x {page.imagelength} pixels"
-            limits.check_room(file, int(page.nbytes), size)
-            plane: np.ndarray = page.asarray()
-            centre, width = camera_band(opened)
-    if plane.ndim != 2:
-        raise FileError(file, "this picture has colours; one band in grey was expected")
-    return plane, centre, width
+            return camera_band(opened)

@@ -6,13 +6,14 @@ named as ``folder:IMG_0001``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives, build_cube, limits
-from napari_hsr.io.folders import camera_files
+from napari_hsr.io.folders import camera_files, one_band
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -34,24 +35,27 @@ def read(folder: Path, choice: Choice) -> Cube:
     FileError
         If there is no such one, a file is damaged or states no wavelength.
     """
-    found = camera_files.captures(folder)
-    named = choice.variable or (next(iter(found)) if len(found) == 1 else None)
+    captures = camera_files.captures(folder)
+    named = choice.variable or (next(iter(captures)) if len(captures) == 1 else None)
     if named is None:
-        listed = [alternatives.StoredArray(name, (), "capture") for name in found]
+        listed = [alternatives.StoredArray(name, (), "capture") for name in captures]
         alternatives.note_arrays(listed[:_MOST_LISTED])
         raise SeveralArraysError(
             folder,
-            f"it holds {len(found)} captures, {next(iter(found))} to {list(found)[-1]}; name one, as in "
-            f"{folder.name}:{next(iter(found))}",
+            f"it holds {len(captures)} captures, {next(iter(captures))} to {list(captures)[-1]}; name one, as in "
+            f"{folder.name}:{next(iter(captures))}",
         )
-    if named not in found:
-        raise FileError(folder, f"it holds no capture {named!r}, but {', '.join(list(found)[:8])}")
-    files = found[named]
-    bands = [camera_files.band(file) for file in files]
-    for file, (_, centre, _) in zip(files, bands, strict=True):
+    if named not in captures:
+        held = ", ".join(list(captures)[:8])
+        raise FileError(folder, f"it holds no capture {named!r}, but {held}")
+    files = captures[named]
+    stated = [camera_files.centre_and_width(file) for file in files]
+    bands = []
+    for file, (centre, _) in zip(files, stated, strict=True):
         if centre is None:
             raise FileError(file, "its XMP states no wavelength, as those of the other bands do")
-    shapes = [plane.shape for plane, _, _ in bands]
+        bands.append(one_band.read(file, choice, centre))
+    shapes = [cube.data.shape[1:] for cube, _ in bands]
     usual = max(set(shapes), key=lambda shape: (shapes.count(shape), shape))
     kept = [i for i, shape in enumerate(shapes) if shape == usual]
     limits.check_room(folder, 4 * len(kept) * int(np.prod(usual)), "a capture")
@@ -64,15 +68,16 @@ def read(folder: Path, choice: Choice) -> Cube:
     if left:
         other = f"Bands of another size were left out: {', '.join(left)}."
         notices.append(Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, other))
-    widths = [bands[i][2] for i in kept]
-    cube = build_cube.Found(
-        np.stack([bands[i][0] for i in kept]),
+    widths = [stated[i][1] for i in kept]
+    found = build_cube.Found(
+        None,
         stated=True,
-        wavelengths=[bands[i][1] for i in kept],
+        wavelengths=[stated[i][0] for i in kept],
         unit="nm",
         name=named,
         per_band={} if None in widths else {"fwhm": widths},
         notices=tuple(notices),
         steps=(told,),
     )
-    return build_cube.build(folder, cube, choice)
+    one_band.put_together(found, [files[i] for i in kept], [bands[i] for i in kept])
+    return build_cube.build(folder, found, replace(choice, no_data=None))

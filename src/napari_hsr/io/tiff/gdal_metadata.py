@@ -90,12 +90,12 @@ def read(
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
     facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
-    texts = [_no_data_text(tags) for tags in pages or [page.tags]]
-    texts = [texts[0] if text is None else text for text in texts]  # that of the first is of all
+    said = [_no_data_text(tags) for tags in pages or [page.tags]]
+    said = [said[0] if text is None else text for text in said]  # that of the first is of all
     if not facts.decoding.markers:
-        markers = [None if text is None else number(text) for text in texts]
-        facts.decoding = with_markers(facts.decoding, markers * (bands if len(texts) == 1 else 1))
-        unread = [text for text in texts if text and number(text) is None]
+        markers = [None if text is None else number(text) for text in said]
+        facts.decoding = with_markers(facts.decoding, markers * (bands if len(said) == 1 else 1))
+        unread = [text for text in said if text and number(text) is None]
         if unread:
             told = f"The file's number for missing values, {unread[0][:40]!r}, is none: no effect."
             facts.notices += (Notice.warning(Code.NO_DATA, told),)

@@ -1,4 +1,4 @@
-"""Masks of a TIFF: a page of the file, or the one that GDAL keeps beside it."""
+"""What hides pixels of a TIFF: a page of the file, the mask that GDAL keeps beside it, or alpha."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import detect
-from napari_hsr.io.masked import Masked
+from napari_hsr.io.masked import Masked, WithoutAlpha
 from napari_hsr.io.tiff import decoding as tiff_decoding
+from napari_hsr.io.tiff import gdal_metadata
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.notices import Code, Notice
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.io import build_cube
+
+#: The kind of a sample that is alpha, by which the others are multiplied.
+_ASSOCIATED = 1
 
 
 def is_mask(page: Any) -> bool:
@@ -58,3 +62,27 @@ def _mask_beside(path: Path, sides: tuple[int, ...]) -> np.ndarray | None:
         tiff_decoding.guard(path, file)
         page = file.pages.first
         return page.asarray() if page.shape == sides else None
+
+
+def alpha(page: Any) -> int | None:
+    """Which sample of each pixel is alpha, by GDAL's colours of the bands or the tags; None for none."""
+    count = page.samplesperpixel
+    named = gdal_metadata.colours(page) if count > 1 else {}
+    if "alpha" in named.values():
+        return min(band for band, name in named.items() if name == "alpha" and band < count)
+    extra = [int(kind) for kind in page.extrasamples]  # they are the last ones
+    places = [count - len(extra) + i for i, kind in enumerate(extra) if kind in (1, 2)]
+    return places[-1] if count > 1 and places and not named.get(places[-1]) else None
+
+
+def leave_out_alpha(found: build_cube.Found, page: Any, alpha: int) -> None:
+    """Take the sample that is alpha out of what was found, and say so."""
+    last = alpha == found.source.shape[found.convention] - 1
+    cut = WithoutAlpha(found.source, found.convention, alpha)
+    found.source = cut[()] if type(found.source) is np.ndarray else cut
+    which = "The last band" if last else f"Band {alpha + 1}"
+    told = f"{which} is alpha: it was left out, and pixels where it is 0 are NaN."
+    extra = alpha - page.samplesperpixel + len(page.extrasamples)  # its place among those
+    if extra >= 0 and page.extrasamples[extra] == _ASSOCIATED:
+        told += " The file says that the others are multiplied by it: they are as stored."
+    found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)

@@ -6,7 +6,7 @@ import math
 import threading
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, plain_name
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
-from napari_hsr.io.masked import WithoutAlpha
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.tiff import decoding as tiff_decoding
@@ -49,7 +48,9 @@ _LOOKED_IN = (
     "its descriptions, names of pages, GDAL's items, OME-XML, XMP, and an XML or text file or a "
     "header beside it"
 )
-_ORIENTATION, _MIN_IS_WHITE, _ASSOCIATED = 274, 0, 1
+_ORIENTATION, _MIN_IS_WHITE = 274, 0
+#: A palette, CMYK and CIELAB.
+_NO_NUMBERS = (3, 5, 8)
 #: Tags that say something of the page alone that has them.
 _OF_PAGES = (_ORIENTATION, gdal_metadata.METADATA_TAG, gdal_metadata.NO_DATA_TAG)
 #: Names of axes that are taken for bands and are none.
@@ -68,6 +69,27 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     FileError
         If the file is damaged, or holds a grey or CMYK picture or several unlike images.
     """
+    return _read(path, choice)[0]
+
+
+def read_band(path: Path, choice: Choice, centre: float) -> tuple[Cube, np.dtype]:
+    """Read a TIFF that is known to be the band at this wavelength, and how its values are stored.
+
+    Of several pages the first counts, and it is said; of one in colours all samples are in the cube.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or its numbers stand for colours.
+    """
+    found, dtype = _read(path, choice, centre)
+    return cast("Cube", found), dtype
+
+
+def _read(
+    path: Path, choice: Choice, centre: float | None = None
+) -> tuple[Cube | Photograph, np.dtype]:
+    """The image, and the type of what is stored; of a band ``centre`` is known."""
     import tifffile
 
     tiff_chain.check(path)
@@ -83,7 +105,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
         chosen = images.choose(path, series)
         ours, described = _described(file)
-        of_ours = ours is not None and ours.wavelengths is None
+        of_ours = ours is not None and ours.wavelengths is None and centre is None
         if not of_ours:
             _check_described(path, described, series[0])
         page = chosen.pages[0]
@@ -93,13 +115,21 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         if is_open and images.is_unconverted(page):
             told = "its colours are stored as YCbCr without JPEG; a photograph in RGB was expected"
             raise FileError(path, told)
-        if of_ours or (
+        if centre is not None:
+            if page.photometric in _NO_NUMBERS:
+                told = "its numbers stand for colours; one band in grey was expected"
+                raise FileError(path, told)
+            pages = len(chosen.shape) == 3 and page.samplesperpixel == 1
+            choice = replace(choice, bands=(0,)) if pages else choice
+        elif of_ours or (
             is_open and images.is_picture(page, chosen) and not images.is_a_band(page, described)
         ):
             photograph = _photograph(path, file, ours, choice)
             keep = not isinstance(photograph.data, np.ndarray)
-            return photograph
+            return photograph, photograph.data.dtype
         found = _found(path, file, chosen, ours, described)
+        if centre is not None:
+            _state_band(found, choice, centre)
         others = [s for s in series if s is not chosen]
         if 0 < len(others) < len(series):
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in others[:5])
@@ -107,10 +137,21 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
         cube = build_cube.build(path, found, choice)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
-        return cube
+        return cube, np.dtype(chosen.dtype)
     finally:
         if not keep:
             file.close()
+
+
+def _state_band(found: build_cube.Found, choice: Choice, centre: float) -> None:
+    """What is known of an image that is one band: its wavelength, and that it is no array of two axes."""
+    if len(found.source.shape) == 2:
+        found.source, found.convention = found.source[np.newaxis], 0
+    count = int(found.source.shape[found.convention])
+    found.stated, found.wavelengths, found.unit = True, [centre] * count, None
+    if choice.bands is not None and count > 1:
+        told = f"Of its {count} pages the first was taken."
+        found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
 
 
 def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
@@ -165,7 +206,7 @@ def _found(
     elif several_cubes.are_several(shape) and "C" in axes:
         found.stated, found.convention = True, axes.index("C")
     page = series.pages[0]
-    alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
+    alpha = tiff_masks.alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
     sizes = shape if several_cubes.are_several(shape) else shape[-3:]
     bands = sizes[found.convention] - (alpha is not None) if len(shape) > 2 else 1
     by_pages = ours is None and len(shape) == 3 and found.convention == 0
@@ -193,7 +234,7 @@ def _found(
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
         if alpha is not None:
-            _leave_out_alpha(found, page, alpha)
+            tiff_masks.leave_out_alpha(found, page, alpha)
         tiff_masks.apply(path, found, file)
         if ours is None:
             _calibrate(found, file)
@@ -223,29 +264,6 @@ def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:
         return own
     place = ground_beside.beside(path)
     return own if place is None else place | (own or {})
-
-
-def _alpha(page: Any) -> int | None:
-    """Which sample of each pixel is alpha, by GDAL's colours of the bands or the tags; None for none."""
-    count = page.samplesperpixel
-    named = gdal_metadata.colours(page) if count > 2 else {}
-    if "alpha" in named.values():
-        return min(band for band, name in named.items() if name == "alpha" and band < count)
-    extra = [int(kind) for kind in page.extrasamples]  # they are the last ones
-    places = [count - len(extra) + i for i, kind in enumerate(extra) if kind in (1, 2)]
-    return places[-1] if count > 2 and places and not named.get(places[-1]) else None
-
-
-def _leave_out_alpha(found: build_cube.Found, page: Any, alpha: int) -> None:
-    last = alpha == found.source.shape[found.convention] - 1
-    cut = WithoutAlpha(found.source, found.convention, alpha)
-    found.source = cut[()] if type(found.source) is np.ndarray else cut
-    which = "The last band" if last else f"Band {alpha + 1}"
-    told = f"{which} is alpha: it was left out, and pixels where it is 0 are NaN."
-    extra = alpha - page.samplesperpixel + len(page.extrasamples)  # its place among those
-    if extra >= 0 and page.extrasamples[extra] == _ASSOCIATED:
-        told += " The file says that the others are multiplied by it: they are as stored."
-    found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)
 
 
 def _calibrate(found: build_cube.Found, file: Any) -> None:
