@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from npe2 import PluginManager
 
 from napari_hsr import Cube, read
+from napari_hsr.errors import InputError
 from napari_hsr.viewer import preferred_writer
 from napari_hsr.viewer.layers import add_cube
 
@@ -82,3 +83,13 @@ def test_a_stack_whose_first_axis_is_in_nm_is_a_cube(tmp_path):
             "metadata": {}}  # fmt: skip
     assert not preferred_writer.is_for_others(tmp_path / "a.tif", CUBE.data, meta)
     assert preferred_writer.is_for_others(tmp_path / "a.tif", CUBE.data, {"name": "stack"})
+
+
+def test_a_type_that_is_added_does_not_lead_to_another_file(manager, tmp_path):
+    """napari's dialog hands over a name without a type, and has not asked about one with it."""
+    (tmp_path / "scan.tif").write_text("kept")
+    with pytest.raises(InputError, match="is there already"):
+        preferred_writer.write_by_others(tmp_path / "scan", STACK, {"name": "stack"})
+    assert (tmp_path / "scan.tif").read_text() == "kept"
+    (written,) = preferred_writer.write_by_others(tmp_path / "other", STACK, {"name": "stack"})
+    np.testing.assert_array_equal(tifffile.imread(written), STACK)

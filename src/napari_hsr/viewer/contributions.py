@@ -7,8 +7,6 @@ Loaded on first use, not when napari starts; heavy imports stay inside functions
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 from os import PathLike, fspath
 from pathlib import Path
@@ -220,32 +218,17 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
             f"photograph: its shape is {tuple(data.shape)}; choose another writer."
         )
     if meta.get("rgb"):
-        path = _with_suffix(path, ".png")
+        path = preferred_writer.with_suffix(path, ".png")
         return [fspath(io.write(photograph_from_parts(data, meta), path))]
-    written = [fspath(io.write(cube_from_parts(data, meta), _with_suffix(path, ".mat")))]
+    written = [
+        fspath(io.write(cube_from_parts(data, meta), preferred_writer.with_suffix(path, ".mat")))
+    ]
     _, left_out = place_in(meta)
     if left_out:
         from napari.utils.notifications import show_warning
 
         show_warning(one_line(left_out))
     return written
-
-
-def _with_suffix(path: str | PathLike, suffix: str) -> str:
-    """The path with this suffix if it has none: ``scan``, ``leaf 2024.05``; not if that is another file.
-
-    Raises
-    ------
-    InputError
-        If a file of that name is there, which the dialog has not asked about.
-    """
-    given = Path(path)
-    if re.fullmatch(r"\.[A-Za-z]\w*", given.suffix):
-        return fspath(path)
-    named = given.with_name(given.name + suffix)
-    if os.path.exists(named):
-        raise InputError(f"{named.name} is there already: name it in full to replace it.")
-    return fspath(named)
 
 
 def sample_photograph() -> list[LayerTuple]:

@@ -7,11 +7,15 @@ origin would be lost. Ours passes on what is neither a cube nor a photograph of 
 
 from __future__ import annotations
 
+import os
+import re
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,17 +52,40 @@ def is_for_others(path: str | PathLike[str], data: Any, meta: dict[str, Any]) ->
 
 
 def write_by_others(path: str | PathLike[str], data: Any, meta: dict[str, Any]) -> list[str] | None:
-    """Write a layer as napari would without this package; None if no other plugin writes such a file."""
+    """Write a layer as napari would without this package; None if no other plugin writes such a file.
+
+    Raises
+    ------
+    InputError
+        If a type is added to the name, and a file of that name is there.
+    """
     name, suffix = fspath(path), Path(path).suffix.lower()
     for writer in _others():
         types = [kind.lower() for kind in writer.filename_extensions]
         if types and (not suffix or suffix in types):
-            named = name if suffix else name + types[0]
+            named = name if suffix else with_suffix(name, types[0])
             alone = sum(each.max() for each in writer.layer_type_constraints()) <= 1
             args = (named, data, meta) if alone else (named, [(data, meta, "image")])
             written: list[str] | str | None = writer.exec(args=args)
             return [written] if isinstance(written, str) else written or []
     return None
+
+
+def with_suffix(path: str | PathLike[str], suffix: str) -> str:
+    """The path with this suffix if it has none: ``scan``, ``leaf 2024.05``; not if that is another file.
+
+    Raises
+    ------
+    InputError
+        If a file of that name is there, which the dialog has not asked about.
+    """
+    given = Path(path)
+    if re.fullmatch(r"\.[A-Za-z]\w*", given.suffix):
+        return fspath(path)
+    named = given.with_name(given.name + suffix)
+    if os.path.exists(named):
+        raise InputError(f"{named.name} is there already: name it in full to replace it.")
+    return fspath(named)
 
 
 def _others() -> Iterator[WriterContribution]:

@@ -59,6 +59,16 @@ def test_every_suffix_of_the_filters_is_one(qtbot, monkeypatch, tmp_path):
         assert ask_path(parent, "Save", "summary.csv", kinds) == tmp_path / written
 
 
+def test_the_suffix_added_is_that_of_the_chosen_filter(qtbot, monkeypatch, tmp_path):
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    kinds = ("Table (*.csv)", "JSON (*.json)", "Pictures (*.tif *.csv)")
+    for kind, written in zip(kinds, ("a.csv", "a.json", "a.csv"), strict=True):
+        chosen = str(tmp_path / "a"), kind
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: chosen)
+        assert ask_path(parent, "Save", "summary.csv", ";;".join(kinds)) == tmp_path / written
+
+
 def test_a_name_that_no_disk_takes_is_left_to_whoever_writes(ask, tmp_path):
     name = "y" * 300
     assert ask(name) == (tmp_path / f"{name}.csv", [])

@@ -11,7 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
@@ -608,6 +608,13 @@ def test_export_through_the_dialogs(viewer, panel, settled, tmp_path, monkeypatc
         button.click()
         assert (tmp_path / name).stat().st_size > 0
         assert name in panel.message.text()
+    before = (tmp_path / "a.csv").read_bytes()
+    panel.pin((550, 4, 4))
+    settled()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "a"), ""))
+    monkeypatch.setattr(QMessageBox, "exec", lambda _box: QMessageBox.StandardButton.No)
+    panel.csv_button.click()  # a.csv was not named in the dialog, which has not asked
+    assert (tmp_path / "a.csv").read_bytes() == before
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "x/a.csv"), ""))
     panel.csv_button.click()
     assert panel.message.kind == "error"

@@ -15,8 +15,9 @@ from napari_hsr.widgets.common.plain_text import one_line
 def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
     """The file that the user wants to write, or None if the dialog was cancelled.
 
-    A missing suffix is added: one that a filter names is none. The file dialog has then checked another name than the one
-    written, so this function asks about an existing file itself.
+    A missing suffix is added, that of the filter that was chosen: a part of the name that no filter
+    has is none. The file dialog has then checked another name than the one written, so this function
+    asks about an existing file itself.
 
     Parameters
     ----------
@@ -28,15 +29,19 @@ def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
     kinds : str
         Filters of the dialog, as ``"Table (*.csv);;JSON (*.json)"``.
     """
-    typed, _ = QFileDialog.getSaveFileName(parent, title, name, kinds)
+    typed, kind = QFileDialog.getSaveFileName(parent, title, name, kinds)
     if not typed:
         return None
-    suffix = Path(name).suffix
-    known = (suffix, *re.findall(r"\*(\.\w+)", kinds.lower()))
-    if typed.lower().endswith(known):
+    proposed = Path(name).suffix
+    of_kind = _suffixes(kind) or [proposed]
+    if typed.lower().endswith((proposed, *_suffixes(kinds))):
         return Path(typed)  # the dialog itself has asked
-    path = Path(typed + suffix)
+    path = Path(typed + (proposed if proposed in of_kind else of_kind[0]))
     return path if not os.path.exists(path) or _may_replace(parent, title, path) else None
+
+
+def _suffixes(kinds: str) -> list[str]:
+    return re.findall(r"\*(\.\w+)", kinds.lower())
 
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:

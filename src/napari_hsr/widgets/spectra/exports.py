@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from qtpy.QtWidgets import QFileDialog
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.widgets.common.save_dialog import ask_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from qtpy.QtWidgets import QWidget
 
@@ -69,20 +67,8 @@ def ask_and_write(
 
 def ask_table(parent: QWidget, message: Message, write: Callable[[Path], Path]) -> None:
     """Ask for the file of a table of spectra, of one of three kinds, and write it."""
-    kinds = {
-        "One row a band (*.csv)": ".csv",
-        "JSON (*.json)": ".json",
-        "NumPy arrays (*.npz)": ".npz",
-    }
-    typed, kind = QFileDialog.getSaveFileName(
-        parent, "Export table", "spectra.csv", ";;".join(kinds)
-    )
-    if not typed:
-        return
-    path = Path(typed)
-    if path.suffix.lower() not in kinds.values():
-        path = path.with_name(path.name + kinds.get(kind, ".csv"))
-    try_to(message, lambda: f"Wrote {write(path)}.")
+    kinds = "One row a band (*.csv);;JSON (*.json);;NumPy arrays (*.npz)"
+    ask_and_write(parent, message, "Export table", "spectra.csv", kinds, write)
 
 
 def try_to(message: Message, work: Callable[[], str]) -> None:
