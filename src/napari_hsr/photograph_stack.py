@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -225,6 +225,10 @@ class OnDemand:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        """Itself, as nobody can write to it: napari copies the array of a layer that is duplicated."""
+        return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[...], dtype=dtype)

@@ -56,7 +56,7 @@ def test_two_grids_share_the_axis(viewer):
     assert axis.current_nm(viewer) == 515
     assert axis.current_nm(viewer, fine) == 515
     assert axis.current_nm(viewer, coarse) == 520  # half to even, as napari slices
-    assert text(viewer) == "λ = 515 nm"
+    assert text(viewer) == "λ = 515 nm · cube [1]\nλ = 520 nm · cube"
     axis.go_to(viewer, 800)
     assert axis.current_band(viewer, coarse) is None
     assert axis.current_nm(viewer, coarse) is None
@@ -150,3 +150,69 @@ def test_the_canvas_text_does_not_keep_the_viewer(viewer):
     del viewer
     gc.collect()
     assert gone() is None
+
+
+def test_cubes_that_show_different_bands_are_named(viewer):
+    by_band = add(viewer, None, bands=900, name="by band")
+    by_nm = add(viewer, np.arange(400, 701, 10), name="by nm")
+    axis.go_to(viewer, 550)
+    assert text(viewer) == "λ = 550 nm · by nm\nband 551 · by band"
+    by_band.visible = False
+    assert text(viewer) == "λ = 550 nm"
+    by_band.visible, by_nm.visible = True, False
+    assert text(viewer) == "band 551"
+
+
+def test_no_band_is_named_where_all_are_drawn(viewer):
+    add(viewer, np.arange(400, 701, 10))
+    overlay = viewer.canvas.overlays.text
+    for change, back in (
+        ({"ndisplay": 3}, {"ndisplay": 2}),
+        ({"order": (1, 0, 2)}, {"order": (0, 1, 2)}),
+    ):
+        for name, value in change.items():
+            setattr(viewer.dims, name, value)
+        assert not overlay.visible
+        for name, value in back.items():
+            setattr(viewer.dims, name, value)
+        assert overlay.visible
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {"shear": [0.4, 0.3, 0.5]},
+        {"rotate": (20, 30, 40)},
+        {"affine": np.array([[2, 0, 0.5, 50], [0.1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])},
+    ],
+)
+def test_the_band_of_a_turned_cube_is_what_napari_slices(viewer, turned):
+    layer = add(viewer, np.arange(400, 701, 10))
+    layer.data = np.broadcast_to(np.arange(31.0)[:, None, None], (31, 6, 5)).copy()
+    for name, value in turned.items():
+        setattr(layer, name, value)
+    bands = []
+    for nm in np.linspace(*viewer.dims.range[0][:2], 9):
+        viewer.dims.set_point(0, nm)
+        band = axis.current_band(viewer, layer)
+        if band is not None:
+            bands.append(band)
+            assert (layer._slice.image.raw == band).all()
+    assert len(bands) > 2
+
+
+def test_a_scale_of_the_users_own_leaves_the_bands_their_wavelengths(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    layer.scale, layer.translate = (1, 2, 2), (0, 0, 0)
+    viewer.dims.set_point(0, 15)
+    assert axis.current_nm(viewer) == 550
+    axis.go_to(viewer, 600)
+    assert axis.current_band(viewer, layer) == 20
+    assert text(viewer) == "λ = 600 nm"
+
+
+def test_going_to_a_band_heeds_the_affine(viewer):
+    layer = add(viewer, None, bands=9, affine=np.diag([3.0, 1, 1, 1]) + np.eye(4, k=3) * 7)
+    axis.go_to_band(viewer, layer, 6)
+    assert axis.current_band(viewer, layer) == 6

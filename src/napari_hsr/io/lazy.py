@@ -114,6 +114,10 @@ class LazyArray:
         self._bands = np.arange(lengths[0]) if bands is None else np.asarray(bands, dtype=np.intp)
         self.shape = (len(self._bands), *lengths[1:])
 
+    def __deepcopy__(self, _memo: Any) -> LazyArray:
+        """Itself, as nobody can write to it: napari copies the array of a layer that is duplicated."""
+        return self
+
     @property
     def source(self) -> Any:
         """The array on disk."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.display_limits import map_limits, spread
-from napari_hsr.viewer.layer_data import spatial_transform
+from napari_hsr.viewer.layer_data import is_copy, spatial_transform
 from napari_hsr.viewer.layer_state import texts
 from napari_hsr.viewer.layers import add_map
 
@@ -59,7 +59,7 @@ def show_analysis(
     mark = {"cube": str(layer.unique_id), "kind": kind}
     active = viewer.layers.selection.active
     for old in [one for one in viewer.layers if texts(one.metadata.get(KEY), "cube", "kind")]:
-        if old.metadata[KEY] == mark:
+        if old.metadata[KEY] == mark and not is_copy(old):
             viewer.layers.remove(old)
         elif old.metadata[KEY]["cube"] == mark["cube"]:
             old.visible = False  # it would be covered, and its colour bar is in the way

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     Area = tuple[slice, slice]
 
 
-def visible_area(layer: Layer) -> Area:
+def visible_area(viewer: ViewerModel, layer: Layer) -> Area:
     """Rows and columns of an image layer that its canvas shows.
 
     Raises
     ------
     InputError
-        If none of it is in sight.
+        If none of it is in sight, or the canvas shows other axes than rows and columns.
     """
+    if [*viewer.dims.displayed] not in ([*plane(viewer)], [*plane(viewer)][::-1]):
+        raise InputError(
+            "The canvas shows no rows and columns alone, as in 3D: go back to 2D and to the usual order "
+            "of axes, or choose the whole image as the area."
+        )
     corners = np.asarray(layer.corner_pixels, float)
     corners = corners[:, :2] if getattr(layer, "rgb", False) else corners[:, -2:]
     if layer.multiscale:  # the corners are those of the level that is drawn
@@ -47,6 +52,11 @@ def drawn_area(viewer: ViewerModel, layer: Layer, shapes: Layer) -> Area:
     over = [to_layer(viewer, layer, to_world(viewer, shapes, p))[-2:] for p in shapes.data[chosen]]
     low, high = np.ceil(np.min(over, axis=0)), np.floor(np.max(over, axis=0))
     return _clipped(layer, low, high, "is not covered by the shape: draw it over it, or choose")
+
+
+def plane(viewer: ViewerModel) -> tuple[int, int]:
+    """The viewer's dimensions of rows and columns."""
+    return viewer.dims.ndim - 2, viewer.dims.ndim - 1
 
 
 def _clipped(layer: Layer, low: np.ndarray, high: np.ndarray, fault: str) -> Area:

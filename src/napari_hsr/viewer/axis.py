@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.layer_data import cube_layers, is_cube, layer_shape, layer_wavelengths
-from napari_hsr.viewer.world_coordinates import to_layer, unit_factors
+from napari_hsr.viewer.world_coordinates import to_layer, to_world, unit_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,9 +27,24 @@ def band_axis_index(viewer: ViewerModel) -> int | None:
     return viewer.dims.ndim - 3 if viewer.dims.ndim >= 3 else None
 
 
+def has_slider(viewer: ViewerModel) -> bool:
+    """Whether bands are shown one at a time: not in 3D, nor where the band axis is one of the canvas."""
+    return band_axis_index(viewer) in viewer.dims.not_displayed
+
+
 def on_nm_axis(layer: Layer) -> bool:
-    """True if the first axis of this cube layer is in nanometres."""
-    return is_cube(layer) and str(layer.units[-3]) in ("nm", "nanometer")
+    """True if the first axis of this cube layer is in nanometres, and gives its bands their wavelengths.
+
+    It does not where somebody gave the layer another scale.
+    """
+    if not is_cube(layer) or str(layer.units[-3]) not in ("nm", "nanometer"):
+        return False
+    known = layer_wavelengths(layer)
+    if known is None:
+        return True
+    ends = [layer.data_to_world(_band_at(layer, at))[-3] for at in (0, len(known) - 1)]
+    off = 0.5 if known.step is None else abs(known.step) / 2
+    return bool(np.allclose(ends, known.nm[[0, -1]], rtol=0, atol=off))
 
 
 def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
@@ -37,7 +52,8 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
     axis = band_axis_index(viewer)
     if axis is None or not is_cube(layer):
         return None
-    place = to_layer(viewer, layer, viewer.dims.point)[-3]
+    # As napari slices: by the slider alone, which counts where a layer is turned or sheared in 3D.
+    place = to_layer(viewer, layer, (*viewer.dims.point[:-2], 0.0, 0.0))[-3]
     if not np.isfinite(place):  # a layer that lies nowhere
         return None
     # As napari slices: half to even.
@@ -97,8 +113,12 @@ def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
     """Move the viewer's slider to a band of a cube layer, counted from 0."""
     axis = band_axis_index(viewer)
     if axis is not None:
-        place = layer.translate[-3] + layer.scale[-3] * band
-        viewer.dims.set_point(axis, float(place * unit_factors(viewer, layer)[-3]))
+        viewer.dims.set_point(axis, float(to_world(viewer, layer, _band_at(layer, band))[-3]))
+
+
+def _band_at(layer: Layer, band: int) -> tuple[int, ...]:
+    """The first pixel of a band of a cube, in its data."""
+    return (*(0,) * (layer.ndim - 3), band, 0, 0)
 
 
 def go_into(viewer: ViewerModel, layer: Layer) -> None:

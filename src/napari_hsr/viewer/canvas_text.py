@@ -30,21 +30,38 @@ LONG = 28
 #: Names of maps are written so small in a grid that they fit into their tiles, but in no fewer points.
 SMALLEST = 6.0
 
+#: Letters of a cube's name on the canvas, lines of cubes that show different bands, and cubes that
+#: are looked at while the slider moves, at most.
+LONGEST, MOST_LINES, MOST_CUBES = 40, 4, 12
+
 #: Events after which one of the texts may differ.
 _RELEVANT = {
-    *("point", "ndim", "inserted", "removed", "reordered", "visible", "scale", "metadata"),
-    *("name", "enabled"),
+    *("point", "ndim", "ndisplay", "order", "inserted", "removed", "reordered", "visible"),
+    *("data", "scale", "translate", "rotate", "shear", "affine", "metadata", "name", "enabled"),
 }
 
 
 def wavelength_text(viewer: ViewerModel) -> str:
-    """The band shown by the topmost cube that shows one; empty if none does."""
-    for cube in axis.visible_cubes(viewer):
+    """The band that the visible cubes show; a line each, topmost first, where they show several.
+
+    Empty if none shows one, and where all bands are drawn, as in 3D.
+    """
+    shown: dict[str, str] = {}
+    cubes = axis.visible_cubes(viewer)[:MOST_CUBES] if axis.has_slider(viewer) else ()
+    for cube in cubes:
         band = axis.current_band(viewer, cube) if cube.visible else None
         if band is not None:
             nm = axis.current_nm(viewer, cube)
-            return f"band {band + 1}" if nm is None else f"λ = {nm:.5g} nm"
-    return ""
+            text = f"band {band + 1}" if nm is None else f"λ = {nm:.5g} nm"
+            shown.setdefault(text, _shortened(cube.name))
+    if len(shown) < 2:
+        return next(iter(shown), "")
+    lines = [f"{text} · {name}" for text, name in shown.items()]
+    return "\n".join([*lines[:MOST_LINES], *["…"] * (len(lines) > MOST_LINES)])
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def show_wavelength(viewer: ViewerModel) -> None:
@@ -108,8 +125,8 @@ class _WavelengthText(_CanvasText):
         self._ours = ""
         self._hidden = True  # by us, for want of a text; what the user hides stays hidden
         super().__init__(viewer)
-        viewer.dims.events.point.connect(self.update)
-        viewer.dims.events.ndim.connect(self.update)
+        for name in ("point", "ndim", "ndisplay", "order"):
+            getattr(viewer.dims.events, name).connect(self.update)
 
     def _show(self, viewer: ViewerModel) -> None:
         overlay = viewer.canvas.overlays.text

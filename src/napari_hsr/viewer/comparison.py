@@ -10,7 +10,7 @@ from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
 from napari_hsr.viewer.display_limits import beyond, spread
 from napari_hsr.viewer.layer_data import KEY as STATE
-from napari_hsr.viewer.layer_data import is_image, layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import is_copy, is_image, layer_state, spatial_transform
 from napari_hsr.viewer.layer_state import texts
 from napari_hsr.viewer.layers import add_map
 
@@ -89,7 +89,9 @@ def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
     return {
         facts["kind"]: layer
         for layer in viewer.layers
-        if texts(facts := layer.metadata.get(KEY), "kind") and facts.get("pair") == pair
+        if texts(facts := layer.metadata.get(KEY), "kind")
+        and facts.get("pair") == pair
+        and not is_copy(layer)
     }
 
 

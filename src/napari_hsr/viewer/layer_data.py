@@ -35,6 +35,8 @@ KEY = "hsr"
 _BREAK = "\u200b"
 #: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
 FRAMES = "frames"
+#: Key in the metadata of a map or a picture: the id of the layer that it was added as. Copies carry it too.
+ADDED_AS = "hsr_added_as"
 #: Marks layers that were drawn to show something: no pins, and no regions to measure.
 OVERLAY = "hsr_overlay"
 #: The attributes that place a layer in the world.
@@ -66,6 +68,11 @@ def is_frames(layer: Any) -> bool:
 def is_photograph(layer: Any) -> bool:
     """True for a single RGB (or RGBA) image layer."""
     return is_image(layer) and bool(layer.rgb) and layer.ndim == 2
+
+
+def is_copy(layer: Any) -> bool:
+    """True for a copy of a map or picture of ours, as napari's Duplicate makes: the user keeps it, with what it shows."""
+    return layer.metadata.get(ADDED_AS) not in (None, str(layer.unique_id))
 
 
 def is_overlay(layer: Any) -> bool:

@@ -22,6 +22,7 @@ from napari_hsr.viewer import axis, preferred_writer
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
 from napari_hsr.viewer.display_limits import beyond, contrast_limits, map_limits, spread
 from napari_hsr.viewer.layer_data import (
+    ADDED_AS,
     KEY,
     cube_layers,
     is_image,
@@ -228,6 +229,7 @@ def add_photograph(
     """Add a photograph to the viewer; ``above`` as for :func:`add_cube`."""
     data, keywords, _ = photograph_layer(photo, **overrides)
     layer = viewer.add_image(data, **keywords)
+    layer.metadata[ADDED_AS] = str(layer.unique_id)
     put_above(viewer, layer, above)
     push_added(viewer, layer)
     return layer
@@ -239,6 +241,7 @@ def add_map(
     """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
     data, keywords, _ = map_layer(data, name, **options)
     layer = viewer.add_image(data, **keywords)
+    layer.metadata[ADDED_AS] = str(layer.unique_id)
     put_above(viewer, layer, above)
     push_added(viewer, layer)
     show_bar(viewer, layer)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.notices import as_notices
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.viewer.layer_data import layer_cube, layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import is_copy, layer_cube, layer_state, spatial_transform
 from napari_hsr.viewer.layers import add_photograph, photograph_layer
 
 if TYPE_CHECKING:
@@ -143,12 +143,12 @@ def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image
     """Place a picture over its cube layer, replacing an earlier one of the same kind."""
     picture.metadata["rendered_layer"] = str(layer.unique_id)
     place = spatial_transform(layer)
-    for there in viewer.layers:
+    for there in [one for one in viewer.layers if not is_copy(one)]:
         known = layer_state(there).get("metadata") or {}
         if all(known.get(key) == picture.metadata[key] for key in ("rendered_layer", "picture")):
             data, keywords, _ = photograph_layer(picture, **place)
             there.data = data
-            there.metadata = keywords["metadata"]
+            there.metadata = {**there.metadata, **keywords["metadata"]}
             for name, value in place.items():
                 setattr(there, name, value)
             there.visible = True

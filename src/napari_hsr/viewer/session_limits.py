@@ -88,6 +88,7 @@ _CARRIED: dict[str, TypeAdapter[Any]] = {
     "hsr_map": TypeAdapter(_Compared),
     "hsr_analysis": TypeAdapter(_Analysed),
     "hsr_source": TypeAdapter(_Text),
+    "hsr_added_as": TypeAdapter(_Text),
     "napari_hsr_pins": TypeAdapter(Literal[True]),
 }
 

@@ -74,6 +74,10 @@ class LazyMap:
                 self._compute = None  # and what it was computed from
         return self._values
 
+    def __deepcopy__(self, _memo: Any) -> LazyMap:
+        """The same map, for a layer that napari duplicates: it is computed once, and nobody can write to it."""
+        return self
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.find(), dtype, copy=copy)
 

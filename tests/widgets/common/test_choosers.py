@@ -227,3 +227,14 @@ def test_the_list_of_a_narrow_chooser_has_room_for_its_entries(qtbot):
     text = chooser.view().fontMetrics().horizontalAdvance(chooser.itemText(0))
     assert chooser.view().viewport().width() > text
     chooser.hidePopup()
+
+
+def test_a_layer_that_becomes_another_kind_by_its_data_comes_and_goes(viewer, qtbot):
+    cubes = LayerChooser(viewer, lambda layer: layer.ndim == 3)
+    qtbot.addWidget(cubes)
+    layer = viewer.add_image(np.zeros((3, 4, 5)), rgb=False)
+    assert cubes.layer() == layer
+    layer.data = np.zeros((4, 5))
+    assert cubes.layer() is None
+    layer.data = np.zeros((3, 4, 5))
+    assert cubes.layer() == layer

@@ -122,3 +122,14 @@ def test_a_protocol_that_leaves_nothing_is_refused(pair, panel):
     panel.form.protocol.setCurrentText("mstpp-validation")
     assert not panel.run_button.isEnabled()
     assert "128" in panel.reason.text()
+
+
+def test_an_array_of_no_pixels_cannot_be_compared(viewer, pair, panel, monkeypatch):
+    from napari_hsr.widgets.compare import inputs
+
+    monkeypatch.setattr(
+        inputs, "layer_shape", lambda layer: (11, 0, 10)
+    )  # napari draws none itself
+    panel.form.changed.emit()
+    assert "is empty" in panel.reason.text()
+    assert not panel.run_button.isEnabled()

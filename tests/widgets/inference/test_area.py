@@ -5,6 +5,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr import Cube, reconstruct
+from napari_hsr.errors import InputError
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.inference.area import ALL, VISIBLE
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
@@ -81,3 +82,15 @@ def test_a_part_of_a_cube(viewer, qtbot):
     fine = next(one for one in viewer.layers if one.name.endswith("(part)"))
     assert fine.data.shape == (6, 8, 12)
     np.testing.assert_allclose(fine.translate[-2:], (1.75, 3.75))
+
+
+@pytest.mark.parametrize("change", [("ndisplay", 3), ("order", (1, 0, 2))])
+def test_in_3d_the_canvas_shows_no_part(panel, viewer, photograph, qtbot, change):
+    viewer.add_image(np.zeros((5, 12, 17)))
+    panel._source.set_layer(photograph)
+    panel.area.set_value(VISIBLE)
+    setattr(viewer.dims, *change)
+    with pytest.raises(InputError, match="as in 3D"):
+        panel.area.area(photograph)
+    viewer.dims.ndisplay, viewer.dims.order = 2, (0, 2, 1)  # transposed, but rows and columns
+    panel.area.area(photograph)

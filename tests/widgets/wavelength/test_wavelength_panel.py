@@ -484,3 +484,12 @@ def test_the_number_on_naparis_slider_is_told_where_there_is_one(viewer, panel):
     assert panel.info.text() == "band 5 of 31 (slider: 4) · 440 nm"
     viewer.dims.ndisplay = 3
     assert panel.info.text() == "band 5 of 31 · 440 nm"
+
+
+def test_data_of_other_axes_are_taken_before_napari_tells_of_them(viewer, panel):
+    layer = add(viewer)
+    layer.data = np.zeros((2, 31, 12, 10), np.float32)
+    layer.data = np.zeros((31, 12, 10), np.float32)
+    assert panel.control.slider.maximum() == 30
+    layer.data = np.zeros((8, 12, 10), np.float32)
+    assert panel.control.slider.maximum() == 7

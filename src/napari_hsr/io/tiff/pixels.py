@@ -71,6 +71,10 @@ class TiffPixels:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __deepcopy__(self, _memo: Any) -> TiffPixels:
+        """Itself, as nobody can write to it: napari copies the array of a layer that is duplicated."""
+        return self
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a picture on disk cannot become an array without a copy")

@@ -223,6 +223,7 @@ class LayerChooser(NarrowComboBox):
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
             self._connections.connect(emitter, "refresh")
         self._connections.connect(self._viewer.layers.selection.events.active, "refresh")
+        self._connections.connect(events, "_on_changed")
         self.refresh()
 
     def release(self) -> None:
@@ -259,6 +260,12 @@ class LayerChooser(NarrowComboBox):
         if self._current not in self._values:
             self._touched = False
         self._make_current(self._current if self._touched else self._preferred())
+
+    def _on_changed(self, event) -> None:
+        """Other data may have made another kind of a layer: no cube has two axes."""
+        there = self._viewer.layers if event.type == "data" else ()
+        if there and self._values != [layer for layer in there if self._accepts(layer)]:
+            self.refresh()
 
     def _preferred(self):
         meant = [*filter(self._rather, self._values)] or self._values

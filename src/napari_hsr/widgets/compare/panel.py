@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
-    from napari_hsr.cube import Cube
     from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.progress import Progress
 
@@ -145,7 +144,7 @@ class CompareWidget(Panel):
             return f"“{truth.name}” is chosen twice: choose two different cubes."
         if reason := self.form.more.why_not():
             return reason
-        pair = outline(prediction), outline(truth)
+        pair = prediction, truth
         resample = self.form.more.resample.isChecked()
         reason = self._reason(pair, resample)
         if reason and not resample and self._reason(pair, True) is None:
@@ -154,7 +153,11 @@ class CompareWidget(Panel):
             )
         return reason
 
-    def _reason(self, pair: tuple[Cube, Cube], resample: bool) -> str | None:
+    def _reason(self, layers: tuple[Any, Any], resample: bool) -> str | None:
+        try:
+            pair = outline(layers[0]), outline(layers[1])
+        except HSRError as error:  # an array of no pixels
+            return str(error)
         return why_not(*pair, maps=self.form.maps(), resample=resample, **self.form.options())
 
     def _on_layers(self, event=None) -> None:
@@ -174,7 +177,7 @@ class CompareWidget(Panel):
         """Choose two different cubes, or two alike in place of a pair that cannot be compared."""
         (one, other), cubes = self._chosen(), cube_layers(self._viewer)
         same = one is None or other in (one, None)
-        if len(cubes) < 2 or not (same or self._reason((outline(one), outline(other)), True)):
+        if len(cubes) < 2 or not (same or self._reason((one, other), True)):
             return
         made = [layer for layer in cubes if was_made(layer)]
         made = made if 0 < len(made) < len(cubes) else cubes[-1:]

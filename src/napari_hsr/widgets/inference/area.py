@@ -52,7 +52,9 @@ class AreaChooser(NarrowComboBox):
         chosen = self.value()
         if chosen == ALL:
             return None
-        found = visible_area(layer) if chosen == VISIBLE else self._drawn(layer, chosen)
+        found = (
+            visible_area(self._viewer, layer) if chosen == VISIBLE else self._drawn(layer, chosen)
+        )
         shape = layer_shape(layer)
         size = shape[:2] if getattr(layer, "rgb", False) else shape[-2:]
         return None if found == tuple(slice(0, side) for side in size) else found

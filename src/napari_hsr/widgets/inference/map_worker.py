@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_hsr.viewer.trust_maps import limits_of, show_limits
+from napari_hsr.viewer.trust_maps import LazyMap, limits_of, show_limits
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.plain_text import one_line
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image
-
-    from napari_hsr.viewer.trust_maps import LazyMap
 
 #: Workers of maps that are in a viewer: nothing else holds them.
 _AT_WORK: set[MapWorker] = set()
@@ -70,9 +68,13 @@ class MapWorker(QObject):
         job.start()
 
     def _on_found(self, layer: Image, limits: tuple[tuple[float, float], float | None]) -> None:
+        if not isinstance(layer.data, LazyMap):
+            return  # it was given other values meanwhile
         layer.data.on_ask = None
         show_limits(layer, limits)
-        layer.refresh()
+        for one in self._viewer.layers:
+            if one.data is layer.data:  # it may have been duplicated
+                one.refresh()
 
     def _on_failed(self, layer: Image, error: Exception) -> None:
         layer.visible = False  # shown again, it is tried again
@@ -87,7 +89,11 @@ class MapWorker(QObject):
             self._start(self._wanted[0])
 
     def _on_removed(self, event) -> None:
-        self._left = [layer for layer in self._left if layer != event.value]
+        gone, self._left = self._left, [layer for layer in self._left if layer != event.value]
+        for layer in gone:
+            left_out = layer in self._left or layer in self._wanted
+            if not left_out and isinstance(layer.data, LazyMap):
+                layer.data.on_ask = None  # a duplicate computes it by itself
         if not self._left:
             self._viewer.layers.events.removed.disconnect(self._on_removed)
             _AT_WORK.discard(self)

@@ -67,10 +67,11 @@ class PinAtWindow(QDialog):
             self.cube.setText("no visible cube")
             return
         self.cube.setText(one_line(layer.name, 40))
-        if layer.unique_id == self._layer_id:
+        shown = layer.unique_id, layer_shape(layer)[-2:]  # it may have been given other data
+        if shown == self._layer_id:
             return
-        self._layer_id = layer.unique_id
-        middle = _middle_in_sight(layer)
+        self._layer_id = shown
+        middle = _middle_in_sight(self._viewer, layer)
         for control, at, count in zip(
             (self.row, self.column), middle, layer_shape(layer)[-2:], strict=True
         ):
@@ -87,11 +88,11 @@ class PinAtWindow(QDialog):
         self.message.show_info(f"Pinned row {at[0]}, column {at[1]}.")
 
 
-def _middle_in_sight(layer: Any) -> tuple[int, int]:
+def _middle_in_sight(viewer: Any, layer: Any) -> tuple[int, int]:
     """(row, column) in the middle of what the canvas shows of an image, else of all of it."""
     height, width = layer_shape(layer)[-2:]
     try:
-        rows, columns = visible_area(layer)
+        rows, columns = visible_area(viewer, layer)
     except InputError:
         return height // 2, width // 2
     return (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2

@@ -154,6 +154,10 @@ class BandControl(QWidget):
             nm = None if wavelengths is None else wavelengths.nm[band]
             label.setText(band_name(band, nm))
 
+    def bands(self) -> int:
+        """How many bands there are to choose from."""
+        return int(self.slider.maximum()) + 1
+
     def set_band(self, band: int | None) -> None:
         """Show a band, or none, without a signal."""
         self.number.set_band(band)

@@ -172,7 +172,7 @@ class WavelengthWidget(Panel):
     def _update_bands(self) -> None:
         layer = self._layer
         known = self._known = None if layer is None else layer_wavelengths(layer)
-        bands = 1 if layer is None else layer_shape(layer)[0]
+        bands = 1 if layer is None else _bands(layer)
         self.control.setEnabled(layer is not None)
         self.control.set_bands(bands, known)
         for box, band in zip(self.channels, _first_channels(layer, bands, known), strict=True):
@@ -209,6 +209,10 @@ class WavelengthWidget(Panel):
         layer = self._layer
         if layer is None:
             self.info.setText("Open a cube, or reconstruct one.")
+            return
+        if self.control.bands() != _bands(layer):
+            # napari moves its slider before it tells that the layer has other data
+            self._update_bands()
             return
         band = axis.current_band(self._viewer, layer)
         self.control.set_band(band)
@@ -324,6 +328,7 @@ class WavelengthWidget(Panel):
     # --- coming and going ----------------------------------------------------------------
 
     def _attach(self) -> None:
+        self.chooser.attach()
         self._connections = Connections(self)
         for moved in (self._viewer.dims.events.point, self._viewer.dims.events.ndisplay):
             self._connections.connect(moved, "_update_band")
@@ -334,6 +339,7 @@ class WavelengthWidget(Panel):
         self.control.stop()
         self._enter.stop()
         self.tint.setChecked(False)
+        self.chooser.release()
         self._connections.close()
         if self._job is not None:  # it was stopped, and says nothing more
             self._job.deleteLater()
@@ -343,6 +349,11 @@ class WavelengthWidget(Panel):
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
         super().hideEvent(event)
+
+
+def _bands(layer: Any) -> int:
+    """How many there are to choose from; one of an array of none."""
+    return max(1, layer_shape(layer)[0])
 
 
 def _first_channels(layer, bands: int, known: Wavelengths | None) -> list[int]:
