@@ -275,3 +275,11 @@ def test_axes_of_hyperspy_in_zarr(tmp_path, even):
     np.testing.assert_array_equal(cube.data, CUBE.data)
     expected = 450 + 50.0 * np.arange(5) if even else NM
     assert cube.wavelengths.nm.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("unit", "parts"), [("Degrees", 1), ("Minutes", 60), ("Seconds", 3600)])
+def test_latitudes_in_parts_of_degrees(tmp_path, unit, parts):
+    info = f"Geographic Lat/Lon, 1, 1, {10 * parts}, {50 * parts}, {parts}, {parts}, WGS-84, units={unit}"
+    path = write(read(scene(tmp_path, f"map info = {{{info}}}")), tmp_path / "a.tif")
+    np.testing.assert_allclose(grid(path), [(10, 50), (11, 50), (10, 49)])
+    assert keys(path)[2048] == 4326

@@ -200,3 +200,22 @@ def test_the_viewer_opens_the_folder(tmp_path):
     assert get_reader(str(ome(tmp_path / "a.zarr", DATA, "cyx"))) is not None
     (tmp_path / "folder").mkdir()
     assert get_reader(str(tmp_path / "folder")) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda path: shutil.rmtree(path),
+        lambda path: path.rename(path.with_name("elsewhere.zarr")),
+        lambda path: write(Cube(DATA + 1), path),
+        lambda path: write(Cube(DATA + 1), path, dtype="uint16", factor=1000),
+    ],
+    ids=["removed", "moved", "replaced", "replaced by one of integers"],
+)
+def test_a_store_that_is_no_longer_there_is_no_zeros(tmp_path, monkeypatch, changed):
+    monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 10)
+    cube = read(write(Cube(DATA), tmp_path / "a.zarr"))
+    np.testing.assert_array_equal(cube.data[0], DATA[0])
+    changed(tmp_path / "a.zarr")
+    with pytest.raises(FileError, match="while it was open"):
+        np.asarray(cube.data)

@@ -42,6 +42,8 @@ _DATUMS = {
     "nad27": ("North_American_1927", '"Clarke_1866",6378206.4,294.9786982'),
     "etrs89": ("ETRS_1989", '"GRS_1980",6378137.0,298.257222101'),
 }
+#: Units of latitude and longitude, and how many of them are a degree.
+_PARTS_OF_DEGREES = {"minutes": 60, "seconds": 3600}
 
 
 def read(page: Any) -> dict[str, Any] | None:
@@ -246,6 +248,9 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
         return None
     if not _of_some_size((across, down)):
         return None
+    parts = _PARTS_OF_DEGREES.get(_stated_unit(words), 1)
+    if parts > 1 and words[0].lower().startswith("geographic"):
+        east, north, across, down = (each / parts for each in (east, north, across, down))
     listed = isinstance(system, (list, tuple))
     found = _system(words, ",".join(map(str, system)) if listed else str(system or ""))
     unit = _linear_unit(words)
@@ -265,14 +270,18 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
     return found
 
 
+def _stated_unit(words: list[str]) -> str:
+    """The unit that ``map info`` states, in small letters; empty where it states none."""
+    stated = [word.partition("=")[2] for word in words if word[:5].lower() == "units"]
+    return stated[0].strip().lower() if stated else ""
+
+
 def _linear_unit(words: list[str]) -> int:
     """The unit that ``map info`` states, as a key's value; metres where it states none."""
-    stated = [
-        word.partition("=")[2].strip().lower() for word in words if word[:5].lower() == "units"
-    ]
-    if not stated or stated[0] in ("", "m", "meter", "meters", "metre", "metres"):
+    stated = _stated_unit(words)
+    if stated in ("", "m", "meter", "meters", "metre", "metres"):
         return _METRE
-    return _FOOT if stated[0] in ("feet", "foot", "ft") else _USER_DEFINED
+    return _FOOT if stated in ("feet", "foot", "ft") else _USER_DEFINED
 
 
 def _system(words: list[str], system: str) -> dict[str, Any]:

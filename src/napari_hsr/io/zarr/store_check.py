@@ -181,10 +181,12 @@ def _store_class() -> Any:
             super().__init__(root, read_only=read_only)
             #: By the path of the array.
             self.chunks: dict[str, _Chunk] = {}
+            self.folder = _identity(Path(self.root))
 
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
             found = await super().get(key, prototype, byte_range)
+            await asyncio.to_thread(_check_same, Path(self.root), self.folder)
             chunk = _chunk_of(key, self.chunks)
             if chunk is not None and chunk.shard is not None and found is not None:
                 content = found.to_bytes()
@@ -197,9 +199,28 @@ def _store_class() -> Any:
             ranges = list(key_ranges)
             for key, _ in ranges:
                 await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
-            return await super().get_partial_values(prototype, ranges)
+            found = await super().get_partial_values(prototype, ranges)
+            await asyncio.to_thread(_check_same, Path(self.root), self.folder)
+            return found
 
     return CheckedStore
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one of its name; None where there is none."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_same(root: Path, folder: tuple[int, int] | None) -> None:
+    """Refuse chunks of another store of the name: they are no values of the cube that was opened."""
+    now = _identity(root)
+    if now != folder:
+        how = "is gone" if now is None else "was replaced by another one"
+        raise FileError(root, f"the store {how} while it was open. Open it again")
 
 
 def _check_tree(path: Path) -> None:
