@@ -133,6 +133,13 @@ class FileError(HSRError):
         super().__init__(f"{self.path}: {problem}.", hint=hint)
 
 
+class AlreadyThereError(FileError):
+    """A file exists that was not to be replaced."""
+
+    def __init__(self, path: str | PathLike[str]):
+        super().__init__(path, "it exists already and was not to be overwritten")
+
+
 class GreyImageError(FileError):
     """A picture of one channel, where a photograph in colour was expected."""
 

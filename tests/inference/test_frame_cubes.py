@@ -8,12 +8,12 @@ import pytest
 
 import napari_hsr
 from napari_hsr import io
-from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.errors import AlreadyThereError, Cancelled, FileError, InputError
 from napari_hsr.inference import reconstruct
 from napari_hsr.inference.stacks import first_look, frame_cubes
 from napari_hsr.inference.stacks.frame_arrays import Enlarged
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
-from napari_hsr.inference.stacks.run import stack_events, write_frames_events
+from napari_hsr.inference.stacks.run import save_events, stack_events, write_frames_events
 from napari_hsr.models.colour_table import as_table
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, has
@@ -383,6 +383,20 @@ def test_every_frame_becomes_a_file(values, tmp_path):
     assert np.array_equal(io.read(written.files[1]).data, frames[2].data)
     with pytest.raises(InputError, match="jpg"):
         next(write_frames_events(frames, tmp_path, ".jpg"))
+
+
+def test_a_frame_whose_file_is_there_is_neither_written_nor_computed(values, tmp_path):
+    frames = napari_hsr.reconstruct_stack(stack_of_array(values[:2], name="clip"), MODEL)
+    there = tmp_path / f"clip_1_{MODEL}.npz"
+    there.write_bytes(b"notes")
+    *_, written = write_frames_events(frames, tmp_path, ".npz", overwrite=False)
+    assert there.read_bytes() == b"notes"
+    assert [path.name for path in written.files] == [f"clip_2_{MODEL}.npz"]
+    assert "exists already" in written.failures[0]
+    assert frames.computed == {(1, "done"): 1}
+    with pytest.raises(AlreadyThereError):
+        list(save_events(frames, tmp_path, ".npz", (0,), overwrite=False))
+    assert there.read_bytes() == b"notes"
 
 
 def test_a_stack_s_name_is_no_way_out_of_the_folder(values, tmp_path):

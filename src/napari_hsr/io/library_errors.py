@@ -121,8 +121,8 @@ def made_folder(folder: Path) -> Path:
     Raises
     ------
     FileError
-        If it cannot be made: no permission, a file of that name, a full disk.
+        If it cannot be made: no permission, a file of that name, a full disk, a NUL in its name.
     """
-    with translated(folder, "it cannot be made", only=(OSError,)):
+    with translated(folder, "it cannot be made", only=(OSError, ValueError)):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import FileError, ModelError
+from napari_hsr.errors import AlreadyThereError, FileError, ModelError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
@@ -83,13 +83,6 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise FileError(path, _not_safetensors(error)) from error
     except MemoryError as error:
         raise FileError(path, "it asks for more memory than there is") from error
-
-
-class AlreadyThereError(FileError):
-    """A file exists that was not to be replaced."""
-
-    def __init__(self, path: str | os.PathLike[str]):
-        super().__init__(path, "it exists already and was not to be overwritten")
 
 
 def save_model(

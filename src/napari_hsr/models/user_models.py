@@ -11,12 +11,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, HSRError, ModelError
+from napari_hsr.errors import AlreadyThereError, FileError, HSRError, ModelError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card_editing import edited
-from napari_hsr.models.model_file import AlreadyThereError, read_card, save_model
+from napari_hsr.models.model_file import read_card, save_model
 from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) 
     if target.suffix.lower() != SUFFIX:
         raise FileError(target, f"models are exported as {SUFFIX} files")
     if target.exists() and not overwrite:
-        raise FileError(target, "it exists already and was not to be overwritten")
+        raise AlreadyThereError(target)
     if not target.parent.is_dir():
         raise FileError(target, "the folder for it does not exist")
     from napari_hsr.models.state_dict import checked_tensors

@@ -9,17 +9,18 @@ from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
-from napari_hsr import Photograph, read, reconstruct
+from napari_hsr import Cube, Photograph, read, reconstruct, write
 from napari_hsr.inference.batch.queue import Row, State
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
-from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.close_guard import CANCEL, STOP
+from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.help_window import HelpButton, HelpWindow
-from napari_hsr.widgets.inference import batch_window
+from napari_hsr.widgets.inference import queue_texts
 from napari_hsr.widgets.inference.batch_window import LAYERS
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import ALL
@@ -94,15 +95,80 @@ def test_a_folder_with_two_bad_files_as_a_queue(panel, qtbot, tmp_path):
     assert explained(window)
 
 
+def test_a_queue_replaces_a_file_that_it_has_not_made_only_where_that_was_ticked(
+    panel, qtbot, tmp_path
+):
+    source = tmp_path / "in"
+    (source / "cubes").mkdir(parents=True)
+    for number in range(2):
+        save(source, number)
+    mine = source / "cubes" / f"0_{MODEL}.mat"
+    mine.write_bytes(b"notes")
+    window = panel.many.open_queue()
+    window.set_folder(source)
+
+    def start():
+        window.start_button.click()
+        qtbot.waitUntil(lambda: not window.busy)
+        return [text.partition(",")[0] for text in texts(window, 1)]
+
+    assert start() == ["failed", "finished"]
+    assert mine.read_bytes() == b"notes"
+    assert "exists already" in texts(window, 3)[0]
+    assert "“Replace files that are there”" in window.message.text()
+    made = source / "cubes" / f"1_{MODEL}.mat"
+    cube = read(made)
+    write(cube.replace(provenance=cube.provenance.with_step("Corrected by hand.")), made)
+    corrected = made.read_bytes()
+    assert start() == ["failed", "failed"]
+    assert made.read_bytes() == corrected
+    window.replace.setChecked(True)
+    assert start() == ["finished", "finished"]
+    assert not window.replace.isChecked()  # an answer for one run
+    assert start() == ["unchanged", "unchanged"]
+
+
+def test_the_tick_that_lets_files_be_replaced_is_kept_nowhere(panel):
+    window = panel.many.open_queue()
+    window.replace.setChecked(True)
+    assert not any("Replace" in name for name in settings(window))
+    restore(panel.many.open_save(), {"Replace files that are there": True})
+    assert not panel.many.open_save().replace.isChecked()
+
+
+def test_a_cube_is_saved_over_another_file_only_where_that_was_ticked(
+    viewer, panel, qtbot, tmp_path
+):
+    scan = tmp_path / "scan.mat"
+    write(Cube(np.ones((3, 4, 5), np.float32), name="scan"), scan)
+    before = scan.read_bytes()
+    add_cube(viewer, Cube(np.zeros((3, 4, 5), np.float32), name="scan"))
+    window = panel.many.open_save()
+    window.set_folder(tmp_path)
+
+    def start():
+        window.save_button.click()
+        qtbot.waitUntil(lambda: not window.busy)
+
+    start()
+    assert scan.read_bytes() == before
+    assert f"{scan}: it exists already" in window.message.text()
+    window.replace.setChecked(True)
+    start()
+    assert "Wrote scan.mat" in window.message.text()
+    assert not read(scan).data[:].any()
+    assert not window.replace.isChecked()
+
+
 def test_a_warning_comes_before_remarks_in_the_one_line_of_a_row():
     said = (Notice.info(Code.OTHER, "In float32."), Notice.warning(Code.OTHER, "Saturated."))
-    assert batch_window._said(Row("a", State.FINISHED, notices=said)) == "Saturated. In float32."
+    assert queue_texts.said_of(Row("a", State.FINISHED, notices=said)) == "Saturated. In float32."
 
 
 def test_what_is_computed_and_not_yet_written_is_finishing():
     under_way = Row("a.png", State.RUNNING, 0.5, "Reconstructing", 3.0)
-    assert batch_window._texts(under_way)[1:3] == ("Reconstructing · 50%", "3.0 s")
-    assert batch_window._texts(Row("a.png", State.RUNNING, 1.0, "Done", 0.0))[1:3] == (
+    assert queue_texts.texts_of(under_way)[1:3] == ("Reconstructing · 50%", "3.0 s")
+    assert queue_texts.texts_of(Row("a.png", State.RUNNING, 1.0, "Done", 0.0))[1:3] == (
         "finishing",
         "",
     )
@@ -208,6 +274,11 @@ def test_the_frame_on_show_and_all_frames_as_files(viewer, panel, qtbot, tmp_pat
     window.save_button.click()
     qtbot.waitUntil(lambda: not window.busy)
     assert len(list(tmp_path.iterdir())) == 3
+    assert "Wrote 2 files" in window.message.text()
+    assert "frame 3" in window.message.text()  # which is there already
+    window.replace.setChecked(True)
+    window.save_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
     assert "3 files" in window.message.text()
     assert explained(window)
 

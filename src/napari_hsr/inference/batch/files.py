@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr import __version__
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.errors import AlreadyThereError, Cancelled, HSRError
 from napari_hsr.inference.batch.queue import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting, standing
@@ -64,6 +64,8 @@ class FileWork:
         Compute also what is there already.
     overwrite : bool
         Replace other files without a word.
+    sparing : bool
+        Fail where another file lies under the name of a result, in place of replacing it.
     inputs : tuple of Path
         All files of the batch: none of them is overwritten.
     in_parts : bool
@@ -79,6 +81,7 @@ class FileWork:
     reading: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
     overwrite: bool = False
+    sparing: bool = False
     inputs: tuple[Path, ...] = ()
     in_parts: bool = False
 
@@ -148,8 +151,9 @@ class FileItem:
         }
         for target, known in () if in_parts else before.items():
             check_unchanged(target, known)
-        for other, cube in others.values():  # before the cube, whose record says that all is there
+        for other, _ in others.values():  # all of them before any is written
             yield from self._about_replacing(other, replaces(other, work.held))
+        for other, cube in others.values():  # before the cube, whose record says that all is there
             write(cube, other)
         if standing(_looked_at(self.source)) != seen:  # made_by may be of what was there before
             made_by = ""
@@ -165,6 +169,8 @@ class FileItem:
         yield Outcome({**made, **beside, **facts}, facts["notices"])
 
     def _about_replacing(self, out: Path, exists: bool) -> Iterator[Told]:
+        if exists and self.work.sparing:
+            raise AlreadyThereError(out)
         if exists and not self.work.overwrite:
             text = (
                 f"{out} exists already and is replaced. A later version will refuse to "

@@ -144,16 +144,19 @@ def folder_events(
     encoding: str | None = None,
     cancel: threading.Event | None = None,
     pause: threading.Event | None = None,
+    **about: Any,
 ) -> Iterator[Progress | BatchProgress | BatchResult]:
     """Files, folders and patterns as a queue whose results go into a folder.
 
-    A result that is there, made from the same file with the same model and options, is kept.
+    A result that is there, made from the same file with the same model and options, is kept. What is to
+    become of other files under the names of results is among the fields of
+    :class:`~napari_hsr.inference.batch.files.FileWork`.
     """
     yield Progress(0, 0, "Loading the model")
     loaded = load_model(model)
     inputs, missing = expand(list(sources), PHOTOGRAPH_SUFFIXES, "photograph")
     used = on_grid(loaded, options.get("finer", 1))
-    work = photograph_work(loaded, used, options, encoding=encoding, inputs=tuple(inputs))
+    work = photograph_work(loaded, used, options, encoding=encoding, inputs=tuple(inputs), **about)
     outputs = output_names(inputs, output, loaded.name, suffix)
     items: list[Item] = [FileItem(*pair, work) for pair in zip(inputs, outputs, strict=True)]
     items += [NotThere(error.path, error) for error in missing]

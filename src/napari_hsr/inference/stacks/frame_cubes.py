@@ -231,10 +231,14 @@ class FrameCubes:
             data,
             self.wavelengths,
             units=self.model.card.units,
-            name=f"{self._name(number)} {self.model.name}",
+            name=self.name_of(number),
             provenance=self.stack.provenance.with_step(text),
             notices=(Notice.warning(code, text),),
         )
+
+    def name_of(self, number: int) -> str:
+        """What the cube of a frame is called, which need not be computed for it."""
+        return f"{self._name(number)} {self.model.name}"
 
     def _direction(self, number: int) -> tuple[int, ...]:
         """The step by which frames go by, if it is one along one axis; else nothing."""
@@ -395,4 +399,4 @@ class FrameCubes:
         return f"{self.stack.name} {number + 1:0{digits}d}"
 
     def _named(self, number: int, cube: Cube) -> Cube:
-        return cube.replace(name=f"{self._name(number)} {self.model.name}")
+        return cube.replace(name=self.name_of(number))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr import colour, io
 from napari_hsr.arguments import told
 from napari_hsr.cube import Cube
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import AlreadyThereError, HSRError, InputError
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.preview import LEAST_SECONDS, StackPreview
 from napari_hsr.inference.reconstruction import reconstruct_events
@@ -19,6 +19,8 @@ from napari_hsr.inference.results import Result
 from napari_hsr.inference.stacks.frame_arrays import State
 from napari_hsr.inference.stacks.frame_cubes import PLACEHOLDER_PIXELS, FrameCubes
 from napari_hsr.inference.stacks.placeholder import PLACEHOLDER, spacing
+from napari_hsr.io.atomic import expecting
+from napari_hsr.io.file_sets import standing_at
 from napari_hsr.io.library_errors import made_folder
 from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.bundled_models import DEFAULT
@@ -189,6 +191,8 @@ def write_frames_events(
     folder: str | PathLike[str],
     suffix: str = ".mat",
     cancel: threading.Event | None = None,
+    *,
+    overwrite: bool = True,
 ) -> Iterator[Progress | FramesWritten]:
     """Write the cube of each frame as a file of its own, ``<stack>_<frame>_<model><suffix>``.
 
@@ -198,10 +202,12 @@ def write_frames_events(
     ----------
     frames : FrameCubes
     folder : path-like
-        Made if it is not there; files of the same names are replaced.
+        Made if it is not there.
     suffix : str
         One of :data:`napari_hsr.io.WRITE_SUFFIXES`.
     cancel : threading.Event, optional
+    overwrite : bool
+        Whether files of the same names are replaced; a frame whose file is there fails otherwise.
 
     Yields
     ------
@@ -223,14 +229,15 @@ def write_frames_events(
     target, total, files = made_folder(Path(os.path.expanduser(folder))), len(frames), []
     failures: dict[int, str] = {}
     for number, index in enumerate(frames.stack.indices()):
+        # the name of a layer may look like a way out of the folder
+        name = re.sub(r"[\s/\\\x00-\x1f]", "_", frames.name_of(number)).lstrip(".") + suffix
         try:
+            _check_free(target / name, overwrite)  # before it is computed
             for event in frames.cube_events(index, cancel):
                 if isinstance(event, Progress):
                     yield Progress(number, total, f"Frame {number + 1} of {total}")
                 else:
-                    # the name of a layer may look like a way out of the folder
-                    name = re.sub(r"[\s/\\\x00-\x1f]", "_", event.name).lstrip(".") + suffix
-                    files.append(io.write(event, target / name))
+                    files.append(_written(event, target / name, overwrite))
         except HSRError as error:
             failures[number] = str(error)
         yield Progress(number + 1, total, f"Frame {number + 1} of {total}")
@@ -243,13 +250,15 @@ def save_events(
     suffix: str = ".mat",
     index: tuple[int, ...] | None = None,
     cancel: threading.Event | None = None,
+    *,
+    overwrite: bool = True,
 ) -> Iterator[Progress | FramesWritten]:
     """Write one cube as a file named after it: a cube, or that of a frame, computed if it must be.
 
     Parameters
     ----------
     what : Cube or FrameCubes
-    folder, suffix, cancel
+    folder, suffix, cancel, overwrite
         As for :func:`write_frames_events`.
     index : tuple of int, optional
         Of the frame.
@@ -261,10 +270,13 @@ def save_events(
     Cancelled
         If ``cancel`` was set.
     """
+    place = Path(os.path.expanduser(folder))
     cube = what if isinstance(what, Cube) else None
     if cube is None:
         assert isinstance(what, FrameCubes)
         assert index is not None
+        name = what.name_of(what.stack.number(index))
+        _check_free(place / f"{file_stem(name)}{suffix}", overwrite)
         for event in what.cube_events(index, cancel):
             if isinstance(event, Progress):
                 yield event
@@ -273,8 +285,8 @@ def save_events(
     assert cube is not None  # the work ends with it
     stop_if(cancel)
     yield Progress(0, 0, f"Writing {cube.name}")
-    target = made_folder(Path(os.path.expanduser(folder)))
-    yield FramesWritten((io.write(cube, target / f"{file_stem(cube.name)}{suffix}"),), {})
+    target = made_folder(place) / f"{file_stem(cube.name)}{suffix}"
+    yield FramesWritten((_written(cube, target, overwrite),), {})
 
 
 def save_with_ends_events(
@@ -283,22 +295,45 @@ def save_with_ends_events(
     folder: str | PathLike[str],
     suffix: str = ".mat",
     cancel: threading.Event | None = None,
+    *,
+    overwrite: bool = True,
 ) -> Iterator[Progress | FramesWritten]:
     """:func:`save_events` of a cube, and the ends of its intervals beside it: ``…_lower``, ``…_upper``."""
     stop_if(cancel)
     yield Progress(0, 0, f"Finding the intervals of {cube.name}")
-    ends = zip(("_lower", "_upper"), intervals.bounds(cube), strict=True)
+    ends = dict(zip(("_lower", "_upper"), intervals.bounds(cube), strict=True))
     files: tuple[Path, ...] = ()
-    for event in save_events(cube, folder, suffix, cancel=cancel):
+    for end in ends:  # all of them before any is written
+        _check_free(Path(folder).expanduser() / _name_of_end(cube, end, suffix), overwrite)
+    for event in save_events(cube, folder, suffix, cancel=cancel, overwrite=overwrite):
         if isinstance(event, Progress):
             yield event
         else:
             files = event.files
-    for end, side in ends:
+    for end, side in ends.items():
         stop_if(cancel)
         yield Progress(0, 0, f"Writing {side.name}")
-        files = (*files, io.write(side, files[0].with_name(f"{files[0].stem}{end}{suffix}")))
+        other = files[0].with_name(_name_of_end(cube, end, suffix))
+        files = (*files, _written(side, other, overwrite))
     yield FramesWritten(files, {})
+
+
+def _name_of_end(cube: Cube, end: str, suffix: str) -> str:
+    return f"{file_stem(cube.name)}{end}{suffix}"
+
+
+def _check_free(target: Path, overwrite: bool) -> None:
+    """Refuse a name that a file has, unless that one may be replaced."""
+    if not overwrite and target.exists():
+        raise AlreadyThereError(target)
+
+
+def _written(cube: Cube, target: Path, overwrite: bool) -> Path:
+    """Write a cube; one that comes under its name meanwhile is replaced only where that may be."""
+    before = {} if overwrite else standing_at([target])
+    _check_free(target, overwrite)
+    with expecting(before):
+        return io.write(cube, target)
 
 
 def sample_of(stack: PhotographStack) -> Photograph:

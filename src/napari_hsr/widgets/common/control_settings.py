@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 #: Says of a control what its setting is about, where that is not how the user works.
 _ABOUT = "napari_hsr_about"
-_LAYERS, _VIEW = "layers", "view"
+_LAYERS, _VIEW, _RUN = "layers", "view", "run"
 
 
 @runtime_checkable
@@ -86,6 +86,12 @@ def about_view(*controls: QWidget) -> None:
     """State of controls that they only show how the viewer is set."""
     for control in controls:
         control.setProperty(_ABOUT, _VIEW)
+
+
+def for_one_run(*controls: QWidget) -> None:
+    """State of controls that what they are set to is an answer for one run: nothing else sets them."""
+    for control in controls:
+        control.setProperty(_ABOUT, _RUN)
 
 
 def remember(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
@@ -158,6 +164,8 @@ def _named(panel: QWidget) -> dict[str, QWidget]:
         kinds = (QCheckBox, QRadioButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit, *_LISTS)
         # the encoding is that of the layer
         if not isinstance(control, kinds) or isinstance(control, EncodingChooser):
+            continue
+        if control.property(_ABOUT) == _RUN:
             continue
         name, number = control.accessibleName(), 1
         while (key := name if number == 1 else f"{name} ({number})") in found:

@@ -16,13 +16,12 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from napari_hsr.errors import HSRError, explain
+from napari_hsr.errors import AlreadyThereError, HSRError, explain
 from napari_hsr.inference.batch.photographs import folder_events, open_events
 from napari_hsr.inference.batch.queue import BatchProgress, BatchResult, Row, State
 from napari_hsr.inference.batch.summary import write_summary
 from napari_hsr.inference.results import Result
 from napari_hsr.io import WRITE_SUFFIXES
-from napari_hsr.notices import Severity
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph
 from napari_hsr.widgets.common.accessible import name_controls
@@ -40,6 +39,8 @@ from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import Sentences, fit_columns
 from napari_hsr.widgets.inference.queue_question import close_question
+from napari_hsr.widgets.inference.queue_texts import texts_of
+from napari_hsr.widgets.inference.replacing import MAY_REPLACE, replace_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,7 @@ class BatchWindow(QDialog):
         self.format.setToolTip(
             "Of the cubes. A .zarr is written tile by tile, however large its photograph is."
         )
+        self.replace = replace_box()
         self.model_label = BriefLabel(1)
         self.encoding = NarrowComboBox()
         self.encoding.offer(ENCODINGS, None)
@@ -152,6 +154,7 @@ class BatchWindow(QDialog):
         form.addRow(row(self.folder_button, self.folder_label, stretch=self.folder_label))
         form.addRow(row(self.output_button, self.output_label, stretch=self.output_label))
         form.addRow("Format of the cubes", self.format)
+        form.addRow(self.replace)
         form.addRow("Encoding", self.encoding)
         form.addRow(self.model_label)
         bottom = row(self.summary_button, HelpButton(self, "queue"))
@@ -202,7 +205,7 @@ class BatchWindow(QDialog):
         self.output_label.setText(f"{self.output}" if self.output else "no folder chosen")
         self.model_label.setText(f"Model: {self._panel.model.name()}, as chosen in Reconstruct")
         parts: tuple[QWidget, ...] = (self.folder_button, self.folder_label)
-        for part in (*parts, self.output_button, self.output_label, self.format):
+        for part in (*parts, self.output_button, self.output_label, self.format, self.replace):
             part.setEnabled(files)
         ready = bool(self.folder and self.output) if files else bool(chosen)
         self.start_button.setEnabled(ready and not self.busy)
@@ -232,6 +235,9 @@ class BatchWindow(QDialog):
         model, self._layers = self._model, []
         if self.what.value() == FOLDER:
             place = ([str(self.folder)], self.output, self.format.value())
+            may = self.replace.isChecked()
+            asked |= {"overwrite": may, "sparing": not may}
+            self.replace.setChecked(False)  # the next run is asked for anew
 
             def work(cancel):
                 return folder_events(*place, model, options, cancel=cancel, **asked)
@@ -303,7 +309,9 @@ class BatchWindow(QDialog):
         counts = [f"{sum(r.state is s for r in result.rows)} {s}" for s in _ENDS if _has(result, s)]
         said = f"{', '.join(counts)} in {format_seconds(result.seconds)}."
         if _has(result, State.FAILED):
-            self.message.show_warning(f"{said} The others are not affected.")
+            there = any(isinstance(row.error, AlreadyThereError) for row in result.rows)
+            more = f" {MAY_REPLACE}" if there else ""
+            self.message.show_warning(f"{said} The others are not affected.{more}")
         else:
             self.message.show_info(said)
 
@@ -320,7 +328,7 @@ class BatchWindow(QDialog):
         self.table.setRowCount(len(rows))
         for at, one in enumerate(rows):
             if at >= len(before) or before[at] != one:
-                for place, text in enumerate(_texts(one)):
+                for place, text in enumerate(texts_of(one)):
                     self._put(at, place, text, text if place else str(one.source or text))
         if len(before) != len(rows):
             fit_columns(self.table)
@@ -375,26 +383,3 @@ def _has(result: BatchResult, state: State) -> bool:
 
 def _left(seconds: float) -> str:
     return f"about {format_seconds(seconds)} left"
-
-
-def _texts(one: Row) -> tuple[str, str, str, str]:
-    """What the table says of a row."""
-    state = str(one.state)
-    writing = one.state is State.RUNNING and one.share == 1
-    if writing:
-        state = "finishing"
-    elif one.state is State.RUNNING:
-        state = f"{one.message or state} · {one.share:.0%}"
-    elif one.ended and one.seconds:
-        state = f"{state}, {format_seconds(one.seconds)}"
-    left = "" if one.seconds_left is None or writing else format_seconds(one.seconds_left)
-    return one.name, state, left, _said(one)
-
-
-def _said(one: Row) -> str:
-    """Why a row failed, or its notices: a line has room for one, and for no path before it."""
-    if one.error is not None:
-        said, path = explain(one.error, "the log says where"), str(getattr(one.error, "path", ""))
-        return Path(path).name + said.removeprefix(path) if path else said
-    ordered = sorted(one.notices, key=lambda notice: notice.severity is not Severity.WARNING)
-    return " ".join(ordered)

@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QDialog, QFileDialog
 
+from napari_hsr.errors import AlreadyThereError
 from napari_hsr.inference.stacks.run import (
     FramesWritten,
     save_events,
@@ -25,6 +26,7 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.progress_bar import ProgressBar
+from napari_hsr.widgets.inference.replacing import MAY_REPLACE, replace_box
 
 ONE, ALL, ENDS = "one", "all", "ends"
 
@@ -55,6 +57,7 @@ class SaveCubesWindow(QDialog):
         self.format.setToolTip("Of the files")
         self.folder_button = button("Folder…", self._ask, "Where the files go")
         self.folder_label = BriefLabel(2)
+        self.replace = replace_box()
         self.save_button = button("Save", self.save, "Frames that are not computed yet are, first")
         self.cancel_button = button("Cancel", self.cancel, "Stop; files that are written stay")
         self.progress = ProgressBar("Frames that are written")
@@ -64,6 +67,7 @@ class SaveCubesWindow(QDialog):
         form.addRow("What of it", self.what)
         form.addRow("Format", self.format)
         form.addRow(row(self.folder_button, self.folder_label, stretch=self.folder_label))
+        form.addRow(self.replace)
         buttons = row(self.save_button, self.cancel_button, HelpButton(self))
         layout = column(form, buttons, self.progress, self.message, into=self)
         layout.setContentsMargins(9, 9, 9, 9)
@@ -113,31 +117,33 @@ class SaveCubesWindow(QDialog):
             return
         self.message.clear()
         folder, suffix = self.folder, self.format.value()
+        may = {"overwrite": self.replace.isChecked()}
+        self.replace.setChecked(False)  # the next run is asked for anew
         if self.what.value() == ALL:
             frames = layer.data.frames
 
             def work(cancel):
-                return write_frames_events(frames, folder, suffix, cancel)
+                return write_frames_events(frames, folder, suffix, cancel, **may)
 
         elif self.what.value() == ENDS and (intervals := _intervals_of(layer)) is not None:
             made = layer_cube(layer)
 
             def work(cancel):
-                return save_with_ends_events(made, intervals, folder, suffix, cancel)
+                return save_with_ends_events(made, intervals, folder, suffix, cancel, **may)
 
         else:
             frames = layer.data.frames if is_frames(layer) else None
             cube, at = layer_cube(layer), frames and frames.shown
 
             def work(cancel):
-                return save_events(frames if frames else cube, folder, suffix, at, cancel)
+                return save_events(frames or cube, folder, suffix, at, cancel, **may)
 
         self._jobs.start(
             work,
             f"Saving {layer.name}",
             progressed=self.progress.follow,
             finished=self._on_written,
-            failed=lambda error: self.message.show_exception(error, "Saving"),
+            failed=self._on_failed,
             cancelled=lambda: self.message.show_info("Cancelled; files that were written stay."),
             ended=self.refresh,
         )
@@ -148,6 +154,11 @@ class SaveCubesWindow(QDialog):
         """Stop writing."""
         self._jobs.cancel()
         self.cancel_button.setEnabled(False)
+
+    def _on_failed(self, error: Exception) -> None:
+        self.message.show_exception(error, "Saving")
+        if isinstance(error, AlreadyThereError):
+            self.message.show_warning(f"{error} {MAY_REPLACE}")
 
     def _on_written(self, written: FramesWritten) -> None:
         names = [path.name for path in written.files]

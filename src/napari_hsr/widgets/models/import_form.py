@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from napari_hsr.photograph import CAMERA
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.control_settings import for_one_run
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.models.import_answers import Answers
@@ -38,6 +39,7 @@ class ImportForm(QWidget):
         self._encodings: list[str] = []
         self.overwrite = QCheckBox("Replace the model of that name")
         self.overwrite.setToolTip("A model of that name is there already")
+        for_one_run(self.overwrite)
         self.entry, self.encoding = NarrowComboBox(), NarrowComboBox()
         self.entry.setToolTip("Fills in what its authors state")
         self.encoding.setToolTip("How the numbers of its photographs stand for light")

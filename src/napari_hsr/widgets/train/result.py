@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hsr.errors import FileError, HSRError
+from napari_hsr.errors import AlreadyThereError, FileError, HSRError
 from napari_hsr.io import limits
 from napari_hsr.progress import Progress
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
@@ -160,7 +160,7 @@ class ResultView(QWidget):
         directory = present(self._directory)
         target = folder / directory.name
         if os.path.lexists(target):
-            raise FileError(target, "it exists already and was not to be overwritten")
+            raise AlreadyThereError(target)
         leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
 
         def ignored(place: str, names: list[str]) -> set[str]:
