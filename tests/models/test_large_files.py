@@ -56,6 +56,17 @@ def test_the_same_tensors(tmp_path):
         assert found[key].dtype == value.dtype
 
 
+@on_linux
+@pytest.mark.parametrize("least", [0, 10**6])
+def test_a_smaller_file_is_not_mapped_so_that_it_may_be_cut_short(tmp_path, monkeypatch, least):
+    path = tmp_path / "some.safetensors"
+    save_file({"matrix": torch.rand(300, 50)}, path)
+    monkeypatch.setattr(model_file, "LARGE", least)
+    tensors = read_weights(path)
+    assert tensors["matrix"].shape == (300, 50)
+    assert (str(path) in Path("/proc/self/maps").read_text()) is (least == 0)
+
+
 def test_views_and_tensors_of_several_names_are_written(tmp_path):
     matrix = torch.rand(4, 6)
     tensors = {

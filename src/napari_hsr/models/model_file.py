@@ -66,20 +66,27 @@ def card_in(path: str | os.PathLike[str]) -> ModelCard | None:
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, memory-mapped: they are read when they are used.
+    """The tensors of a safetensors file; those of a large one are read when they are used.
+
+    A smaller one is read, not mapped: the process would end where another program cuts a file short
+    whose tensors are being copied.
 
     Raises
     ------
     FileError
         If the file is damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load, load_file
 
     limits.check_regular(path)
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        if os.path.getsize(path) >= LARGE:
+            return load_file(path)
+        with safe_open(path, framework="numpy"):  # what it claims is looked at before all is read
+            pass
+        return load(Path(path).read_bytes())
+    except (SafetensorError, OSError, KeyError) as error:
         raise FileError(path, _not_safetensors(error)) from error
     except MemoryError as error:
         raise FileError(path, "it asks for more memory than there is") from error
