@@ -228,6 +228,15 @@ def test_a_follower_begins_anew_with_the_events(tmp_path):
     )
 
 
+def test_a_follower_begins_anew_where_the_events_of_another_training_are_put(tmp_path):
+    follower, path = Follower(tmp_path), tmp_path / EVENTS
+    path.write_text(to_json(told("a")) + "\n")
+    assert follower.news() == [told("a")]
+    (tmp_path / "other").write_text("".join(to_json(told(name)) + "\n" for name in "bcd"))
+    (tmp_path / "other").replace(path)  # longer than the one before
+    assert follower.news() == [told(name) for name in "bcd"]
+
+
 def test_a_notice_of_version_0_1_has_no_code():
     old = from_json('{"kind": "notice", "text": "An image is left out.", "warning": true}')
     assert old == Noticed(Notice.warning(Code.OTHER, "An image is left out."))

@@ -152,6 +152,16 @@ def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
     assert np.isfinite(held.colours(pure)).all()
 
 
+def test_a_profile_is_kept_only_under_a_name_that_it_is_found_by(raw):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
+    for length in (201, 300):
+        with pytest.raises(InputError, match=f"has {length} letters: up to 200"):
+            save(replace(profile, name="x" * length))
+    assert not list_profiles()
+    save(replace(profile, name="x" * 200))
+    assert list_profiles() == ["x" * 200]
+
+
 def test_exact_colours_under_a_profile_without_sensitivities_say_what_it_lacks():
     tinted = np.clip(_sg_colours() * [0.6, 0.9, 0.7], 1e-3, 0.98)
     corners = np.array([[4.0, 5], [4, 390], [280, 390], [280, 5]])

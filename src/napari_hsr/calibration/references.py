@@ -138,7 +138,7 @@ def saturated(white: Any, kind: str) -> tuple[Notice, ...]:
     elif share <= _SATURATED or values.size < 200:
         return ()
     told = (
-        f"{100 * share:.2g}% of the {kind} are exactly its maximum, {top:g}: it was "
+        f"{100 * share:.3g}% of the {kind} are exactly its maximum, {top:g}: it was "
         "probably overexposed, and reflectance is then too large there."
     )
     return (Notice.warning(Code.WHITE_SATURATED, told),)

@@ -268,7 +268,7 @@ def _told_lost(lost: np.ndarray, raw: Cube) -> list[Notice]:
     elif bands.size:
         where = f", above all in {bands.size} bands between {bands[0]} and {bands[-1]}"
     told = (
-        f"In {100 * lost.mean():.2g}% of bands and columns the white is hardly brighter than the "
+        f"In {100 * lost.mean():.3g}% of bands and columns the white is hardly brighter than the "
         f"dark{where}: they are NaN."
     )
     return [Notice.warning(Code.WHITE_TOO_DARK, told)]

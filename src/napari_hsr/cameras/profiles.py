@@ -149,7 +149,8 @@ class CameraProfile:
 
 _Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 _Three = tuple[_Number, _Number, _Number]
-_Text = Annotated[str, Field(max_length=200)]
+_LONGEST = 200
+_Text = Annotated[str, Field(max_length=_LONGEST)]
 _Curves = Annotated[tuple[_Three, ...], Field(max_length=10_000)]
 
 
@@ -199,6 +200,11 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
     if path is None and not slug(profile.name):
         raise InputError(
             f"The name {profile.name!r} has no letter a to z and no digit to be kept by."
+        )
+    if len(profile.name) > _LONGEST:
+        raise InputError(
+            f"The name {profile.name[:40]!r}… of the camera profile has {len(profile.name)} letters: up to "
+            f"{_LONGEST} were expected."
         )
     target = path or folder() / f"{slug(profile.name)}.json"
     if path is None and target.exists() and read_profile(target).name != profile.name:

@@ -6,12 +6,14 @@ Only what is known goes into the card; what had to be assumed is said under its 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import FileError, ModelError
+from napari_hsr.io.atomic import standing
 from napari_hsr.io.library_errors import not_there
 from napari_hsr.models.card import (
     CUBE,
@@ -28,11 +30,11 @@ from napari_hsr.models.published_weights import find
 from napari_hsr.models.user_models import keep, place_for
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
     from torch import Tensor
 
+    from napari_hsr.io.atomic import Identity
     from napari_hsr.models.architectures.base import AnyArchitecture
     from napari_hsr.models.model import Model
     from napari_hsr.models.published_weights import Entry
@@ -65,6 +67,8 @@ class Checkpoint:
         The card that the file carries, if it is one of ours.
     scale : int
         Output pixels per input pixel along each side.
+    seen : tuple of int or None
+        What changes when the file is written anew.
     """
 
     path: Path
@@ -77,6 +81,7 @@ class Checkpoint:
     asks_for_rule: bool
     card: ModelCard | None
     scale: int = 1
+    seen: Identity = None
 
 
 def examine(path: str | os.PathLike[str]) -> Checkpoint:
@@ -95,6 +100,7 @@ def examine(path: str | os.PathLike[str]) -> Checkpoint:
     from napari_hsr.models.input_rules import Statistics
 
     path = Path(path)
+    seen = _seen(path)
     weights, card = _read(path)
     architecture = _recognise(weights, path)
     try:
@@ -116,7 +122,25 @@ def examine(path: str | os.PathLike[str]) -> Checkpoint:
         asks_for_rule=isinstance(model.rule, Statistics),
         card=card,
         scale=model.scale,
+        seen=seen,
     )
+
+
+def import_examined(checkpoint: Checkpoint, **facts: Any) -> Model:
+    """:func:`import_checkpoint` of a file that was examined, with what was stated of it then.
+
+    Raises
+    ------
+    FileError
+        If another file stands there by now, of which nothing was stated.
+    """
+    if _seen(checkpoint.path) != checkpoint.seen:
+        raise FileError(checkpoint.path, "it changed since it was looked at: choose it again")
+    return import_checkpoint(checkpoint.path, **facts)
+
+
+def _seen(path: Path) -> Identity:
+    return standing([path])[Path(os.path.realpath(path))]
 
 
 def import_checkpoint(

@@ -244,3 +244,29 @@ def test_the_scan_or_the_white_as_dark_reference_is_refused(panel, viewer, same)
     assert "neither the scan nor the white" in panel.message.text()
     panel.has_dark.setChecked(False)
     assert panel.run_button.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("kind", "corners"),
+    [
+        ("ellipse", [[2, 2], [2, 6], [7, 6], [7, 2]]),
+        ("polygon", [[2, 2], [2, 6], [7, 2]]),
+        ("rectangle", [[2, 4], [5, 7], [8, 4], [5, 1]]),
+        ("path", [[2, 2], [7, 6], [7, 2], [3, 3]]),
+    ],
+)
+def test_what_is_no_upright_rectangle_is_no_white(ran, panel, viewer, kind, corners):
+    drawn = viewer.add_shapes([np.array(corners, float)], shape_type=kind, name="drawn")
+    panel.white.set_layer(drawn)
+    assert ran(panel) is None
+    assert "“drawn” is no rectangle" in panel.message.text()
+    drawn.data = [np.array([[2, 6], [2, 2], [7, 2], [7, 6]], float)]
+    drawn.shape_type = ["rectangle"]
+    assert ran(panel) is not None
+
+
+def test_a_doubtful_reflectance_is_told_as_a_warning(ran, panel, viewer):
+    viewer.layers["white"].data = np.full((3, 5, 10), 4095, np.float32)
+    ran(panel)
+    assert panel.message.kind == "warning"
+    assert "overexposed" in panel.message.text()

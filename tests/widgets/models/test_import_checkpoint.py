@@ -434,3 +434,18 @@ def test_a_dialog_that_grows_keeps_its_buttons_on_the_screen(dialog, checkpoint,
     dialog.read(checkpoint)
     qtbot.waitUntil(lambda: dialog.height() > before)
     qtbot.waitUntil(lambda: dialog.y() + dialog.height() <= screen.bottom())
+
+
+def test_a_file_that_changed_since_it_was_looked_at_is_not_imported(dialog, qtbot, checkpoint):
+    read(dialog, qtbot, checkpoint)
+    wider = Restormer(**{**SMALL, "width": 12}).state_dict()
+    torch.save({"state_dict": wider}, checkpoint)
+    before = names()
+    dialog.import_button.click()
+    done(dialog, qtbot)
+    assert "changed since it was looked at" in dialog.message.text()
+    assert names() == before
+    read(dialog, qtbot, checkpoint)
+    dialog.import_button.click()
+    done(dialog, qtbot)
+    assert len(names()) == len(before) + 1

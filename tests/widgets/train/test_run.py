@@ -10,20 +10,22 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Began, Finished, Measured, Noticed, Preparing, Step
 from napari_hsr.training.runs import processes
-from napari_hsr.viewer.layer_data import is_cube
+from napari_hsr.viewer.layer_data import is_cube, layer_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.train import panel as panel_module
 from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
+from napari_hsr.widgets.train.recipe_content import base_content
 from napari_hsr.widgets.train.run_chooser import SEEN
+from napari_hsr.widgets.train.training_work import LayerPair, start_work
 
 
 def start(panel, qtbot):
@@ -305,6 +307,19 @@ def test_a_file_that_is_no_preview_is_left_out(viewer, tmp_path, wrong):
     assert not viewer.layers
 
 
+def test_a_preview_of_other_wavelengths_gets_layers_of_its_own(viewer, tmp_path):
+    write_preview(tmp_path, 0.5)
+    preview = Preview(viewer)
+    preview.follow(tmp_path)
+    preview.show(tmp_path / "preview.npz", "b")
+    (before,) = (layer for layer in viewer.layers if is_cube(layer))
+    write_preview(tmp_path, 0.6, wavelengths_nm=np.linspace(900, 1700, 31))
+    preview.show(tmp_path / "preview.npz", "b")
+    (after,) = (layer for layer in viewer.layers if is_cube(layer))
+    assert after is not before
+    assert layer_cube(after).wavelengths[0] == 900
+
+
 def test_a_run_that_goes_on_has_the_layers_that_it_had(ready, qtbot, training, viewer, tmp_path):
     training("wait")
     run = start(ready, qtbot)
@@ -375,6 +390,28 @@ def test_notices_stay_in_sight_and_a_doubtful_one_is_a_warning(qtbot, viewer):
     view.add([Noticed(linear), halved])
     assert view.notices.kind == "warning"
     assert view.notices.text() == "The batch is halved.\nIt looks linear."
+
+
+def test_a_model_that_went_away_is_told_where_it_is_exported(ready, qtbot, training):
+    training("finish")
+    run = start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    shutil.rmtree(run.output)
+    ready.result.export_button.menu().actions()[0].trigger()
+    assert ready.result.outcome.kind == "error"
+    assert str(run.output) in ready.result.outcome.text()
+
+
+def test_a_training_that_is_cancelled_while_it_is_prepared_leaves_no_folder(tmp_path, scene):
+    cube, photograph = scene("a")
+    content, cancel = base_content(), threading.Event()
+    layers = [LayerPair(cube, photograph)] * 2
+    work = start_work(content, layers, "", tmp_path / "run", cancel)
+    next(work)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        list(work)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_went_away_is_no_crash(ready, qtbot, training):

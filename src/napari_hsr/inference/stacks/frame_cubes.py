@@ -371,11 +371,11 @@ class FrameCubes:
             device = self.options.get("device", "auto")
             cube = quick_cube(photograph, self._quick, PLACEHOLDER_PIXELS, device)
             self._put(number, kind, cube)
-            return self._named(number, cube)
+            return cube.replace(name=self.name_of(number))
         for event in reconstruct_events(photograph, self.model, **self.options, cancel=cancel):
             if not isinstance(event, Progress):
                 self._put(number, kind, event.cube)
-                return self._named(number, event.cube)
+                return event.cube.replace(name=self.name_of(number))
             yield event
         raise AssertionError("long work ends with a result")
 
@@ -390,13 +390,10 @@ class FrameCubes:
             if kind is State.DONE:
                 self.cache.drop((number, State.PLACEHOLDER))
                 nothing = np.broadcast_to(np.float32(0), values.shape)
-                named = self._named(number, cube)
+                named = cube.replace(name=self.name_of(number))
                 self._facts[number] = named.replace(data=nothing, _value_range=cube.value_range)
             self._news.notify_all()
 
     def _name(self, number: int) -> str:
         digits = len(str(len(self)))
         return f"{self.stack.name} {number + 1:0{digits}d}"
-
-    def _named(self, number: int, cube: Cube) -> Cube:
-        return cube.replace(name=self.name_of(number))

@@ -231,6 +231,7 @@ class Follower:
     def __init__(self, folder: Path):
         self._path = Path(folder) / EVENTS
         self._offset = 0
+        self._file: tuple[int, int] | None = None
         self._told = False
 
     def news(self) -> list[Event]:
@@ -238,25 +239,27 @@ class Follower:
         try:
             if not self._path.is_file():  # a pipe would never end
                 return []
-            size = self._path.stat().st_size
-            if size < self._offset:
+            found = self._path.stat()
+            size, before = found.st_size, self._file
+            self._file = found.st_dev, found.st_ino
+            if size < self._offset or before not in (None, self._file):
                 self._offset = 0
             if size == self._offset:
                 return []
             lines, self._offset = last_lines(self._path, self._offset)
         except OSError:  # missing, or locked for a moment by the process that writes it
             return []
-        events = [from_json(line.decode("utf-8", "replace")) for line in thinned(lines)]
-        found = [event for event in events if event is not None]
+        read = [from_json(line.decode("utf-8", "replace")) for line in thinned(lines)]
+        events = [event for event in read if event is not None]
         # a line that a killed process left unfinished is no news
         torn = sum(line.startswith(b"{") and not line.endswith(b"}") for line in lines)
-        foreign = len(events) - len(found) - torn
+        foreign = len(read) - len(events) - torn
         if foreign > 0 and not self._told:
             self._told = True
             counted = "1 line is no event" if foreign == 1 else f"{foreign} lines are no events"
             text = f"In {self._path.name} {counted} of a training; left out."
-            found.insert(0, Noticed(Notice.warning(Code.RUN_LINES_LEFT_OUT, text)))
-        return found
+            events.insert(0, Noticed(Notice.warning(Code.RUN_LINES_LEFT_OUT, text)))
+        return events
 
 
 def last_lines(path: Path, offset: int = 0) -> tuple[list[bytes], int]:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.calibration.reflectance import calibrate_events
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
+from napari_hsr.notices import Severity
 from napari_hsr.progress import Progress, abandonable
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.spectral_library import SpectralLibrary
+
+
+#: Pixels by which the corners of a rectangle may lie beside its sides.
+_ASKEW = 0.5
 
 
 class CalibrateWidget(Panel):
@@ -187,7 +192,9 @@ class CalibrateWidget(Panel):
         layer = add_cube(self._viewer, cube, above=scan, **spatial_transform(scan))
         told = [notice for notice in cube.notices if notice not in before]
         added = f"“{layer.name}” was added."
-        self.message.show_info(" ".join(filter(None, (added, covered(self._viewer, layer), *told))))
+        doubtful = any(notice.severity == Severity.WARNING for notice in told)
+        show = self.message.show_warning if doubtful else self.message.show_info
+        show(" ".join(filter(None, (added, covered(self._viewer, layer), *told))))
 
     def _show_running(self, running: bool) -> None:
         self.progress.begin()
@@ -243,6 +250,11 @@ class CalibrateWidget(Panel):
                 for corner in shapes.data[number]
             ]
         )
+        if shapes.shape_type[number] == "ellipse" or not _upright(corners):
+            raise InputError(
+                f"The shape of “{shapes.name}” is no rectangle along the sides of the scan: its corners "
+                "would hold what is not the white. Draw one over the white."
+            )
         height, width = layer_shape(scan)[-2:]
         low = np.clip(np.floor(corners.min(0) + 0.5), 0, (height, width)).astype(int)
         high = np.clip(np.floor(corners.max(0) + 0.5), 0, (height, width)).astype(int)
@@ -279,6 +291,15 @@ class CalibrateWidget(Panel):
         self._job.drop()
         for chooser in self._choosers:
             chooser.release()
+
+
+def _upright(corners: np.ndarray) -> bool:
+    """Whether corners (y, x) in pixels are those of a rectangle along the axes."""
+    low, high = corners.min(0), corners.max(0)
+    at = [(np.abs(corners - edge) <= _ASKEW).tolist() for edge in (low, high)]
+    where = {(y0, x0, y1, x1) for (y0, x0), (y1, x1) in zip(*at, strict=True)}
+    kinds = {(y0, x0) for y0, x0, y1, x1 in where if (y0 or y1) and (x0 or x1)}
+    return len(corners) == 4 and len(where) == len(kinds) == 4
 
 
 def _named(word: str) -> Callable[[Any], bool]:

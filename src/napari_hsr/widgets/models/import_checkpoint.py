@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
+    from napari_hsr.models.checkpoint_import import Checkpoint
     from napari_hsr.widgets.common.job import Work
 
 #: Width of the dialog when it opens, in pixels.
@@ -114,7 +115,7 @@ class ImportDialog(QDialog):
         if self._stated is None or self.busy:
             return
         self._importing = True
-        work = partial(_import, self.checkpoint.path, self._stated)
+        work = partial(_import, self.checkpoint, self._stated)
         self._start(work, self._on_imported, "Importing the model")
         self._check()
 
@@ -248,11 +249,13 @@ def _examine(path: Path, _cancel: threading.Event) -> Iterator[Any]:
     yield examine(path)
 
 
-def _import(path: Path, stated: dict[str, Any], _cancel: threading.Event) -> Iterator[Any]:
-    from napari_hsr.models import import_checkpoint
+def _import(
+    checkpoint: Checkpoint, stated: dict[str, Any], _cancel: threading.Event
+) -> Iterator[Any]:
+    from napari_hsr.models.checkpoint_import import import_examined
 
     yield Progress(0, 0, "Importing")
-    yield import_checkpoint(path, **stated)
+    yield import_examined(checkpoint, **stated)
 
 
 def _introduction(entry) -> str:

@@ -38,6 +38,7 @@ class Preview:
         self._folder: Path | None = None
         self._layers: dict[str, Any] | None = None
         self._shown: tuple[int, int] | None = None
+        self._what: tuple[Any, ...] = ()  # what the layers were made for
         self._before: list = []  # layers of other runs, to be replaced
 
     def follow(self, folder: Path) -> None:
@@ -68,6 +69,9 @@ class Preview:
         except (OSError, ValueError, LookupError, TypeError, HSRError):
             return False  # gone, or none of this version: the next one is shown
         self._shown = stamp
+        if (what := held_out.layout()) != self._what:  # another training in the same folder
+            self._before += self.layers()
+            self._layers, self._what = None, what
         if self._layers is None:
             self._layers = self._add(held_out, image)
             return True
@@ -178,6 +182,12 @@ class _HeldOut:
         if not fits:
             raise ValueError("its parts do not belong together")
         return made
+
+    def layout(self) -> tuple[Any, ...]:
+        """What later previews of a run have in common with the first."""
+        coarse = None if self.coarse is None else self.coarse.shape
+        place = (self.pixel, *self.origin.tolist(), self.size)
+        return (self.prediction.shape, coarse, *self.nm.tolist(), *place)
 
     def cube(self, data: np.ndarray, name: str, title: str) -> Cube:
         provenance = Provenance.from_dict({"input": f"{title}: preview of a training"})

@@ -185,7 +185,11 @@ class ResultView(QWidget):
             self.outcome.show_info(f"{name} was imported, and is chosen in {where}.")
 
     def _ask_file(self) -> None:
-        name = f"{weights_in(present(self._directory)).stem}.safetensors"
+        try:
+            name = f"{weights_in(present(self._directory)).stem}.safetensors"
+        except HSRError as error:  # the folder was moved or emptied since
+            self.outcome.show_exception(error)
+            return
         path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
         if path is not None:
             self._export(self.export_file, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,8 +78,12 @@ def start_work(
     """
     from napari_hsr.training.runs import processes
 
-    recipe = yield from written(content, layers, split, output / LAYERS_FOLDER, cancel)
-    yield Progress(0, 0, "Starting the training")
+    try:
+        recipe = yield from written(content, layers, split, output / LAYERS_FOLDER, cancel)
+        yield Progress(0, 0, "Starting the training")
+    except BaseException:  # cancelled, with the panel perhaps: no list would ever name the folder
+        shutil.rmtree(output, ignore_errors=True)
+        raise
     yield processes.start(recipe, output)
 
 
