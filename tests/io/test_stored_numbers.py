@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import spectral
@@ -9,7 +10,9 @@ import tifffile
 
 from napari_hsr import Cube, read, write
 from napari_hsr.errors import InputError
+from napari_hsr.io import lazy
 from napari_hsr.io.lazy import LazyArray, by_rows
+from napari_hsr.notices import Code, has
 
 NM = np.array([450.0, 500.0, 550.0])
 
@@ -210,3 +213,46 @@ def test_gdal_finds_wavelengths_and_widths(tmp_path):
         text = file.pages.first.tags[42112].value
     assert '<Item name="CENTRAL_WAVELENGTH_UM" sample="1" domain="IMAGERY">0.5</Item>' in text
     assert '<Item name="FWHM_UM" sample="2" domain="IMAGERY">0.007</Item>' in text
+
+
+@pytest.mark.parametrize("dtype", ["i4", "u4", ">i4", "i8", "f8"])
+@pytest.mark.parametrize("lazily", [False, True])
+@pytest.mark.parametrize("of_each", [False, True])
+def test_an_offset_brings_no_rounding_to_light(tmp_path, monkeypatch, dtype, lazily, of_each):
+    if lazily:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 10)
+    stored = (np.arange(3 * 4 * 5).reshape(3, 4, 5) + 100_000_000).astype(dtype)
+    offset = np.array([-1e8, -1e8 + 1, -1e8 + 2]) if of_each else np.array(-1e8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"], file["wavelength"] = stored, [450.0, 500.0, 550.0]
+        file["cube"].attrs["add_offset"] = offset
+        file["cube"].attrs["scale_factor"] = 1.0
+    cube = read(tmp_path / "a.h5")
+    expected = np.arange(60).reshape(3, 4, 5) + (offset + 1e8).reshape(-1, 1, 1)
+    np.testing.assert_array_equal(np.asarray(cube.data), expected)
+    np.testing.assert_array_equal(np.asarray(cube.data[1, 2]), expected[1, 2])
+    np.testing.assert_array_equal(np.asarray(cube.data[:, 2, 3]), expected[:, 2, 3])
+    np.testing.assert_array_equal(np.asarray(cube.data[1:, :, 3]), expected[1:, :, 3])
+    assert not has(cube.notices, Code.VALUES_ROUNDED)
+
+
+def test_a_mask_rounds_no_stored_numbers(tmp_path):
+    stored = np.arange(3 * 4 * 5, dtype=np.int32).reshape(3, 4, 5) + 2**24
+    tags = [(42113, "s", 0, str(2**24), True)]  # in float32 the number behind it is the same
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(
+            np.moveaxis(stored, 0, -1), photometric="minisblack", planarconfig="contig", metadata=None,
+            extratags=tags,
+        )  # fmt: skip
+        file.write(np.arange(20).reshape(4, 5) > 4, photometric=4, subfiletype=4, metadata=None)
+    cube = read(tmp_path / "a.tif")
+    assert np.isnan(cube.data[:, 0]).all()
+    assert np.isfinite(cube.data[:, 1:]).all()
+    stored[:] = 2**24 + 1
+    with tifffile.TiffWriter(tmp_path / "b.tif") as file:
+        file.write(
+            np.moveaxis(stored, 0, -1), photometric="minisblack", planarconfig="contig", metadata=None,
+            extratags=tags,
+        )  # fmt: skip
+        file.write(np.arange(20).reshape(4, 5) > 4, photometric=4, subfiletype=4, metadata=None)
+    assert np.isfinite(read(tmp_path / "b.tif").data[:, 1:]).all()

@@ -47,8 +47,8 @@ _BEYOND_VALUES = 1e3
 class Decoding:
     """What a file states about its numbers.
 
-    A value is ``stored / divisor * scale + offset`` in float32, and NaN where ``no_data`` is
-    stored.
+    A value is ``stored / divisor * scale + offset``, in float32 where it holds what is stored, and NaN
+    where ``no_data`` is stored.
 
     Attributes
     ----------
@@ -191,16 +191,43 @@ class Decoding:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             missing = self.missing(stored, bands)
-            values = np.array(self._taken(stored), dtype=np.float32, order=order)
-            if self.divisor != 1.0:
-                values /= np.float32(self.divisor)
-            scale, offset = (_for_bands(each, bands, values) for each in (self.scale, self.offset))
-            if np.any(scale != 1.0):
-                values *= scale
-            if np.any(offset):
-                values += offset
+            taken = self._taken(stored)
+            if not self.scales_nothing and np.promote_types(taken.dtype, np.float32) == np.float64:
+                values = self._of_wide(taken, bands, order)
+            else:
+                values = self._scaled(np.array(taken, dtype=np.float32, order=order), bands)
             if missing is not None:
                 values[missing] = np.nan
+        return values
+
+    def _scaled(self, values: np.ndarray, bands: Any) -> np.ndarray:
+        """Floats divided, multiplied and moved where they lie."""
+        if self.divisor != 1.0:
+            values /= values.dtype.type(self.divisor)
+        scale, offset = (_for_bands(each, bands, values) for each in (self.scale, self.offset))
+        if np.any(scale != 1.0):
+            values *= scale
+        if np.any(offset):
+            values += offset
+        return values
+
+    def _of_wide(self, stored: np.ndarray, bands: Any, order: Literal["C", "K"]) -> np.ndarray:
+        """Values of numbers that float32 does not hold: rounded last, else an offset would bring that to light.
+
+        Part by part, so that no second array of their size is made.
+        """
+        values = np.empty_like(stored, dtype=np.float32, order=order, subok=False)
+        if stored.ndim < 2:
+            values[...] = self._scaled(np.array(stored, dtype=np.float64), bands)
+            return values
+        each = np.ndim(self.scale) or np.ndim(self.offset)
+        places = np.arange(stored.shape[0])
+        if each:
+            sizes = [np.size(n) for n in (self.scale, self.offset) if np.ndim(n)]
+            places = np.ravel(np.arange(max(sizes))[bands])
+        for at in range(stored.shape[0]):
+            of_part = int(places[at if places.size > 1 else 0])
+            values[at] = self._scaled(np.array(stored[at], dtype=np.float64), of_part)
         return values
 
 
@@ -311,7 +338,7 @@ def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:
 
 def _for_bands(number: Any, bands: Any, values: np.ndarray) -> np.ndarray:
     """A number for each band in question, shaped to lie over the values."""
-    chosen: np.ndarray = np.asarray(number, dtype=np.float32)
+    chosen: np.ndarray = np.asarray(number, dtype=values.dtype)
     if not chosen.ndim:
         return chosen
     chosen = np.asarray(chosen[bands])

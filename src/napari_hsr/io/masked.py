@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 
 
-class Masked:
-    """Three axes with basic indexing, in float32, NaN where ``hidden`` is True: (rows, columns), or all three."""
+def _floats(dtype: np.dtype) -> np.dtype:
+    """Floats that hold NaN and, but for integers of 64 bits, what is stored: it is compared and scaled later."""
+    return np.promote_types(dtype, np.float32)
 
-    dtype = np.dtype(np.float32)
+
+class Masked:
+    """Three axes with basic indexing, in floats, NaN where ``hidden`` is True: (rows, columns), or all three."""
 
     def __init__(self, source: Any, hidden: np.ndarray, bands: int):
         """``bands``: which axis of the source holds them."""
         self._source, self._hidden, self._axis = source, hidden, bands
+        self.dtype = _floats(source.dtype)
         self.by_rows = getattr(source, "by_rows", None)
         self.shape = tuple(source.shape)
         self.chunks = getattr(source, "chunks", None)
@@ -23,7 +27,7 @@ class Masked:
     def __getitem__(self, key: Any) -> np.ndarray:
         if not isinstance(key, tuple) or not key:
             key = (slice(None),) * 3
-        values = np.array(self._source[key], dtype=np.float32)
+        values = np.array(self._source[key], dtype=self.dtype)
         if self._hidden.ndim == 3:
             values[self._hidden[key]] = np.nan
             return values
@@ -36,13 +40,12 @@ class Masked:
 
 
 class WithoutAlpha:
-    """Three axes with basic indexing, in float32, without the band of alpha: NaN where that is 0."""
-
-    dtype = np.dtype(np.float32)
+    """Three axes with basic indexing, in floats, without the band of alpha: NaN where that is 0."""
 
     def __init__(self, source: Any, bands: int, alpha: int):
         """``bands``: which axis of the source holds them; ``alpha``: which of them it is."""
         self._source, self._axis, self._alpha = source, bands, alpha
+        self.dtype = _floats(source.dtype)
         self.shape = tuple(int(n) - (i == bands) for i, n in enumerate(source.shape))
         self.chunks = getattr(source, "chunks", None)
         self.strides = getattr(source, "strides", None)
@@ -60,7 +63,7 @@ class WithoutAlpha:
             tuple(part if i == self._axis else k for i, k in enumerate(key))
             for part in (step if isinstance(asked, slice) else bands, self._alpha)
         )
-        values = np.array(self._source[of_colour], dtype=np.float32)
+        values = np.array(self._source[of_colour], dtype=self.dtype)
         if isinstance(asked, slice):
             at = sum(isinstance(k, slice) for k in key[: self._axis])
             if kept != list(range(values.shape[at])):
