@@ -205,6 +205,22 @@ def test_a_queue_waits_while_it_is_paused_and_can_be_cancelled(viewer, panel, qt
     assert any(text.startswith("cancelled") for text in texts(window, 1))
 
 
+def test_a_queue_that_ended_with_its_window_does_not_look_as_if_it_ran(panel, qtbot, tmp_path):
+    for number in range(3):
+        save(tmp_path, number)
+    window = panel.many.open_queue()
+    window.set_folder(tmp_path)
+    window.start()
+    window.pause_button.click()
+    qtbot.waitUntil(lambda: any("Paused" in text for text in texts(window, 1)))
+    window.close()
+    assert panel.many.open_queue() is window
+    assert not window.busy
+    assert {text.partition(",")[0] for text in texts(window, 1)} <= {"cancelled", "finished"}
+    assert window.pause_button.text() == "Pause"
+    assert "Start goes on" in window.message.text()
+
+
 def test_closing_napari_during_a_queue_asks(panel, qtbot, tmp_path):
     for number in range(3):
         save(tmp_path, number)

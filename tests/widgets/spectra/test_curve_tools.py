@@ -18,8 +18,9 @@ from qtpy.QtWidgets import QDialog, QTableWidget
 
 from napari_hsr import spectra
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.errors import FileError
+from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.io import write
+from napari_hsr.progress import Progress
 from napari_hsr.provenance import Provenance
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube, add_map
@@ -27,6 +28,7 @@ from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.undo import changing, push_added, undo_of
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.table import widen_for
+from napari_hsr.widgets.spectra import classify_window
 from napari_hsr.widgets.spectra.curve_table import CurveTable
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
@@ -323,6 +325,32 @@ def test_classes_are_what_pins_and_regions_are_when_it_is_run(viewer, panel, set
     window.run()
     qtbot.waitUntil(lambda: not window.busy)
     assert window.message.kind != "error"
+
+
+def test_classes_can_be_found_after_the_window_was_closed_meanwhile(
+    viewer, panel, settled, qtbot, monkeypatch
+):
+    settled()
+    panel.pin((550, 0, 0))
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+
+    def waits(*_, cancel, **__):
+        yield Progress(0, 1)
+        cancel.wait()
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(classify_window, "classify_events", waits)
+        window.run_button.click()
+        assert not window.run_button.isEnabled()
+        window.close()
+    panel.open_window("Classify")
+    assert not window.cancel_button.isEnabled()
+    window.run_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert "classes of scene" in viewer.layers
 
 
 def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(

@@ -1,13 +1,16 @@
 """The window that plots pins over the frames of a film."""
 
 import csv
+import threading
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_hsr.errors import Cancelled
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
+from napari_hsr.progress import Progress
 from napari_hsr.viewer import axis, frames
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.widgets.common.accessible import controls
@@ -110,6 +113,34 @@ def test_costly_frames_are_computed_when_that_is_asked_for(viewer, panel, qtbot,
     np.testing.assert_array_equal(window.values[0], exact(viewer, 550.0, 2, 3))
     assert not window.compute_button.isEnabled()
     assert not window.message.text()
+
+
+def test_a_window_that_was_closed_while_it_computed_can_compute_again(
+    viewer, panel, qtbot, monkeypatch
+):
+    monkeypatch.setattr(PixelsOverTime, "single", False)
+    panel.pin((0.0, 550.0, 2.0, 3.0))
+    window = panel.open_window("Over time")
+    panel._update_all()
+    started = threading.Event()
+
+    def waits(memory, pixels, along, cancel):
+        yield Progress(0, 5)
+        started.set()
+        cancel.wait()
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PixelsOverTime, "events", waits)
+        window.compute_button.click()
+        started.wait()
+    window.close()
+    assert panel.open_window("Over time") is window
+    assert not window.cancel_button.isVisible()
+    assert window.compute_button.isEnabled()
+    window.compute_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    np.testing.assert_array_equal(window.values[0], exact(viewer, 550.0, 2, 3))
 
 
 def test_without_cubes_of_a_film_it_says_what_to_do(panel, viewer):

@@ -127,6 +127,10 @@ class Row:
         """Whether nothing more is to come of it."""
         return self.state not in (State.WAITING, State.RUNNING)
 
+    def cancelled(self) -> Row:
+        """The same, if nothing more is to come of it."""
+        return _ended(self, State.CANCELLED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProgress(Progress):

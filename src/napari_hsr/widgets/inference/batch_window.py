@@ -211,6 +211,8 @@ class BatchWindow(QDialog):
         self.start_button.setEnabled(ready and not self.busy)
         for part in (self.pause_button, self.cancel_button):
             part.setEnabled(self.busy)
+        if not self.busy:
+            self.pause_button.setChecked(False)
         self.progress.setVisible(self.busy)
         self.summary_button.setEnabled(self._result is not None)
 
@@ -271,6 +273,11 @@ class BatchWindow(QDialog):
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
         """The queue ends with the window: nothing is asked any more."""
         self._guard.leave()
+        if not all(row.ended for row in self._rows):
+            self._show(tuple(row if row.ended else row.cancelled() for row in self._rows))
+            self.message.show_info(
+                "The queue ended with its window: Start goes on with what is missing."
+            )
         super().closeEvent(event)
 
     def cancel(self) -> None:

@@ -47,6 +47,8 @@ from napari_hsr.widgets.spectra.sources import told_apart
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qtpy.QtGui import QShowEvent
+
     from napari_hsr.cube import Cube
     from napari_hsr.matching import Classification
 
@@ -198,6 +200,12 @@ class ClassifyWindow(QDialog):
             cancelled=lambda: self.message.show_info("Cancelled; no layer was added."),
             ended=self._on_ended,
         )
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """A run that closing the window ended has not said so."""
+        if not self.busy:
+            self._on_ended()
+        super().showEvent(event)
 
     def _on_ended(self) -> None:
         self.run_button.setEnabled(True)

@@ -32,6 +32,8 @@ from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qtpy.QtGui import QShowEvent
+
     from napari_hsr.inference.stacks.over_time import OverTime
     from napari_hsr.progress import Progress
     from napari_hsr.widgets.spectra.sources import Shown
@@ -183,6 +185,11 @@ class OverTimeWindow(QDialog):
             ended=self._on_ended,
         )
         self._show_running(True)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """A run that closing the window ended has not said so."""
+        self._show_running(self.busy)
+        super().showEvent(event)
 
     def cancel(self) -> None:
         """Stop computing."""
