@@ -143,6 +143,19 @@ def test_a_window_that_was_closed_while_it_computed_can_compute_again(
     np.testing.assert_array_equal(window.values[0], exact(viewer, 550.0, 2, 3))
 
 
+def test_cubes_that_a_layer_was_given_meanwhile_are_those_that_are_plotted(viewer, panel, qtbot):
+    panel.pin((0.0, 550.0, 2.0, 3.0))
+    window = panel.open_window("Over time")
+    panel._update_all()
+    qtbot.waitUntil(lambda: not window.busy and window.values.size == COUNT)
+    other = np.random.default_rng(4).integers(20, 230, (COUNT, 6, 8, 3)).astype(np.uint8)
+    stack = stack_of_array(other, axes=viewer.layers["cubes"].data.frames.stack.axes)
+    viewer.layers["cubes"].data = FrameCubes(stack, MODEL).data
+    panel._update_all()
+    qtbot.waitUntil(lambda: not window.busy and np.isfinite(window.values).all())
+    np.testing.assert_allclose(window.values[0], exact(viewer, 550.0, 2, 3), rtol=1e-5)
+
+
 def test_without_cubes_of_a_film_it_says_what_to_do(panel, viewer):
     window = panel.open_window("Over time")
     assert "Shift-click" in window.plot._placeholder.text()

@@ -62,7 +62,7 @@ class OverTimeWindow(QDialog):
         self._found: OverTime | None = None
         self._shown: list[Shown] = []
         self._values = np.empty((0, 0))
-        self._asked: tuple[Any, ...] = ()  # pins, layer and axis that were computed or stopped
+        self._asked: tuple[Any, ...] = ()  # cubes, pins and axis that were computed or stopped
         self._drawn_at = 0.0
         self.setWindowTitle("Over time")
         self.resize(620, 640)
@@ -141,9 +141,12 @@ class OverTimeWindow(QDialog):
         layer = self.cubes.layer()
         here = {one.unique_id for one in self._viewer.layers}
         self._known = {key: one for key, one in self._known.items() if key in here}
-        if layer is None:
+        if layer is None or not is_frames(layer):
             return None
-        return self._known.setdefault(layer.unique_id, PixelsOverTime(layer.data.frames))
+        known, frames = self._known.get(layer.unique_id), layer.data.frames
+        if known is None or known.frames is not frames:  # the layer was given other cubes
+            known = self._known[layer.unique_id] = PixelsOverTime(frames)
+        return known
 
     def _pins(self) -> list[Shown]:
         layer = self.cubes.layer()
@@ -159,11 +162,18 @@ class OverTimeWindow(QDialog):
     def refresh(self) -> None:
         """Show the pins as they are now, and compute what takes little."""
         memory, self._shown = self._memory(), self._pins()
-        if memory is not None and self._shown and not self.busy:
-            asked = (self._pixels(), self.cubes.layer().unique_id, self.along.value())
-            if asked != self._asked and memory.single:
-                self.compute()
+        asked = self._asking(memory)
+        if self.busy and asked[0] != self._asked[0]:  # the layer was given other cubes
+            self._jobs.drop()
+            self._show_running(False)
+        new = memory is not None and self._shown and not self.busy and asked != self._asked
+        if new and present(memory).single:
+            self.compute()
         self._draw()
+
+    def _asking(self, memory: PixelsOverTime | None) -> tuple[Any, ...]:
+        """What would be computed now, the cubes first; nothing of it is kept alive."""
+        return memory and id(memory.frames), self._pixels(), self.along.value()
 
     def _pixels(self) -> tuple[tuple[int, int], ...]:
         return tuple(dict.fromkeys(present(one.pixel) for one in self._shown))
@@ -175,7 +185,7 @@ class OverTimeWindow(QDialog):
         memory, pixels, along = self._memory(), self._pixels(), self.along.value()
         if memory is None or not pixels or self.busy:
             return
-        self._asked = (pixels, self.cubes.layer().unique_id, along)
+        self._asked = self._asking(memory)
         self._jobs.start(
             lambda cancel: memory.events(pixels, along, cancel),
             f"{self.cubes.layer().name} over time",
