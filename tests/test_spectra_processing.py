@@ -252,3 +252,17 @@ def test_tables_hold_all_that_is_known(cube, tmp_path):
         spectra.write_table(curves, tmp_path / "t.xlsx")
     with pytest.raises(InputError, match="no spectrum"):
         spectra.write_table([], tmp_path / "t.csv")
+
+
+def test_ranges_stand_in_each_kind_of_table(tmp_path):
+    ends = np.array([0.1, 0.2]), np.array([0.3, np.nan])
+    sure = Curve("a", np.array([0.2, 0.25]), wavelengths_nm=np.array([500.0, 600]))
+    curves = [sure, replace(sure, name="b", ranges={"90%": ends})]
+    head, *rows = csv.reader(
+        spectra.write_table(curves, tmp_path / "t.csv").read_text().splitlines()
+    )
+    assert [row[head.index("90% lower")] for row in rows] == ["", "", "0.1", "0.2"]
+    assert [row[head.index("90% upper")] for row in rows] == ["", "", "0.3", ""]
+    with np.load(spectra.write_table(curves, tmp_path / "t.npz")) as arrays:
+        np.testing.assert_array_equal(arrays["90% lower"], [[np.nan, np.nan], ends[0]])
+        np.testing.assert_array_equal(arrays["90% upper"], [[np.nan, np.nan], ends[1]])

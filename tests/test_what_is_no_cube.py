@@ -41,7 +41,7 @@ NONE = {
 @pytest.mark.parametrize("given", NONE.values(), ids=NONE)
 @pytest.mark.parametrize("take", TAKE.values(), ids=TAKE)
 def test_what_is_no_cube_is_refused(take, given):
-    with pytest.raises(InputError, match=f"A Cube was expected, not {type(given).__name__}:"):
+    with pytest.raises(InputError, match=r"must be a Cube( or None)?, not .*: read\(path\) gives"):
         take(given)
 
 

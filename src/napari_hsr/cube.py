@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.arguments import told
+from napari_hsr.arrays import as_array, unmasked
 from napari_hsr.errors import Hint, InputError
 from napari_hsr.georeference import Place, resized_metadata
 from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
@@ -51,7 +52,7 @@ class Wavelengths:
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        nm = np.array(self.nm, dtype=np.float64).ravel()
+        nm = np.array(unmasked(self.nm), dtype=np.float64).ravel()
         if nm.size == 0:
             raise InputError("Wavelengths are empty: one value in nm is needed for each band.")
         if not np.isfinite(nm).all() or (nm <= 0).any():
@@ -127,6 +128,7 @@ class Wavelengths:
         return cls(np.array(DEFAULT_WAVELENGTHS_NM), assumed=True)
 
 
+@told
 @dataclass(eq=False, repr=False)
 class Cube:
     """A spectral image.
@@ -171,8 +173,7 @@ class Cube:
     _value_range: tuple[float, float] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.data, "shape"):
-            self.data = np.asarray(self.data)
+        self.data = as_array(self.data, "a cube")
         if len(self.data.shape) != 3:
             raise InputError(
                 "A cube has three axes (bands, height, width); "
@@ -309,15 +310,6 @@ class Cube:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
-
-
-def check_cube(given: object) -> None:
-    """InputError for what is no cube: a photograph, an array, the name of a file."""
-    if not isinstance(given, Cube):
-        raise InputError(
-            f"A Cube was expected, not {type(given).__name__}: read(path) gives that of a file, "
-            "Cube(array) that of an array."
-        )
 
 
 def release_pages(array: Any) -> None:

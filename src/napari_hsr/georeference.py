@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 
 #: Sides of pixels, and distances of first pixels, beyond which a place is a fault.
 _SMALLEST, _LARGEST, _FURTHEST = 1e-9, 1e9, 1e12
 
 
+@told
 def aligned(
     scale: int,
     pixel: tuple[float, float] = (1.0, 1.0),
@@ -34,6 +36,8 @@ def aligned(
         The same of the fine image: fine pixel i is centred at ``(i + 0.5) / scale - 0.5``
         coarse pixels.
     """
+    if scale < 1:
+        raise InputError(f"The scale is a whole number from 1 on, not {scale}.")
     shift = 0.5 / scale - 0.5
     return (
         (pixel[0] / scale, pixel[1] / scale),

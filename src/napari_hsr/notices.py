@@ -249,8 +249,9 @@ ABOUT_WAVELENGTHS = (
 def as_notices(notices: Iterable[str]) -> tuple[Notice, ...]:
     """Notices as such: a plain string becomes an :attr:`Code.OTHER` of severity info.
 
-    Equal ones are kept once, in their first place.
+    Equal ones are kept once, in their first place. A text alone is one notice, not one a letter.
     """
+    notices = (notices,) if isinstance(notices, str) else notices
     made = (n if isinstance(n, Notice) else Notice(Code.OTHER, Severity.INFO, n) for n in notices)
     return tuple(dict.fromkeys(made))
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
+from napari_hsr.arrays import unmasked
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Notice, as_notices
 from napari_hsr.provenance import Provenance
@@ -34,6 +36,7 @@ def camera_encoding(name: str) -> str:
     return CAMERA + slug(name)
 
 
+@told
 @dataclass(eq=False, repr=False)
 class Photograph:
     """A colour image with its encoding stated.
@@ -72,6 +75,13 @@ class Photograph:
 
     def __post_init__(self) -> None:
         self.notices = as_notices(self.notices)
+        if isinstance(self.data, np.ma.MaskedArray):
+            if self.data.dtype.kind != "f" and np.ma.is_masked(self.data):
+                raise InputError(
+                    "Pixels of this photograph are hidden by a mask, which whole numbers cannot say: "
+                    "give floating-point values in 0..1 with NaN for them."
+                )
+            self.data = unmasked(self.data)
         shape = tuple(np.shape(self.data))
         if len(shape) != 3 or shape[2] != 3:
             raise InputError(

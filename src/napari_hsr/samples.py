@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour import render
 from napari_hsr.colour.observers import colour_science, sample
 from napari_hsr.cube import Cube, Wavelengths
@@ -78,6 +79,7 @@ class _Box:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
+@told
 def chart(seed: int = 0, size: tuple[int, int] = (360, 480)) -> tuple[Cube, Photograph]:
     """A chart scene with ground truth, and the photograph of it.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
+from napari_hsr.arrays import unmasked
 from napari_hsr.cube import Wavelengths, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Notice, as_notices
@@ -22,6 +24,7 @@ NORMALISATIONS = ("max", "area", "vector")
 _REPEATED = 10.5
 
 
+@told
 @dataclass(frozen=True, eq=False, repr=False)
 class SpectralLibrary:
     """Named spectra.
@@ -59,7 +62,7 @@ class SpectralLibrary:
 
     def __post_init__(self) -> None:
         nm = Wavelengths(self.wavelengths_nm).nm
-        values = np.array(self.values, dtype=np.float64, ndmin=2)
+        values = np.array(unmasked(self.values), dtype=np.float64, ndmin=2)
         names = tuple(str(name) for name in self.names)
         if values.ndim != 2 or values.shape != (len(names), nm.size) or not names:
             size = " x ".join(map(str, values.shape))

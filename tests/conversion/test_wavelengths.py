@@ -153,3 +153,14 @@ def test_memory_follows_from_the_matrix_not_from_a_square_of_the_bands():
     assert most < 3 * 8 * fine.size * coarse.size
     with pytest.raises(InputError, match=r"take fewer bands\. If that is meant"):
         interpolation(np.linspace(300, 2500, 20_000), np.linspace(300, 2500, 10_000))
+
+
+def test_the_coarser_grid_keeps_what_belongs_to_its_bands():
+    """Bad bands became good, and a list of widths of another length ended in a fault."""
+    fine = cube_of(peak(FINE))
+    coarse = cube_of(np.ones(4), np.array([350.0, 400, 450, 500])).replace(
+        metadata={"bbl": [1, 1, 0, 1], "fwhm": [9.0, 9], "map info": ["Arbitrary", "1"]}
+    )
+    _, kept = common_grid(fine, coarse)
+    assert kept.good_bands.tolist() == [True, False, True]
+    assert kept.metadata["map info"] == ["Arbitrary", "1"]

@@ -213,7 +213,7 @@ def test_bad_input_in_one_sentence():
             high,
             Photograph(np.zeros((6, 6, 3)), encoding="srgb", name="photo"),
             None,
-            "photo is not",
+            "coarse must be a Cube",
         ),
         (
             high.with_wavelengths(range(400, 460, 10)),

@@ -226,7 +226,7 @@ def test_names():
 
 @pytest.mark.parametrize("scale", [0, -2, 2.5, 17, True, math.nan, "4"])
 def test_a_scale_that_is_none(scale):
-    with pytest.raises(InputError, match="whole number from 2 to 16"):
+    with pytest.raises(InputError, match="whole number"):
         enlarge(np.ones((4, 4)), scale)
 
 

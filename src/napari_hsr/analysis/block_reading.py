@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import check_cube, release_pages
+from napari_hsr.cube import release_pages
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.notices import Code, Notice
@@ -139,7 +139,6 @@ def usable_bands(cube: Cube) -> tuple[np.ndarray, list[Notice]]:
     InputError
         If there is none.
     """
-    check_cube(cube)
     stride = max(1, max(cube.shape[1:]) // 64)
     good = np.flatnonzero(cube.good_bands)
     sampled = [np.asarray(cube.data[int(band), ::stride, ::stride]) for band in good]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
+from napari_hsr.arguments import told
 from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.io.limits import check_memory
@@ -97,6 +98,7 @@ class Components:
         write_text(path, self.to_csv())
 
 
+@told
 def components(
     cube: Cube,
     method: str = "pca",
@@ -138,6 +140,7 @@ def components(
     return result_of(components_events(cube, method, n, cancel=cancel), progress)
 
 
+@told
 def components_events(
     cube: Cube, method: str = "pca", n: int = 5, *, cancel: threading.Event | None = None
 ) -> Iterator[Progress | Components]:

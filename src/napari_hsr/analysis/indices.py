@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts
 from napari_hsr.analysis.catalogue import BandRange, Catalogue, Index, catalogue, installed
 from napari_hsr.analysis.expression import Expression, parse
-from napari_hsr.cube import check_cube
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of
@@ -55,6 +55,7 @@ class _Sources:
     told: list[Notice]
 
 
+@told
 def offers(cube: Cube) -> list[Offer]:
     """All indices of the catalogue, each with why this cube cannot give it.
 
@@ -82,6 +83,7 @@ def why_not(
     return None
 
 
+@told
 def index(
     cube: Cube,
     what: str,
@@ -127,6 +129,7 @@ def index(
     return result_of(events, progress)
 
 
+@told
 def index_events(
     cube: Cube,
     what: str,
@@ -179,7 +182,6 @@ def _plan(
     cube: Cube, what: str, constants: Mapping[str, float], interpolate: bool
 ) -> tuple[Index | None, Expression, _Sources]:
     """The index if it is one, its formula, and where the values come from."""
-    check_cube(cube)
     text = what.strip()
     if not text:
         raise InputError("Name an index, or write a formula such as (b650 - b550) / (b650 + b550).")
@@ -207,7 +209,6 @@ def _plan(
 
 
 def _need_wavelengths(cube: Cube) -> None:
-    check_cube(cube)
     if cube.wavelengths is None:
         raise InputError(
             f"The wavelengths of {cube.name} are not known, so no index of the catalogue can be "

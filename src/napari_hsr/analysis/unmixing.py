@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, parts, usable_bands
+from napari_hsr.arguments import told
 from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
@@ -27,6 +28,8 @@ _DOUBTFUL, _HOPELESS = 1e3, 1e7
 _TOLERANCE = 1e-10
 #: More endmembers than bits of a number that stands for a set of them.
 _MOST = 60
+#: Pixels from which a set of endmembers is solved by itself.
+_SHARED = 16
 #: Pixels times the square of endmembers that are solved together, before it is told how far that is.
 _TOGETHER = 2**18
 
@@ -55,6 +58,7 @@ class Unmixing:
         return self.abundances.notices
 
 
+@told
 def unmix(
     cube: Cube,
     endmembers: SpectralLibrary,
@@ -91,6 +95,7 @@ def unmix(
     return result_of(unmix_events(cube, endmembers, sum_to_one=sum_to_one, cancel=cancel), progress)
 
 
+@told
 def unmix_events(
     cube: Cube,
     endmembers: SpectralLibrary,
@@ -160,6 +165,7 @@ def unmix_events(
     )
 
 
+@told
 def from_pixels(cube: Cube, places: dict[str, tuple[int, int]]) -> SpectralLibrary:
     """Endmembers from single pixels of a cube, by name: row and column from 0.
 
@@ -174,6 +180,7 @@ def from_pixels(cube: Cube, places: dict[str, tuple[int, int]]) -> SpectralLibra
     return from_spectra(cube, curves)
 
 
+@told
 def from_spectra(cube: Cube, spectra: dict[str, np.ndarray]) -> SpectralLibrary:
     """Endmembers from spectra (bands,) on the bands of a cube, by name: pins and regions.
 
@@ -182,6 +189,8 @@ def from_spectra(cube: Cube, spectra: dict[str, np.ndarray]) -> SpectralLibrary:
     InputError
         If there are none.
     """
+    if not spectra:
+        raise InputError("There is no spectrum to take as an endmember.")
     # Without wavelengths the bands are counted: the library is used on the same cube alone.
     counted = np.arange(1, cube.bands + 1, dtype=np.float64)
     nm = counted if cube.wavelengths is None else cube.wavelengths.nm
@@ -251,7 +260,8 @@ def solve(spectra: np.ndarray, pixels: np.ndarray, sum_to_one: bool) -> np.ndarr
     """The abundances that minimise ``|pixels - spectra.T @ a|²``, non-negative, sum one if asked.
 
     A primal active-set method (Lawson and Hanson, 1974; Nocedal and Wright, 2006, section 16.5)
-    on all pixels at once: those with the same passive set share one factorisation.
+    on all pixels at once: those with the same passive set share one factorisation, and where
+    few do, those with sets of one size are solved together.
 
     Parameters
     ----------
@@ -307,18 +317,29 @@ def _on_passive(
     count, n = right.shape
     found, level = np.zeros((count, n)), np.zeros(n)
     codes = (1 << np.arange(count, dtype=np.int64)) @ passive
-    order = np.argsort(codes, kind="stable")
-    for columns in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        chosen = np.flatnonzero(passive[:, columns[0]])
-        if not chosen.size:
+    _, which, members = np.unique(codes, return_inverse=True, return_counts=True)
+    sizes, shared = passive.sum(axis=0), members[which] >= _SHARED
+    order = np.flatnonzero(shared)[np.argsort(which[shared], kind="stable")]
+    groups = np.split(order, np.flatnonzero(np.diff(which[order])) + 1) if order.size else []
+    groups += [np.flatnonzero(~shared & (sizes == size)) for size in np.unique(sizes[~shared])]
+    for columns in groups:
+        size = int(sizes[columns[0]])
+        if not size:
             continue
-        system, values = gram[np.ix_(chosen, chosen)], right[np.ix_(chosen, columns)]
+        # one set for all of them, or one a pixel: (sets, size)
+        sets = columns[:1] if shared[columns[0]] else columns
+        chosen = np.nonzero(passive[:, sets].T)[1].reshape(-1, size)
+        system = np.ones((len(sets), size + sum_to_one, size + sum_to_one))
+        system[:, :size, :size] = gram[chosen[:, :, None], chosen[:, None, :]]
+        values = np.ones((columns.size, size + sum_to_one))
+        values[:, :size] = right[chosen, columns[:, None]]
         if sum_to_one:
-            ones = np.ones((1, chosen.size))
-            system = np.block([[system, ones.T], [ones, np.zeros((1, 1))]])
-            values = np.vstack([values, np.ones((1, columns.size))])
-        solved = np.linalg.solve(system, values)
-        found[np.ix_(chosen, columns)] = solved[: chosen.size]
+            system[:, size, size] = 0.0
+        if len(sets) < columns.size:
+            solved = np.linalg.solve(system[0], values.T).T
+        else:
+            solved = np.linalg.solve(system, values[:, :, None])[:, :, 0]
+        found[chosen, columns[:, None]] = solved[:, :size]
         if sum_to_one:
-            level[columns] = solved[-1]
+            level[columns] = solved[:, size]
     return found, level

@@ -9,7 +9,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.calibration import settings
 from napari_hsr.calibration.references import Reference, fitted, of_patch, saturated
-from napari_hsr.cube import check_cube, check_values
+from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.notices import Code, Notice
@@ -96,6 +96,7 @@ def calibrate(
     return result_of(events)
 
 
+@told
 def calibrate_events(
     raw: Cube,
     white: Cube | None = None,
@@ -108,8 +109,6 @@ def calibrate_events(
     least_signal: float | None = None,
 ) -> Iterator[Progress | Cube]:
     """:func:`calibrate` as events: a progress before each step, and last the cube."""
-    for given in (raw, *(g for g in (white, dark, white_dark) if g is not None)):
-        check_cube(given)
     if (white is None) == (patch is None):
         raise InputError("Calibration needs a white reference or a white patch, one of the two.")
     yield Progress(0, _STEPS, "Looking at the scan")

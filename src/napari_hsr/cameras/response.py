@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cameras.illuminants import Light
 from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour.matrix import integrate, to_linear_srgb, why_no_true_colour
@@ -33,6 +34,7 @@ _OBSERVER = "cie-1931"
 _MOST_ALIKE = 1e6
 
 
+@told
 def matrix(
     camera: str | Camera,
     wavelengths_nm: np.ndarray,
@@ -72,6 +74,8 @@ def matrix(
     if normalise not in NORMALISATIONS:
         raise InputError(f"The normalisation {normalise!r} is not known; it is sum, white or None.")
     nm = np.asarray(wavelengths_nm, dtype=np.float64).ravel()
+    if not nm.size:
+        raise InputError("Wavelengths are empty: one value in nm is needed for each band.")
     curves = sample(nm, camera.wavelengths_nm, camera.sensitivities)
     if (curves.sum(axis=0) <= 0).any():
         raise InputError(
@@ -99,7 +103,10 @@ def _power(illuminant: str | np.ndarray | None, nm: np.ndarray) -> np.ndarray:
         return np.ones(nm.size)
     if isinstance(illuminant, str):
         return illuminant_values(illuminant, nm)
-    return np.asarray(illuminant, dtype=np.float64).reshape(nm.size)
+    power = np.asarray(illuminant, dtype=np.float64)
+    if power.size != nm.size:
+        raise InputError(f"The light has {power.size} values, and there are {nm.size} wavelengths.")
+    return power.ravel()
 
 
 def _positive(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
 from napari_hsr.errors import FileError, InputError, did_you_mean
 from napari_hsr.io import limits
@@ -38,6 +39,7 @@ _MICROMETRES = re.compile(r"(?<![a-z])([uµμ]m|micron|micromet)", re.IGNORECASE
 _TABLE = re.compile(r"(?P<path>.+\.(?:csv|txt|tsv))(?::(?P<name>.+))?", re.IGNORECASE)
 
 
+@told
 @dataclass(frozen=True, eq=False)
 class Camera:
     """The spectral sensitivities of three channels.
@@ -106,6 +108,7 @@ def list_cameras() -> list[str]:
     return [*MEASURED, *OBSERVERS]
 
 
+@told
 def get_camera(text: str | Camera) -> Camera:
     """A camera by name or from a table.
 
@@ -170,6 +173,7 @@ def _pick(path: str, name: str | None) -> Camera:
     raise FileError(path, f"it holds no camera {name!r}; the nearest names are {', '.join(near)}")
 
 
+@told
 def read_cameras(path: str | Path) -> dict[str, Camera]:
     """All cameras of a CSV table, by their names.
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cameras.pipeline import Capture
 from napari_hsr.cameras.response import NORMALISATIONS, Normalise, Response, matrix
 from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import normalise_encoding
 from napari_hsr.colour.observers import illuminant_name
 from napari_hsr.colour.render import rendering
-from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 
+@told
 def simulate(
     cube: Cube,
     camera: str | Camera,
@@ -63,7 +64,6 @@ def simulate(
         If wavelengths are unknown, the camera does not fit them, or the encoding is not the
         camera's.
     """
-    check_cube(cube)
     camera = get_camera(camera)
     if camera.observer and illuminant is None:
         illuminant = "D65"

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph, slug
 
@@ -48,6 +49,7 @@ def _known() -> str:
     return ", ".join([*ENCODINGS, f"{CAMERA}<name>"])
 
 
+@told
 def normalise_encoding(text: str) -> str:
     """Normalise the spelling of an encoding.
 
@@ -82,6 +84,7 @@ def normalise_encoding(text: str) -> str:
     raise InputError(f"The encoding {word!r} is not known; known are {_known()}.")
 
 
+@told
 def encoding_label(encoding: str | None) -> str:
     """Display name: ``"linear response of the camera nikon-d700"``."""
     if encoding is None:
@@ -96,6 +99,7 @@ def _short(encoding: str) -> str:
     return names.get(encoding) or f"the {encoding_label(encoding)}"
 
 
+@told
 def why_not_convert(source: str | None, target: str | None) -> str | None:
     """Explain why values cannot be converted from one encoding to another.
 
@@ -137,6 +141,7 @@ def why_not_convert(source: str | None, target: str | None) -> str | None:
     )
 
 
+@told
 def check_range(data: np.ndarray, encoding: str | None, name: str = "The photograph") -> str | None:
     """Explain why float values do not fit their encoding.
 
@@ -161,6 +166,7 @@ def check_range(data: np.ndarray, encoding: str | None, name: str = "The photogr
     if np.dtype(getattr(data, "dtype", float)).kind != "f":
         return None  # nothing of what may be on disk is read
     encoding = SRGB if encoding is None else normalise_encoding(encoding)
+    data = np.atleast_1d(data) if not np.ndim(data) else data
     low, high = np.inf, -np.inf
     rows = max(1, 2**22 // max(1, math.prod(np.shape(data)[1:])))
     for start in range(0, len(data), rows):  # bounded temporaries, of what is on disk too
@@ -184,6 +190,7 @@ def check_range(data: np.ndarray, encoding: str | None, name: str = "The photogr
     )
 
 
+@told
 def why_not_values(photograph: Photograph) -> str | None:
     """:func:`check_range` on a whole photograph, in its own encoding."""
     return check_range(photograph.data, photograph.encoding, f"The photograph {photograph.name!r}")

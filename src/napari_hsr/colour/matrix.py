@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour.observers import (
     band_widths,
     illuminant_name,
@@ -50,6 +51,8 @@ def why_no_true_colour(wavelengths: Wavelengths | np.ndarray | None) -> str | No
             "set them first."
         )
     nm = np.asarray(wavelengths, dtype=np.float64)
+    if not nm.size:
+        return "True colour needs three bands or more; there are none."
     visible = nm[(nm >= VISIBLE_NM[0]) & (nm <= VISIBLE_NM[1])]
     if visible.size < 3:
         return (
@@ -111,6 +114,7 @@ def to_linear_srgb(weights: np.ndarray, white: np.ndarray) -> np.ndarray:
     return weights / white[1] @ (XYZ_TO_LINEAR_SRGB @ bradford(white / white[1])).T
 
 
+@told
 def rendering_matrix(
     wavelengths_nm: np.ndarray,
     illuminant: str = "D65",

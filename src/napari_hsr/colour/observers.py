@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def colour_science() -> ModuleType:
     return colour
 
 
+@told
 def observer_name(text: str) -> str:
     """The full name of a standard observer, from its short or its full name.
 
@@ -83,6 +85,7 @@ def observer_name(text: str) -> str:
     raise InputError(f"The observer {text!r} is not known; known are {', '.join(OBSERVERS)}.")
 
 
+@told
 def illuminant_name(text: str) -> str:
     """The name of an illuminant in colour-science; ``"d65"`` and ``"F11"`` work too.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour.matrix import (
     to_linear_srgb,
     why_no_true_colour,
@@ -116,6 +117,7 @@ def is_radiance(cube: Cube) -> bool:
     )
 
 
+@told
 def rendering(
     cube: Cube,
     illuminant: str = "D65",
@@ -192,6 +194,7 @@ def _bright_level(cube: Cube, matrix: np.ndarray) -> float:
     return level if level > 0 else 1.0
 
 
+@told
 def render(
     cube: Cube,
     illuminant: str = "D65",
@@ -252,6 +255,7 @@ def render(
     return out
 
 
+@told
 def false_colour(
     cube: Cube,
     nm: Sequence[float],
@@ -296,6 +300,7 @@ def false_colour(
     return bands_as_rgb(cube, [_band_near(cube, float(wanted)) for wanted in nm], percentiles, rows)
 
 
+@told
 def bands_as_rgb(
     cube: Cube,
     bands: Sequence[int],

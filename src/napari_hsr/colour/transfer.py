@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour.encodings import normalise_encoding, why_not_convert
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, unit_float
@@ -33,6 +34,7 @@ def _as_float(values: np.ndarray) -> np.ndarray:
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
 
 
+@told
 def srgb_decode(rgb: np.ndarray) -> np.ndarray:
     """Decode sRGB values to linear light.
 
@@ -50,11 +52,13 @@ def srgb_decode(rgb: np.ndarray) -> np.ndarray:
     rgb = _as_float(rgb)
     one = rgb.dtype.type
     size = np.abs(rgb)
-    linear = np.power((size + one(0.055)) / one(1.055), one(2.4))
+    with np.errstate(over="ignore"):  # infinite, as its light is
+        linear = np.power((size + one(0.055)) / one(1.055), one(2.4))
     light: np.ndarray = np.copysign(np.where(size <= one(0.04045), size / one(12.92), linear), rgb)
     return light
 
 
+@told
 def srgb_encode(rgb: np.ndarray) -> np.ndarray:
     """Encode linear light as sRGB, the inverse of :func:`srgb_decode`.
 
@@ -98,6 +102,7 @@ def _from_linear(linear: np.ndarray, target: str) -> np.ndarray:
     return _matmul(linear, LINEAR_SRGB_TO_XYZ) if target == XYZ_D65 else linear
 
 
+@told
 def convert(rgb: np.ndarray, source: str | None, target: str | None) -> np.ndarray:
     """Convert float values from one encoding to another.
 
@@ -141,6 +146,7 @@ def _decoded_levels(dtype: str) -> np.ndarray:
     return levels
 
 
+@told
 def decode_photograph_tile(
     values: np.ndarray, encoding: str | None, target: str = LINEAR_SRGB
 ) -> np.ndarray:

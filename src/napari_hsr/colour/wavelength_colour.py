@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour.observers import observer_values
 from napari_hsr.colour.transfer import XYZ_TO_LINEAR_SRGB, srgb_encode
 
@@ -14,6 +15,7 @@ _ULTRAVIOLET = np.array([0.045, 0.025, 0.075])  # linear light: a dark purple
 _INFRARED = np.array([0.055, 0.045, 0.05])  # linear light: a dark grey
 
 
+@told
 def wavelength_to_srgb(nm: float) -> tuple[float, float, float]:
     """The display colour of a wavelength.
 
@@ -31,7 +33,7 @@ def wavelength_to_srgb(nm: float) -> tuple[float, float, float]:
     (float, float, float)
         sRGB values in 0..1. The first call loads the observer; the others read a table.
     """
-    at = round(float(np.clip(np.nan_to_num(nm), _FIRST - 1, _LAST + 1)))
+    at = round(float(np.clip(np.nan_to_num(float(nm)), _FIRST - 1, _LAST + 1)))
     return _table()[at - _FIRST + 1]
 
 

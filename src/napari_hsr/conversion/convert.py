@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.arguments import told
 from napari_hsr.conversion.wavelengths import to_wavelengths
-from napari_hsr.cube import check_cube
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place, cropped_metadata
 from napari_hsr.io.bands import take
@@ -63,7 +63,6 @@ def convert(
     InputError
         If the rectangle or the bands are not those of the cube, or the grid does not fit.
     """
-    check_cube(cube)
     if crop is not None:
         cube = _cropped(cube, crop)
     if bands is not None:
@@ -126,7 +125,7 @@ def _cropped(cube: Cube, crop: tuple[int, int, int, int]) -> Cube:
 
 
 def _of_bands(cube: Cube, bands: Sequence[int]) -> Cube:
-    chosen = sorted({int(band) for band in bands})
+    chosen = sorted({index(band) for band in bands})
     if not chosen or chosen[0] < 0 or chosen[-1] >= cube.bands:
         raise InputError(
             f"Bands {', '.join(map(str, bands)) or 'none'} were asked for; {cube.name} has bands 0 "

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import take
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.io.limits import check_memory
 from napari_hsr.notices import Code, Notice
@@ -25,6 +27,7 @@ WIDEST_NM = 10.0
 _LEAST_WEIGHT = 1e-4
 
 
+@told
 def to_wavelengths(
     cube: Cube,
     wavelengths: Wavelengths | Sequence[float] | np.ndarray,
@@ -153,6 +156,7 @@ def interpolation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return weights
 
 
+@told
 def common_grid(one: Cube, other: Cube) -> tuple[Cube, Cube]:
     """Two cubes on one grid: the one with more bands is resampled to that of the other.
 
@@ -173,13 +177,7 @@ def common_grid(one: Cube, other: Cube) -> tuple[Cube, Cube]:
         )
     if not inside.all():
         chosen = np.flatnonzero(inside)
-        listed = other.metadata.get("fwhm")
-        fwhm = [listed[i] for i in chosen] if isinstance(listed, list) else None
-        other = other.replace(
-            data=LazyArray(other.data, bands=chosen.tolist()),
-            wavelengths=Wavelengths(there.nm[inside], there.assumed),
-            metadata={"fwhm": fwhm} if fwhm else {},
-        )
+        other = take(other, chosen, f"{chosen.size} of {other.bands} bands were taken.")
     listed = other.metadata.get("fwhm")
     fits = isinstance(listed, list) and len(listed) == other.bands
     assert other.wavelengths is not None  # as before

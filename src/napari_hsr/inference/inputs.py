@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import colour
+from napari_hsr.arrays import as_array
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Hint, HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
@@ -68,7 +69,7 @@ def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Phot
     if isinstance(image, Photograph):
         photograph = image
     else:
-        array = np.asarray(image)
+        array = np.asarray(as_array(image, "an image"))
         if array.dtype.kind == "f" and array.dtype.itemsize < 4:
             array = array.astype(np.float32)
         photograph = Photograph(array, encoding=encoding or model.input_encoding, name="array")
@@ -220,7 +221,7 @@ def as_cube(image: Any) -> Cube:
     if isinstance(image, Cube):
         cube = image
     else:
-        array = np.asarray(image)
+        array = np.asarray(as_array(image, "an image"))
         if array.dtype.kind == "u" and array.ndim == 3 and array.shape[-1] in (3, 4):
             raise InputError(
                 f"The array of shape {array.shape} looks like an RGB image: super-resolution takes "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import resolve
@@ -56,6 +57,7 @@ class Measurement:
     left_out: dict[str, str]
 
 
+@told
 def measure_events(
     model: Model | str | PathLike[str],
     image: Photograph | Cube | np.ndarray | str | PathLike[str] | None = None,
@@ -127,6 +129,7 @@ def measure_events(
     yield Measurement(model, errors, left_out)
 
 
+@told
 def measure(
     model: Model | str | PathLike[str],
     image: Photograph | Cube | np.ndarray | str | PathLike[str] | None = None,

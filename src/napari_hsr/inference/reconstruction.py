@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from napari_hsr.provenance import Provenance
 
 
+@told
 def reconstruct_events(
     image: Photograph | np.ndarray | str | PathLike[str],
     model: Model | str | PathLike[str] = DEFAULT,

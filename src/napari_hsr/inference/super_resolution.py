@@ -74,6 +74,7 @@ _BEGINNINGS: dict[str | None, tuple[int, int, int]] = {
 }
 
 
+@told
 def super_resolve_events(
     image: Cube | np.ndarray | str | PathLike[str],
     model: Model | Kind | str | PathLike[str] | None = None,

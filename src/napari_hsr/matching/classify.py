@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.analysis.block_reading import of_the_prior
-from napari_hsr.cube import check_cube
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 from napari_hsr.io.stored_numbers import row_blocks
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
@@ -96,6 +96,7 @@ class Classification:
         }
 
 
+@told
 def classify(
     cube: Cube,
     entries: SpectralLibrary | Sequence[Curve] | Entries,
@@ -106,6 +107,7 @@ def classify(
     return result_of(classify_events(cube, entries, threshold=threshold))
 
 
+@told
 def classify_events(
     cube: Cube,
     entries: SpectralLibrary | Sequence[Curve] | Entries,
@@ -136,7 +138,6 @@ def classify_events(
     """
     if threshold is not None and not 0 < threshold <= 180:
         raise InputError(f"The threshold is an angle above 0 and up to 180°, not {threshold:g}.")
-    check_cube(cube)
     nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
     known = entries_on(entries, nm, cube.bands)
     if len(known) > np.iinfo(np.uint16).max:

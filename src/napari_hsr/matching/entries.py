@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.spectral_library import SpectralLibrary
@@ -23,6 +24,7 @@ _BEYOND = 10.0
 _SAME_NM = 0.05
 
 
+@told
 @dataclass(frozen=True, eq=False)
 class Entries:
     """Named spectra on the bands of a cube.
@@ -54,6 +56,7 @@ class Entries:
         )
 
 
+@told
 def entries_on(
     source: SpectralLibrary | Sequence[Curve] | Entries,
     wavelengths_nm: np.ndarray | None,
@@ -75,7 +78,7 @@ def entries_on(
     InputError
         If there is no spectrum, or fewer than three bands are shared.
     """
-    nm = None if wavelengths_nm is None else np.asarray(wavelengths_nm, dtype=np.float64)
+    nm = None if wavelengths_nm is None else Wavelengths(wavelengths_nm).nm
     if isinstance(source, Entries):
         if source.values.shape[1] != bands or not _same(source.wavelengths_nm, nm):
             raise InputError(f"The spectra of {source.name} are on other bands than the cube.")

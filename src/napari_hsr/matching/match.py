@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.analysis.block_reading import of_the_prior
+from napari_hsr.arguments import told
 from napari_hsr.colour.transfer import srgb_decode, srgb_encode
 from napari_hsr.errors import InputError
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
@@ -102,6 +103,7 @@ class Matches:
         }
 
 
+@told
 def match(
     curve: Curve,
     library: SpectralLibrary | Sequence[Curve] | Entries,

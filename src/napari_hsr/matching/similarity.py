@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_hsr.arguments import told
+from napari_hsr.arrays import unmasked
+from napari_hsr.errors import InputError
+
 #: Measures by name: what people call them, and whether the best value is the least.
 MEASURES = {
     "angle": ("spectral angle", True),
@@ -27,7 +31,7 @@ class _Pairs:
 
 
 def _pairs(spectra: np.ndarray, entries: np.ndarray) -> _Pairs:
-    (one, has_one), (two, has_two) = _filled(spectra), _filled(entries)
+    (one, has_one), (two, has_two) = _both(spectra, entries)
     if has_one.all() and has_two.all():  # several times faster
         size = len(one), len(two)
         return _Pairs(
@@ -48,6 +52,7 @@ def _pairs(spectra: np.ndarray, entries: np.ndarray) -> _Pairs:
     )
 
 
+@told
 def spectral_angle(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """The angle between spectra as vectors, in degrees (Kruse et al. 1993).
 
@@ -67,6 +72,7 @@ def spectral_angle(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
     return np.asarray(np.degrees(np.arccos(cosines)))
 
 
+@told
 def correlation(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """Pearson's correlation over the bands, -1..1; NaN where one is constant. Sizes as above."""
     (one, has_one), (two, has_two) = _filled(_centred(spectra)), _filled(_centred(entries))
@@ -84,16 +90,14 @@ def correlation(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(found, -1, 1))
 
 
+@told
 def divergence(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """The spectral information divergence in nats (Chang 2000), from 0; sizes as above.
 
     D(p‖q) + D(q‖p) of the two spectra as shares of their sums. Bands in which one of them is not
     above 0 are left out.
     """
-    (one, has_one), (two, has_two) = (
-        _filled(np.where(values > 0, values, np.nan))
-        for values in (np.asarray(spectra, np.float64), np.asarray(entries, np.float64))
-    )
+    (one, has_one), (two, has_two) = _both(spectra, entries, above_0=True)
     logs = [np.log(np.where(has > 0, v, 1)) for v, has in ((one, has_one), (two, has_two))]
     own, other = one @ has_two.T, has_one @ two.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -106,6 +110,22 @@ def divergence(spectra: np.ndarray, entries: np.ndarray) -> np.ndarray:
 
 #: The functions of :data:`MEASURES`.
 FUNCTIONS = {"angle": spectral_angle, "sid": divergence, "correlation": correlation}
+
+
+def _both(
+    spectra: np.ndarray, entries: np.ndarray, above_0: bool = False
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    one, two = (
+        np.atleast_2d(np.asarray(unmasked(each), dtype=np.float64)) for each in (spectra, entries)
+    )
+    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
+        sizes = " and ".join(" x ".join(map(str, each.shape)) for each in (one, two))
+        raise InputError(
+            f"Spectra are compared as (spectra, bands) of the same bands, not {sizes}."
+        )
+    if above_0:
+        one, two = (np.where(each > 0, each, np.nan) for each in (one, two))
+    return _filled(one), _filled(two)
 
 
 def _filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -126,7 +126,7 @@ def differences(
     InputError
         If a light is not known, or the cubes do not hold reflectances of the visible range.
     """
-    if not lights:
+    if not len(lights):
         return []
     found = lights_named(lights)
     if wavelengths is None:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
+from napari_hsr.errors import InputError
 from napari_hsr.io.bands import without_bad_bands
 from napari_hsr.metrics.colour_difference import differences
 from napari_hsr.metrics.evaluation import Evaluation
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from distributed import Client
+    from numpy.typing import ArrayLike
 
     from napari_hsr.metrics.colour_difference import ColourDifference
 
@@ -57,7 +59,7 @@ def evaluate(
     cancel: threading.Event | None = None,
     resample: bool = False,
     bad_bands: bool = False,
-    mask: Any = None,
+    mask: ArrayLike | None = None,
     lights: Sequence[str] = (),
     client: Client | None = None,
 ) -> Evaluation:
@@ -109,6 +111,7 @@ def evaluate(
     return result_of(evaluate_events(**options), report)
 
 
+@told
 def evaluate_events(
     prediction: Any,
     truth: Any,
@@ -117,7 +120,7 @@ def evaluate_events(
     cancel: threading.Event | None = None,
     resample: bool = False,
     bad_bands: bool = False,
-    mask: Any = None,
+    mask: ArrayLike | None = None,
     lights: Sequence[str] = (),
     client: Client | None = None,
 ) -> Iterator[Progress | Evaluation]:
@@ -166,18 +169,21 @@ def evaluate_events(
     )
 
 
+@told
 def average(evaluations: Iterable[Evaluation]) -> dict[str, float]:
     """Mean of each figure over several scenes evaluated by one protocol.
 
     Raises
     ------
-    ValueError
+    InputError
         If there are none, or their protocols differ.
     """
     evaluations = list(evaluations)
     protocols = sorted({e.protocol for e in evaluations})
     if len(protocols) != 1:
-        raise ValueError(f"one protocol is needed for a mean, not {protocols or 'none'}")
+        raise InputError(
+            f"One protocol is needed for a mean, not {', '.join(protocols) or 'none'}."
+        )
     return {
         key: math.fsum(e.values[key] for e in evaluations) / len(evaluations)
         for key in evaluations[0].values

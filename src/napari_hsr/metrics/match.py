@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.bands import bad_bands_left_out, take
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TOLERANCE_NM = 0.5
 
 
+@told
 def match(
     prediction: Any, truth: Any, bad_bands: bool = False
 ) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -379,6 +380,7 @@ def at_scale(protocol: str | Protocol, scale: float) -> Protocol:
     return replace(found, ergas_ratio=float(scale))
 
 
+@told
 def get_protocol(protocol: str | Protocol) -> Protocol:
     """The protocol of this name; a :class:`Protocol` is returned as it is.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arrays import as_mask
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import chunk_sides
 from napari_hsr.notices import Code, Notice
@@ -42,7 +43,7 @@ def checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     InputError
         If it has another size or holds no pixel.
     """
-    region = np.asarray(np.asarray(mask) != 0)
+    region = as_mask(mask)
     if region.shape != tuple(shape[1:]):
         raise InputError(
             f"The region has {' x '.join(map(str, region.shape))} pixels, the cubes "

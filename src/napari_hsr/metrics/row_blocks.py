@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_hsr.arrays import as_array
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import chunk_sides
 from napari_hsr.progress import Progress, stop_if
@@ -324,11 +325,7 @@ def checked(values: Any, which: str) -> Any:
     InputError
         If it is not.
     """
-    if not hasattr(values, "shape") or not hasattr(values, "dtype"):
-        try:
-            values = np.asarray(values)
-        except ValueError as error:  # a ragged list
-            raise InputError(f"The {which} is not a regular array of numbers.") from error
+    values = as_array(values, f"the {which}")
     if np.dtype(values.dtype).kind not in "fiub":
         raise InputError(f"The {which} must hold real numbers, not {values.dtype}.")
     if len(values.shape) != 3:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
@@ -161,6 +162,7 @@ class FigureTable:
         return csv_text(rows)
 
 
+@told
 def evaluate_several(
     predictions: Sequence[Cube],
     truth: Cube,
@@ -195,7 +197,7 @@ def evaluate_several_events(
     InputError
         If there is none, or one cannot be compared; the sentence names it.
     """
-    if not predictions:
+    if not len(predictions):
         raise InputError("There is no prediction to compare.")
     rules = get_protocol(protocol)
     names = _told_apart([one.name for one in predictions])

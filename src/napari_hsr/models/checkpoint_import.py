@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.io.atomic import standing
@@ -143,6 +144,7 @@ def _seen(path: Path) -> Identity:
     return standing([path])[Path(os.path.realpath(path))]
 
 
+@told
 def import_checkpoint(
     path: str | os.PathLike[str],
     name: str,

@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import ModelError
 from napari_hsr.models.bundled_models import DEFAULT, bundled
 from napari_hsr.models.model import Model
@@ -33,6 +34,7 @@ def list_models() -> list[ModelCard]:
     ]
 
 
+@told
 def card_of(name: str | PathLike[str]) -> ModelCard:
     """The card of a model by name, or in a folder or safetensors file; nothing is loaded.
 
@@ -46,6 +48,7 @@ def card_of(name: str | PathLike[str]) -> ModelCard:
     return read_card(_file_of(_named(name)))
 
 
+@told
 def load_model(name: str | PathLike[str] | Model = DEFAULT) -> Model:
     """Load a model by name, or from a folder or safetensors file.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import methods
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _STEP = 256
 
 
+@told
 def agreement_events(
     fine: Cube,
     coarse: Cube,

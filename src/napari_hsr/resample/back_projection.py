@@ -42,6 +42,7 @@ GAINS = ("full", "angle")
 Place = Callable[[np.ndarray], Any]
 
 
+@told
 def refine_events(
     fine: Cube,
     coarse: Cube,
@@ -51,7 +52,7 @@ def refine_events(
     gain: Gain = "full",
     tolerance: float = 1e-3,
     iterations: int = 20,
-    place: Place = np.asarray,
+    place: Callable[[np.ndarray], Any] = np.asarray,
     overwrite: bool = False,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Refinement]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample.methods import KINDS
 from napari_hsr.resample.resize import (
@@ -54,6 +55,7 @@ class FineSR:
     gain: float
 
 
+@told
 def finesr_events(
     fine: Cube, half: Cube, *, overwrite: bool = False, cancel: threading.Event | None = None
 ) -> Iterator[Progress | FineSR]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError, did_you_mean
 from napari_hsr.resample.kernels import (
     GAUSSIAN_REACH,
@@ -125,6 +126,7 @@ _KERNELS: dict[str, tuple[Kernel, float, Border, bool]] = {
 }
 
 
+@told
 def find(name: str | Kind) -> Kind:
     """The method of this name.
 

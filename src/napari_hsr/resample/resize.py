@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube, check_cube, finite_range
+from napari_hsr.arguments import told
+from napari_hsr.arrays import as_array
+from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import methods
 from napari_hsr.resample.holes import fill
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 PART_BYTES = 2**25
 
 
+#: Pixels of a side, of which weights are still made.
+_MOST_PIXELS = 2**24
+
+
+@told
 def imresize(values: Any, scale: float) -> Any:
     """MATLAB's ``imresize(values, scale, 'bicubic')`` of the last two axes.
 
@@ -49,6 +56,8 @@ def imresize(values: Any, scale: float) -> Any:
     if not (math.isfinite(scale) and scale > 0):
         raise InputError(f"imresize needs a scale above 0, not {scale:g}.")
     values = _floats(values)
+    if scale * max(values.shape[-2:]) > _MOST_PIXELS:
+        raise InputError(f"The scale {scale:g} makes more than {_MOST_PIXELS:,} pixels of a side.")
     rows, columns = (
         taps(
             n,
@@ -64,6 +73,7 @@ def imresize(values: Any, scale: float) -> Any:
     return columns.apply(rows.apply(values, -2), -1)
 
 
+@told
 def shrink(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
     """Downsample arrays and tensors, (..., height, width).
 
@@ -74,12 +84,14 @@ def shrink(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
     InputError
         If there is no such method, or ``scale`` does not divide height and width.
     """
+    values = _floats(values)
     way = Resampler(
         methods.find(kind), methods.checked_scale(scale), *divided(values.shape[-2:], scale)
     )
-    return way.down(_floats(values))
+    return way.down(values)
 
 
+@told
 def enlarge(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
     """Upsample arrays and tensors, (..., height, width).
 
@@ -90,8 +102,9 @@ def enlarge(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any
     InputError
         If there is no such method, or it can only degrade.
     """
+    values = _floats(values)
     way = Resampler(methods.find_upsampling(kind), methods.checked_scale(scale), *values.shape[-2:])
-    return way.up(_floats(values))
+    return way.up(values)
 
 
 class Resampler:
@@ -146,6 +159,7 @@ class Resampler:
                 yield slice(band, band + 1), slice(row, min(row + rows, self.height))
 
 
+@told
 def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube:
     """Degrade a cube to pixels ``scale`` times as large.
 
@@ -171,7 +185,6 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     InputError
         If the size is not divisible, scale or method are invalid, or a value is not finite.
     """
-    check_cube(cube)
     kind = methods.find(kind)
     height, width = divided(cube.shape[1:], scale, cube.name)
     way = Resampler(kind, methods.checked_scale(scale), height, width)
@@ -184,6 +197,7 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     return _made(cube, data, scale, f"Degraded to 1/{scale} by {kind.words(scale)}.", "degraded")
 
 
+@told
 def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube:
     """Interpolate a cube to ``scale`` times as many pixels per side, a baseline that adds no detail.
 
@@ -206,7 +220,6 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     InputError
         If scale or method are invalid.
     """
-    check_cube(cube)
     kind = methods.find_upsampling(kind)
     way = Resampler(kind, methods.checked_scale(scale), *cube.shape[1:])
     data = empty_fine(cube.bands, way)
@@ -219,6 +232,7 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     return _made(cube, data, scale, step, kind.name)
 
 
+@told
 def modcrop(cube: Cube, scale: int) -> Cube:
     """Crop a cube so that ``scale`` divides its height and width.
 
@@ -330,9 +344,11 @@ def new_output(
 def _floats(values: Any) -> Any:
     if hasattr(values, "new_tensor"):
         return values if values.is_floating_point() else values.double()
-    values = np.asarray(values)
-    if values.ndim < 2:
-        raise InputError(f"An image has at least two axes; this array has {values.ndim}.")
+    values = np.asarray(as_array(values, "an image"))
+    if values.ndim < 2 or not values.size:
+        raise InputError(
+            f"An image has at least two axes and a pixel; this array has shape {values.shape}."
+        )
     if values.dtype.kind == "f" and values.dtype.itemsize >= 4:
         return values
     if values.dtype.kind not in "fiub":

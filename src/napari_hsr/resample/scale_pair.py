@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.resample.methods import checked_scale
 
 
+@told
 def check_pair(fine: Any, coarse: Any, scale: int | None = None) -> int:
     """Determine the scale between two cubes.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_hsr.arguments import told
+
 if TYPE_CHECKING:
     import numpy as np
 
 
+@told
 @dataclass(frozen=True, eq=False)
 class Curve:
     """A spectrum with where it comes from.

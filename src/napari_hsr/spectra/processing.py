@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 
@@ -49,6 +50,7 @@ _SAME_NM = 0.05
 _EVEN = 1e-3  # share of a step by which steps of an even grid may differ
 
 
+@told
 @dataclass(frozen=True, eq=False)
 class Processing:
     """One way to process curves, chosen once and applied to many.
@@ -100,6 +102,7 @@ class Processing:
         return derivative(curve, order, self.window, max(self.degree, order))
 
 
+@told
 def normalise(
     curve: Curve, by: str = "max", *, nm: float | None = None, white: Curve | None = None
 ) -> Curve:
@@ -150,6 +153,7 @@ def normalise(
     return _scaled(curve, np.full(values.shape, divisor), f"relative ({what})")
 
 
+@told
 def derivative(curve: Curve, order: int = 1, window: int = 7, degree: int = 2) -> Curve:
     """The derivative over wavelength, of polynomials fitted in a moving window (Savitzky–Golay).
 
@@ -175,17 +179,21 @@ def derivative(curve: Curve, order: int = 1, window: int = 7, degree: int = 2) -
     InputError
         If the window is longer than the spectrum, or these numbers do not fit together.
     """
+    if order < 1:
+        raise InputError(f"Derivatives are of order 1 and above, not {order}.")
     step = "nm" if curve.wavelengths_nm is not None else "band"
     per = step if order == 1 else f"{step}{'²³⁴⁵⁶⁷⁸⁹'[order - 2]}" if order <= 9 else step
     values = _fitted(curve, order, window, degree)
     return _bare(curve, values, f"{curve.units or 'value'} / {per}")
 
 
+@told
 def smooth(curve: Curve, window: int = 7, degree: int = 2) -> Curve:
     """A curve smoothed by polynomials in a moving window; see :func:`derivative`."""
     return _bare(curve, _fitted(curve, 0, window, degree), curve.units)
 
 
+@told
 def remove_continuum(curve: Curve) -> Curve:
     """A curve divided by its continuum, the upper convex hull over wavelength (Clark & Roush 1984).
 
@@ -210,6 +218,7 @@ def remove_continuum(curve: Curve) -> Curve:
     return _scaled(curve, continuum, "relative to the continuum")
 
 
+@told
 def difference(curve: Curve, other: Curve) -> Curve:
     """``curve − other``; standard deviations add in squares, as of independent values.
 
@@ -228,6 +237,7 @@ def difference(curve: Curve, other: Curve) -> Curve:
     return replace(made, std=_joined(curve, other, lambda own, others: np.hypot(own, others)))
 
 
+@told
 def ratio(curve: Curve, other: Curve) -> Curve:
     """``curve ÷ other``, missing where ``other`` is zero; deviations to first order.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.cube import check_cube
+from napari_hsr.arguments import told
+from napari_hsr.arrays import as_mask
 from napari_hsr.errors import InputError
 from napari_hsr.spectra.curve import Curve
 from napari_hsr.spectra.ground_coordinates import ground_of
@@ -14,9 +16,12 @@ from napari_hsr.spectra.ground_coordinates import ground_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import ArrayLike
+
     from napari_hsr.cube import Cube
 
 
+@told
 def pixel(cube: Cube, row: int, col: int, name: str | None = None) -> Curve:
     """The spectrum of one pixel; values as they are, NaN and Inf included.
 
@@ -34,9 +39,8 @@ def pixel(cube: Cube, row: int, col: int, name: str | None = None) -> Curve:
     InputError
         If the pixel lies outside the image.
     """
-    check_cube(cube)
     _, height, width = cube.shape
-    row, col = int(row), int(col)
+    row, col = index(row), index(col)  # 1.7 is no pixel
     if not (0 <= row < height and 0 <= col < width):
         raise InputError(
             f"Pixel ({row}, {col}) lies outside {cube.name}, which has {height} x {width} pixels."
@@ -48,8 +52,9 @@ def pixel(cube: Cube, row: int, col: int, name: str | None = None) -> Curve:
     )
 
 
+@told
 def region(
-    cube: Cube, mask: Any, name: str = "region", *, quantiles: Sequence[float] = ()
+    cube: Cube, mask: ArrayLike, name: str = "region", *, quantiles: Sequence[float] = ()
 ) -> Curve:
     """Mean and population standard deviation over a region.
 
@@ -70,7 +75,7 @@ def region(
         If the mask has another size or holds no pixel, or a share is none.
     """
     shares = _shares(quantiles)
-    mask = np.asarray(mask)
+    mask = as_mask(mask)
     _check_size(cube, mask, "mask")
     rows, columns = np.nonzero(mask)
     if rows.size == 0:
@@ -95,9 +100,10 @@ def region(
     return _curve(cube, name, means, stds, int(rows.size), position, missing, found)
 
 
+@told
 def labels(
     cube: Cube,
-    image: Any,
+    image: ArrayLike,
     names: Mapping[int, str] | None = None,
     *,
     quantiles: Sequence[float] = (),
@@ -126,6 +132,8 @@ def labels(
         If the image has another size or holds no integers.
     """
     shares = _shares(quantiles)
+    if isinstance(image, np.ma.MaskedArray):  # what is hidden is background
+        image = image.filled(0)
     image = np.asarray(image)
     _check_size(cube, image, "label image")
     if image.dtype.kind not in "iub":
@@ -214,7 +222,6 @@ def _shares(quantiles: Sequence[float]) -> list[float]:
 
 
 def _check_size(cube: Cube, image: np.ndarray, what: str) -> None:
-    check_cube(cube)
     if image.shape != cube.shape[1:]:
         height, width = cube.shape[1:]
         raise InputError(

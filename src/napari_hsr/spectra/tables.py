@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
@@ -26,6 +27,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TABLE_SUFFIXES = (".csv", ".json", ".npz")
 
 
+@told
 def write_csv(curves: Iterable[Curve], path: str | os.PathLike[str]) -> Path:
     """Write curves as one table, whole or not at all.
 
@@ -51,6 +53,7 @@ def write_csv(curves: Iterable[Curve], path: str | os.PathLike[str]) -> Path:
     return write_text(path, to_text(curves, separator=","))
 
 
+@told
 def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
     """Curves as one table with a header, ready to be pasted into a spreadsheet.
 
@@ -69,6 +72,8 @@ def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
     curves = list(curves)
     if not curves:
         raise InputError("There is no spectrum to write.")
+    if len(separator) != 1:
+        raise InputError(f"Cells are separated by one character, not by {len(separator):,}.")
     with_nm = [c for c in curves if c.wavelengths_nm is not None]
     by_index = [c for c in curves if c.wavelengths_nm is None]
     leading = ["wavelength_nm"] * bool(with_nm) + ["band_index"] * bool(by_index)
@@ -140,6 +145,7 @@ def _cells(
 # --- one long table -----------------------------------------------------------------------
 
 
+@told
 def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     """Write curves with number of pixels, mean, s.d., quantiles and place, whole or not at all.
 
@@ -149,9 +155,10 @@ def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
         Of one wavelength grid or of several.
     path : path-like
         ``.csv``: one row a curve and band, with ``name, cube, n, row, column, x, y, xy_unit, band,
-        wavelength_nm, units, mean, sd`` and a column a quantile, such as ``q05``; ``.json``: one
+        wavelength_nm, units, mean, sd``, a column a quantile, such as ``q05``, and two a range, such
+        as ``90% lower`` and ``90% upper``; ``.json``: one
         object a curve; ``.npz``: arrays ``name``, ``cube``, ``units``, ``n``, ``row``, ``column``,
-        ``x``, ``y``, ``xy_unit``, ``wavelengths_nm``, ``mean``, ``sd``, ``q05``… with a row a curve
+        ``x``, ``y``, ``xy_unit``, ``wavelengths_nm``, ``mean``, ``sd``, ``q05``, ``90% lower``… with a row a curve
         and NaN where a curve has no such value; curves are as long as the longest.
 
     Raises
@@ -216,16 +223,23 @@ def _shares(curves: Sequence[Curve]) -> list[float]:
     return sorted({share for curve in curves for share in curve.quantiles})
 
 
+def _ranges(curves: Sequence[Curve]) -> list[str]:
+    return list(dict.fromkeys(what for curve in curves for what in curve.ranges))
+
+
 def _csv(curves: Sequence[Curve]) -> str:
     shares = _shares(curves)
     place = ["row", "column", "x", "y", "xy_unit"]
     head = ["name", "cube", "n", *place, "band", "wavelength_nm", "units", "mean", "sd"]
-    rows: list[list[object]] = [[*head, *map(_short, shares)]]
+    ends = [f"{what} {end}" for what in _ranges(curves) for end in ("lower", "upper")]
+    rows: list[list[object]] = [[*head, *map(_short, shares), *map(name_cell, ends)]]
     for curve in curves:
         where = [*(curve.position or ("", "")), *(curve.coordinates or ("", ""))]
         named = name_cell(curve.name), name_cell(curve.cube)
         start = [*named, curve.count, *map(_place, where), name_cell(curve.length_unit or "")]
         columns = [curve.mean, curve.std, *(curve.quantiles.get(share) for share in shares)]
+        for what in _ranges(curves):
+            columns += curve.ranges.get(what, (None, None))
         for band in range(len(curve)):
             nm = None if curve.wavelengths_nm is None else curve.wavelengths_nm[band]
             cells = [_number(None if values is None else values[band]) for values in columns]
@@ -261,6 +275,10 @@ def _arrays(curves: Sequence[Curve]) -> dict[str, Any]:
         values = [getattr(curve, pairs) or (np.nan, np.nan) for curve in curves]
         for at, key in enumerate(name.split()):
             found[key] = np.array([pair[at] for pair in values], dtype=np.float64)
+    for what in _ranges(curves):
+        for at, end in enumerate(("lower", "upper")):
+            ends = [curve.ranges[what][at] if what in curve.ranges else None for curve in curves]
+            found[f"{what} {end}"] = rows(ends)
     for share in _shares(curves):
         found[_short(share)] = rows([curve.quantiles.get(share) for curve in curves])
     return found

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.arguments import told
+from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.estimates.network_speed import tile_seconds
@@ -26,6 +28,7 @@ from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.inference.super_resolution import refinement_work, super_resolve
 from napari_hsr.inference.upscalers import interpolation_work
 from napari_hsr.resample import Kind
+from napari_hsr.resample.methods import checked_scale
 from napari_hsr.resample.resize import PART_BYTES
 from napari_hsr.units import format_bytes, format_seconds
 
@@ -115,6 +118,7 @@ class Estimate:
         )
 
 
+@told
 def estimate(
     image_shape: tuple[int, ...],
     model: Model,
@@ -149,6 +153,8 @@ def estimate(
     InputError
         If an option does not fit.
     """
+    if len(image_shape) < 2 or min(image_shape[:2]) < 1:
+        raise InputError(f"An image has a height and a width from 1 on, not {image_shape}.")
     height, width = image_shape[:2]
     factor = reduction(detail, model, height, width, device, finer)
     used = tabulated(detail, model, height, width, device, finer)
@@ -194,6 +200,7 @@ def estimate(
     )
 
 
+@told
 def estimate_super_resolution(
     coarse_shape: tuple[int, int, int],
     upscaler: Model | Kind,
@@ -224,6 +231,9 @@ def estimate_super_resolution(
     InputError
         If an option does not fit.
     """
+    if min(coarse_shape) < 1:
+        raise InputError(f"A cube has a band, a row and a column at least, not {coarse_shape}.")
+    scale = checked_scale(scale)
     bands, height, width = coarse_shape
     torch_device = resolve(device)
     refinement = find(refine)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import colour
+from napari_hsr.arguments import told
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.estimates.run_estimate import COMPUTED, estimate
@@ -65,6 +66,7 @@ class FramesStored:
     seconds: float
 
 
+@told
 def store_frames_events(
     stack: PhotographStack | str | PathLike[str],
     model: Model | str | PathLike[str] = DEFAULT,
@@ -239,6 +241,7 @@ def _notices(stack: PhotographStack, earlier: int, failures: dict[int, str]) -> 
     return tuple(notices)
 
 
+@told
 def store_frames(
     stack: PhotographStack | str | PathLike[str],
     model: Model | str | PathLike[str] = DEFAULT,

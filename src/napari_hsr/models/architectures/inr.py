@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_hsr.arguments import told
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models.architectures.base import (
     Architecture,
@@ -288,6 +289,7 @@ ARCHITECTURE = Architecture(
 )
 
 
+@told
 def between_pixels(model: Model, factor: int) -> Model:
     """The same weights, evaluated on a grid ``factor`` times as fine along each side.
 

@@ -1,0 +1,67 @@
+"""Arrays as callers give them: whatever has numbers in a regular order, hidden ones as missing ones.
+
+NumPy's masked arrays, which netCDF4 and GDAL hand out, lose their mask without a word in
+``numpy.asarray``, and what was hidden comes back as numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def unmasked(values: Any) -> Any:
+    """Values of a masked array with NaN where they are hidden; anything else as it is.
+
+    Integers with something hidden become floats.
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    hidden = np.ma.getmaskarray(values)
+    if not hidden.any():
+        return np.asarray(values.data)
+    return np.where(hidden, np.float32(np.nan), values.data)
+
+
+def as_array(data: Any, what: str) -> Any:
+    """An array of numbers that holds what is missing as NaN; one that is lazy stays so.
+
+    Parameters
+    ----------
+    data : Any
+    what : str
+        For the sentence: ``"a cube"``.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    kind = getattr(getattr(data, "dtype", None), "kind", None)
+    if kind is not None and isinstance(getattr(data, "shape", None), tuple):
+        return unmasked(data)
+    try:  # a list, or a tensor
+        return np.asarray(data)
+    except (TypeError, ValueError, RuntimeError) as error:
+        made = f"a regular array of numbers, not of the type {type(data).__name__}"
+        raise InputError(f"{what[0].upper()}{what[1:]} is made of {made}.") from error
+
+
+def as_mask(values: ArrayLike) -> np.ndarray:
+    """What of an image is meant, as bool: not 0, and neither NaN nor hidden by a mask of its own.
+
+    Raises
+    ------
+    InputError
+        If it is no array of numbers.
+    """
+    found = np.asarray(unmasked(values))
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"A region is an array of True and False, not of {found.dtype}.")
+    return np.asarray((found != 0) & (found == found))
