@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.layer_data import KEY
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -35,6 +37,17 @@ def holds_file(layer: Layer) -> bool:
         return False
     array, total = known
     return array() is data and total == _sum(data)
+
+
+class Held:
+    """What a run takes of a layer: its array, and what we know of it, as its wavelengths or its encoding."""
+
+    def __init__(self, layer: Layer):
+        self._data, self._state = layer.data, layer.metadata.get(KEY)
+
+    def by(self, layer: Layer) -> bool:
+        """Whether the layer still has them."""
+        return layer.data is self._data and layer.metadata.get(KEY) is self._state
 
 
 def too_late(viewer: ViewerModel, layer: Layer, data: Any, what: str) -> str:

@@ -170,6 +170,20 @@ def test_a_layer_that_is_given_other_values_while_it_is_compared(
     assert panel.run_button.isEnabled()
 
 
+def test_wavelengths_that_are_stated_anew_while_a_layer_is_compared(
+    pair, panel, qtbot, wait_for_end, hold
+):
+    begun = hold()
+    panel.run()
+    qtbot.waitUntil(begun.is_set)
+    pair[1].metadata = dict(pair[1].metadata)  # nothing of it is another
+    assert panel.message.text() == ""
+    set_wavelengths(pair[1], np.arange(410.0, 511.0, 10.0))
+    wait_for_end(panel)
+    assert panel.message.text() == "Stopped: “truth” was changed while it was being compared."
+    assert panel.comparison is None
+
+
 def test_figures_of_values_that_change_in_a_second_run_are_not_shown_any_more(
     pair, panel, qtbot, wait_for_end, hold
 ):

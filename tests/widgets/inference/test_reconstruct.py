@@ -313,6 +313,32 @@ def test_a_photograph_changed_in_mid_run_is_told(viewer, panel, pixels, qtbot, s
     )
 
 
+def test_what_is_stated_anew_in_mid_run_is_told(viewer, panel, pixels, qtbot, slow):
+    layer = viewer.add_image(pixels, rgb=True, name="wall")
+    settle(panel, qtbot)
+    panel.run()
+    qtbot.waitUntil(lambda: slow.tiles > 3)
+    set_encoding(layer, "linear-srgb")
+    slow.release.set()
+    qtbot.waitUntil(lambda: not panel.running)
+    assert "was changed during the run" in panel.outcome.text()
+
+
+def test_a_photograph_moved_in_mid_run_has_its_cube_over_it(viewer, panel, pixels, qtbot, slow):
+    layer = viewer.add_image(pixels, rgb=True, name="wall")
+    settle(panel, qtbot)
+    panel.run()
+    qtbot.waitUntil(lambda: slow.tiles > 3)
+    layer.scale, layer.translate, layer.rotate, layer.name = (2, 3), (40, 50), 30, "a wall"
+    slow.release.set()
+    qtbot.waitUntil(lambda: not panel.running)
+    made = viewer.layers["a wall · rootpoly-srgb"]
+    for pixel in ((0, 0), (5, 7)):
+        there = made.data_to_world((0, *pixel))[-2:]
+        np.testing.assert_allclose(there, layer.data_to_world(pixel), atol=1e-9)
+    assert "Done" in panel.outcome.text()
+
+
 def test_a_fault_during_the_run_is_one_sentence(viewer, panel, pixels, qtbot, monkeypatch):
     def events(image, model, **options):
         yield Progress(0, 1)

@@ -113,13 +113,15 @@ def test_components_have_maps_a_scree_plot_and_loadings(panel, viewer, qtbot, tm
     assert napari_hsr.read(tmp_path / "mnf.tif").shape == (2, 5, 6)
 
 
-@pytest.mark.parametrize("change", ["data", "removed"])
+@pytest.mark.parametrize("change", ["data", "removed", "wavelengths"])
 def test_maps_of_what_a_cube_no_longer_holds_are_not_shown(panel, viewer, qtbot, change):
     panel.tabs.setCurrentIndex(COMPONENTS)
     panel.run()
     layer = viewer.layers["scene"]
     if change == "data":
         layer.data = np.ones((NM.size, 2, 3), np.float32)
+    elif change == "wavelengths":
+        set_wavelengths(layer, NM + 250)
     else:
         viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube
-from napari_hsr.metrics.compare import Outline
+from napari_hsr.errors import HSRError
+from napari_hsr.metrics.compare import Outline, why_not
 from napari_hsr.viewer.layer_data import (
     is_frames,
     layer_cube,
@@ -30,6 +31,14 @@ def outline(layer: Any) -> Cube:
     return Cube(
         Outline(layer_shape(layer), layer.data.dtype), layer_wavelengths(layer), name=layer.name
     )
+
+
+def refused(prediction: Any, truth: Any, **options: Any) -> str | None:
+    """Why two layers cannot be compared, in one sentence; None if they can."""
+    try:
+        return why_not(outline(prediction), outline(truth), **options)
+    except HSRError as error:  # an array of no pixels
+        return str(error)
 
 
 def was_made(layer: Any) -> bool:

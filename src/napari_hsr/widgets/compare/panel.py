@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
-from napari_hsr.metrics.compare import Comparison, why_not
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
 from napari_hsr.viewer.layer_data import cube_layers, is_frames, layer_cube
 from napari_hsr.viewer.side_by_side import GridView
@@ -26,7 +25,7 @@ from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json
 from napari_hsr.widgets.compare.form import CompareForm
-from napari_hsr.widgets.compare.inputs import one_of, outline, was_made
+from napari_hsr.widgets.compare.inputs import one_of, refused, was_made
 from napari_hsr.widgets.compare.results import ResultView
 from napari_hsr.widgets.compare.uncertainty_curves import compared
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
+    from napari_hsr.metrics.compare import Comparison
     from napari_hsr.progress import Progress
 
 #: Events of a layer after which figures of it are those of other values: cubes, shapes, and labels.
@@ -154,11 +154,7 @@ class CompareWidget(Panel):
         return reason
 
     def _reason(self, layers: tuple[Any, Any], resample: bool) -> str | None:
-        try:
-            pair = outline(layers[0]), outline(layers[1])
-        except HSRError as error:  # an array of no pixels
-            return str(error)
-        return why_not(*pair, maps=self.form.maps(), resample=resample, **self.form.options())
+        return refused(*layers, maps=self.form.maps(), resample=resample, **self.form.options())
 
     def _on_layers(self, event=None) -> None:
         self._suggest_pair()
@@ -200,7 +196,9 @@ class CompareWidget(Panel):
 
     def _forget_outdated(self, event=None) -> None:
         """Show no results of other cubes, of another protocol, or of values that were changed."""
-        changed = getattr(event, "type", None) in _VALUES_CHANGED
+        kind = getattr(event, "type", None)
+        restated = kind == "metadata" and self.running and self.form.more.asked() != self._asked
+        changed = kind in _VALUES_CHANGED or restated
         frames = changed and is_frames(event.source)  # another one may be on show
         if changed and not frames:
             self._stop(f"“{event.source.name}” was changed while it was being compared.")

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from napari.layers import Layer
+
     from napari_hsr.cube import Cube
     from napari_hsr.inference import Result, SuperResolutionResult
+    from napari_hsr.progress import Progress
 
 
 def encoding_note(photograph: Photograph, stated: bool) -> str:
@@ -114,3 +117,16 @@ def _residual(result: SuperResolutionResult) -> str:
         f"{rms:.3g}{unit} (RMS{passes}), angle {angle:.2g}°, under {found.degradation}. "
         "Its map is in the layer list, hidden."
     )
+
+
+def tile_of(progress: Progress) -> str:
+    """How far a run has come, after its message: ``· 25%, tile 2 of 4``."""
+    if not progress.total or progress.done >= progress.total:
+        return ""
+    tile = f", tile {progress.done + 1} of {progress.total}" if progress.total > 1 else ""
+    return f" · {progress.share:.0%}{tile}"
+
+
+def changed(layer: Layer) -> str:
+    """What is said where a layer holds something else at the end of a run."""
+    return f"“{layer.name}” was changed during the run: the cube is of what it held before."

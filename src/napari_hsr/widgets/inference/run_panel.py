@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QPushButton, QWidget
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, DrawnTimer
 from napari_hsr.widgets.common.collapsible import Fold
@@ -26,6 +27,7 @@ from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.progress_bar import ProgressBar, time_left
 from napari_hsr.widgets.common.value_checks import ValueChecks
+from napari_hsr.widgets.inference import panel_texts
 from napari_hsr.widgets.inference.area import AreaChooser
 from napari_hsr.widgets.inference.next_steps import NextSteps
 from napari_hsr.widgets.inference.panel_layout import lay_out
@@ -37,7 +39,6 @@ from napari_hsr.widgets.inference.panel_runs import (
     look_at_values,
     run_events,
 )
-from napari_hsr.widgets.inference.panel_texts import as_expected, cancelled, notices_of, outcome
 from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
@@ -91,10 +92,9 @@ class RunPanel(Panel):
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
         self._run_of: Any = None  # its layer, and what it was asked for
-        self._held: Any = None  # the array of the layer
         self._found = Verdict()  # of the last check
         self._part: Any = None  # what a cancelled run had finished
-        self._adds: Callable[..., object] = lambda _result: None  # a result of the run
+        self._adds: Callable[..., object] = lambda _result: None  # a result, where it lay
         self.last_cube: Cube | None = None
 
         self._source, self.models = source, models
@@ -160,10 +160,7 @@ class RunPanel(Panel):
 
     def _counted(self, progress: Progress) -> str:
         """How far a run has come, after the message."""
-        if not progress.total or progress.done >= progress.total:
-            return ""
-        tile = f", tile {progress.done + 1} of {progress.total}" if progress.total > 1 else ""
-        return f" · {progress.share:.0%}{tile}"
+        return panel_texts.tile_of(progress)
 
     # --- what the user does ------------------------------------------------------------------
 
@@ -174,20 +171,20 @@ class RunPanel(Panel):
         if self.running or layer is None or self._obstacle is not None:
             return
         self._clear_outcome()
+        found: dict[str, Any] = {"output": self._found.output, "seconds": self._found.seconds}
         try:
-            output, seconds = self._found.output, self._found.seconds
-            request: Any = replace(self._request(layer), output=output, seconds=seconds)
+            request: Any = replace(self._request(layer), **found)
         except HSRError as error:  # the area that is meant may have changed since the check
             self.outcome.show_warning(str(error))
             return
-        self._ran, self._run_of, self._held = self._chosen(), (layer, request), layer.data
+        self._ran, self._run_of, self._held = self._chosen(), (layer, request), Held(layer)
         self._adds = self._adding(layer, request)
         self._show_running()
         self._job.start(
             partial(run_events, request, self.loaded),
             f"{self._title} {layer.name}",
             progressed=self._on_progress,
-            finished=partial(self._on_finished, self._adds),
+            finished=lambda result: self._on_finished(self._adder(), result),
             failed=self._on_failed,
             cancelled=self._on_cancelled,
             ended=self._on_ended,
@@ -329,35 +326,38 @@ class RunPanel(Panel):
             logging.getLogger(__name__).error("The cube could not be added.", exc_info=True)
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
-        layer, _ = self._run_of
-        if layer in self._viewer.layers and layer.data is not self._held:
-            self.outcome.show_warning(
-                f"“{layer.name}” was changed during the run: the cube is of what it held before."
-            )
+        layer = self._run_of[0]
+        if layer in self._viewer.layers and not self._held.by(layer):
+            self.outcome.show_warning(panel_texts.changed(layer))
         else:
-            self.outcome.show_info(outcome(result, covered(self._viewer)))
+            self.outcome.show_info(panel_texts.outcome(result, covered(self._viewer)))
         self.next_steps.offer()
         self.estimate.hide()  # its time is over, and the form needs the room
-        if said := notices_of(result):
-            show = self.notices.show_info if as_expected(said) else self.notices.show_warning
-            show("\n".join(said))
+        if said := panel_texts.notices_of(result):
+            expected = panel_texts.as_expected(said)
+            (self.notices.show_info if expected else self.notices.show_warning)("\n".join(said))
         self.provenance.setPlainText(
             json.dumps(jsonable(result.cube.provenance.to_dict()), indent=1, ensure_ascii=False)
         )
         self.provenance_fold.show()
+
+    def _adder(self) -> Callable[..., object]:
+        """What adds a result over its layer, which may have been moved meanwhile."""
+        there = self._run_of[0] in self._viewer.layers and self._held.by(self._run_of[0])
+        return self._adding(*self._run_of) if there else self._adds
 
     def _on_failed(self, error: Exception) -> None:
         self.outcome.show_exception(error, f"The {self._doing}")
 
     def _on_cancelled(self) -> None:
         self._part = self._job.part
-        self.outcome.show_info(cancelled(self._part, self._run_of[1].output))
+        self.outcome.show_info(panel_texts.cancelled(self._part, self._run_of[1].output))
         self.keep_button.setVisible(self._part is not None)
 
     def _keep_part(self) -> None:
         part, self._part = self._part, None
         if part is not None:  # else it was clicked twice
-            self._on_finished(partial(self._adds, name=f"{part.cube.name} (unfinished)"), part)
+            self._on_finished(partial(self._adder(), name=f"{part.cube.name} (unfinished)"), part)
             self.keep_button.hide()
 
     def _on_ended(self) -> None:

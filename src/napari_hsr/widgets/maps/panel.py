@@ -11,7 +11,7 @@ from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
+from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube, layer_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.analysis import Components, Unmixing
-    from napari_hsr.cube import Cube
+    from napari_hsr.cube import Cube, Wavelengths
 
 INDEX, COMPONENTS, UNMIX = range(3)
 
@@ -50,6 +50,7 @@ class MapsWidget(Panel):
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Any = None  # of the map that is being made
+        self._known: Wavelengths | None = None  # of its cube
         self._made: list[Cube] = []
         self._job = JobSlot(self)
         self._following = Connections(self)  # the chosen cube
@@ -141,7 +142,8 @@ class MapsWidget(Panel):
         """Other maps may be made of the cube now, and those being made are of what it held."""
         layer = self.chooser.layer()
         self._take(layer)
-        if event.type == "data" and not is_frames(layer):
+        others = event.type == "metadata" and layer_wavelengths(layer) != self._known
+        if others or (event.type == "data" and not is_frames(layer)):
             self._stop(f"“{layer.name}” was changed while its maps were made.")
 
     def _on_tab(self, _at: int = 0) -> None:
@@ -206,6 +208,7 @@ class MapsWidget(Panel):
             return
         self._layer = self.chooser.layer()
         cube = layer_cube(self._layer)
+        self._known = cube.wavelengths
         tab = self.tabs.currentIndex()
         if tab == INDEX:
             text, between = self.index.text(), self.index.interpolate.isChecked()
