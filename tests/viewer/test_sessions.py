@@ -457,3 +457,10 @@ def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_pa
     regions, count = UnreadLabels.of(again.add_labels(np.asarray(found).astype(int))).read(9)
     assert count == 2
     assert set(regions.colors) == {1, 2}
+
+
+def test_a_session_s_name_may_be_too_long(viewer, tmp_path):
+    path = tmp_path / ("x" * 250 + ".hsrsession")
+    with pytest.raises(FileError, match="longer than the disk takes"):
+        result_of(save_events(plan(viewer), path))
+    assert not list(tmp_path.glob("x*"))

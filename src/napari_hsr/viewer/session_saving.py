@@ -17,7 +17,7 @@ from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io.atomic import beside, clear_up, replacing
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io.library_errors import check_name, translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
@@ -283,6 +283,7 @@ def save_events(
         If the file of the session cannot be written.
     """
     path = Path(path)
+    check_name(path)
     folder = path.with_name(f"{path.stem}-layers")
     clear_up(path.parent)
     aside = beside(folder, "tmp")

@@ -468,3 +468,10 @@ def test_an_image_that_cannot_be_read_can_be_unticked(panel, qtbot, found, tmp_p
     assert {line.split()[-1] for line in panel.setup.split().splitlines()} == {"a", "c", "d"}
     table.item(at, 0).setCheckState(Qt.CheckState.Checked)
     assert not panel.start_button.isEnabled()
+
+
+def test_a_layer_that_comes_leaves_alone_what_was_found_in_a_folder(ready, viewer, scene):
+    ready.setup._on_held_out("a", True)
+    add_cube(viewer, scene("another")[0])
+    assert ready.setup.obstacle() == ""
+    assert "held-out a" in ready.setup.split()

@@ -86,7 +86,7 @@ class DataSection(QWidget):
         self.source.currentIndexChanged.connect(self._on_others)
         self.photographs.currentIndexChanged.connect(self._on_changed)
         self.camera.chosen.connect(lambda _: self._on_changed())
-        self.layer_list.changed.connect(self._on_changed)
+        self.layer_list.changed.connect(self._on_layers)
         self.folder_line.textChanged.connect(self._on_others)
         self.folder_line.editingFinished.connect(self._on_folder_done)
         self.browse_button.clicked.connect(self._browse)
@@ -166,6 +166,10 @@ class DataSection(QWidget):
     def _on_others(self, *_ignored) -> None:
         self._bare = False
         self._on_changed()
+
+    def _on_layers(self) -> None:
+        if self.from_layers():
+            self._on_changed()  # of a folder, what was found and held out stays
 
     def _on_changed(self, *_ignored) -> None:
         self._show()
