@@ -310,7 +310,7 @@ def test_what_layers_carry_is_looked_at(viewer, tmp_path):
     assert len(again.layers) == len(viewer.layers) - 1
     assert len(told) == 3
     assert max(map(len, told)) <= 500
-    assert set(again.layers[sam["name"]].metadata) == {"hsr_source"}
+    assert set(again.layers[sam["name"]].metadata) == {"hsr_source", "hsr_added_as"}
 
 
 def test_numbers_and_names_in_tables_of_others_need_be_none():
