@@ -205,3 +205,19 @@ def test_other_spellings_of_the_reflectance_scale_factor(tmp_path, key):
     assert has(cube.notices, Code.SCALE_APPLIED)
     again = read(write(cube, tmp_path / "b.hdr"))
     np.testing.assert_array_equal(again.data[:], cube.data[:])
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (f"wavelength = {{{LIST}}}\nwavelength = {{1, 2,\n 3, 4}}\n", True),
+        ("data ignore value = 0\nData Ignore Value = 5\n", True),
+        (f"wavelength = {{{LIST}}}\nwavelength = {{450,500,\n 550,600}}\n", False),
+        ("description = {\n a = 1\n a = 2}\n", False),
+        ("description =\n{\n a = 1\n a = 2\n}\n", False),
+        ("; a = 1\n; a = 2\n", False),
+    ],
+)
+def test_an_item_that_is_stated_twice(tmp_path, extra, told):
+    cube = read(scene(tmp_path, header(extra)))
+    assert any(n.code is Code.OTHER and "more than once" in n for n in cube.notices) is told

@@ -295,3 +295,24 @@ def test_bands_that_are_multiplied_by_alpha_are_told(tmp_path, kind, multiplied)
     np.testing.assert_array_equal(cube.data, VALUES[:3])
     told = next(n for n in cube.notices if n.code is Code.ALPHA_LEFT_OUT)
     assert ("multiplied" in told) is multiplied
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<PAMDataset><PAMRasterBand band='1'><NoDataValue>7</NoDataValue>",
+        "<PAMDataset><PAMRasterBand band='9'><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>",
+    ],
+    ids=["broken", "of more bands"],
+)
+@pytest.mark.parametrize("suffix", [".tif", ".img"])
+def test_gdals_file_beside_that_cannot_be_that_of_the_image_is_told(tmp_path, text, suffix):
+    tifffile.imwrite(tmp_path / "a.tif", VALUES, photometric="minisblack", metadata=None)
+    (tmp_path / "a.img").write_bytes(VALUES.tobytes())
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 3\nlines = 5\nbands = 4\ndata type = 12\ninterleave = bsq\nbyte order = 0\n"
+    )
+    (tmp_path / f"a{suffix}.aux.xml").write_text(text)
+    cube = read(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert any(n.code is Code.OTHER and "aux.xml" in n for n in cube.notices)

@@ -96,6 +96,24 @@ def parse(path: Path) -> dict[str, Any]:
     return {key.lower(): restore(value) for key, value in items.items()}
 
 
+def repeated(path: Path) -> list[str]:
+    """Names of items that a header states more than once, and differently; the last ones count."""
+    with translated(path, _DAMAGED):
+        lines = _decoded(limits.content(path)).split("\n")
+    stated: dict[str, list[str]] = {}
+    name, inside = "", 0
+    for line in lines:
+        if not inside and "=" in line and not line.startswith((";", "#")):
+            name, _, line = line.partition("=")
+            name = name.strip().lower()
+            stated.setdefault(name, []).append("")
+        elif not stated or not (inside or line.startswith("{")):
+            continue
+        stated[name][-1] += "".join(line.split())
+        inside = max(inside + line.count("{") - line.count("}"), 0)
+    return [name for name, values in stated.items() if len(set(values)) > 1]
+
+
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory()

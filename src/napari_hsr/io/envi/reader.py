@@ -87,6 +87,10 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         )
     found = _facts(header, binary, items, layout)
     found.notices += notices
+    twice = envi_header.repeated(header)
+    if twice:
+        told = f"The header states {', '.join(twice[:3])} more than once, and differently: the last counts."
+        found.notices += (Notice.warning(Code.OTHER, told),)
     suffix = binary.suffix.lower().lstrip(".")
     if suffix in _AXES and suffix != layout.interleave:
         told = f"The header says {layout.interleave} of {binary.name}: so it was read."

@@ -83,12 +83,12 @@ def read(
     """
     stated, whole = _items(page.tags)
     _add_pages(pages, stated)
-    if path is not None:
-        _add_beside(path, stated, whole)
+    told = () if path is None else _add_beside(path, stated, whole, bands + (without is not None))
     if without is not None:
         for name, texts in stated.items():
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
+    facts.notices += told
     facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
     said = [_no_data_text(tags) for tags in pages or [page.tags]]
     said = [said[0] if text is None else text for text in said]  # that of the first is of all
@@ -124,8 +124,9 @@ def beside(path: Path, bands: int) -> BandFacts:
     """What ``scene.img.aux.xml`` beside ``scene.img`` states."""
     stated: dict[str, dict[int, str]] = {}
     whole: dict[str, str] = {}
-    _add_beside(path, stated, whole)
+    told = _add_beside(path, stated, whole, bands)
     facts = _facts(stated, whole, bands)
+    facts.notices += told
     facts.decoding = _marked(facts.decoding, stated, bands)
     return facts
 
@@ -208,18 +209,25 @@ def _add_whole(facts: BandFacts, whole: dict[str, str]) -> None:
             facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
 
 
-def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str]) -> None:
-    """What GDAL keeps in ``NAME.aux.xml``; later than what the file itself states."""
+def _add_beside(
+    path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int
+) -> tuple[Notice, ...]:
+    """Add what GDAL keeps in ``NAME.aux.xml``, later than what the file itself states; what is told of it."""
     file = path.with_name(f"{path.name}.aux.xml")
     if not os.path.isfile(file):  # False for a name that is too long
-        return
+        return ()
     try:
         root = ElementTree.fromstring(limits.content(file))
     except (ElementTree.ParseError, OSError, FileError):
-        return  # a broken side note does not make the image unreadable
+        # a broken side note does not make the image unreadable
+        told = (
+            f"{file.name} beside it cannot be read: missing values and scales in it do not count."
+        )
+        return (Notice.warning(Code.OTHER, told),)
     whole |= {
         (i.get("key") or "").lower(): (i.text or "").strip() for i in root.findall("Metadata/MDI")
     }
+    spoken_of = 0
     for band in root.findall("PAMRasterBand"):
         at = (whole_number(band.get("band", "")) or 0) - 1
         if at < 0:
@@ -228,6 +236,14 @@ def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, 
         items += [(i.get("key") or "", i.text) for i in band.findall("Metadata/MDI")]
         for name, text in items:
             stated.setdefault(name.lower(), {})[at] = (text or "").strip()
+        spoken_of = max(spoken_of, at + 1)
+    if spoken_of <= bands:
+        return ()
+    told = (
+        f"{file.name} beside it speaks of {spoken_of} bands, but there are {bands}: it may be that of "
+        "another image."
+    )
+    return (Notice.warning(Code.OTHER, told),)
 
 
 def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:

@@ -228,7 +228,7 @@ def _found(
     if facts.decoding.markers:
         found.metadata[NO_DATA] = facts.decoding.markers[0]
     if not facts.decoding.scales_nothing:
-        told = "Values were scaled as GDAL's SCALE and OFFSET in the file say."
+        told = "Values were scaled as GDAL's SCALE and OFFSET in the file, or beside it, say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
     with translated(path, _DAMAGED):
