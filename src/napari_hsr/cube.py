@@ -248,11 +248,12 @@ class Cube:
         return self._value_range
 
     @property
-    def _range_is_exact(self) -> bool:
+    def range_is_exact(self) -> bool:
+        """Whether :attr:`value_range` is that of all values of the good bands, not of a sample."""
         return self.in_memory or 4 * int(np.prod(self.shape)) <= EXACT_RANGE_BYTES
 
     def _planes(self) -> Iterable[np.ndarray]:
-        if self._range_is_exact:
+        if self.range_is_exact:
             for band in np.flatnonzero(self.good_bands).tolist():
                 yield np.asarray(self.data[band])
             return
@@ -304,7 +305,7 @@ class Cube:
             "units": self.units,
             "place": self.place.to_dict() if self.place is not None else None,
             "value_range": list(self.value_range),
-            "value_range_is_estimate": not self._range_is_exact,
+            "value_range_is_estimate": not self.range_is_exact,
             "in_memory": self.in_memory,
             "provenance": self.provenance.to_dict(),
             "metadata": jsonable(self.metadata),

@@ -256,3 +256,20 @@ def test_a_mask_rounds_no_stored_numbers(tmp_path):
         )  # fmt: skip
         file.write(np.arange(20).reshape(4, 5) > 4, photometric=4, subfiletype=4, metadata=None)
     assert np.isfinite(read(tmp_path / "b.tif").data[:, 1:]).all()
+
+
+@pytest.mark.parametrize("unseen", ["sampled", "in a bad band"])
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5", ".zarr"])
+def test_counts_at_the_end_of_their_type_are_kept(tmp_path, monkeypatch, unseen, suffix):
+    counts = np.arange(3 * 4 * 600, dtype=np.float32).reshape(3, 4, 600)
+    counts[1, 1, 1] = 65535  # between the rows and columns of a sample
+    cube = Cube(counts, NM)
+    if unseen == "sampled":
+        monkeypatch.setattr("napari_hsr.cube.EXACT_RANGE_BYTES", 10)
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 10)
+        cube = read(write(cube, tmp_path / "a.h5"))
+        assert cube.value_range[1] < 65535
+    else:
+        cube = cube.replace(metadata={"bbl": [1, 0, 1]})
+    path = write(cube, tmp_path / f"b{suffix}", dtype="uint16")
+    np.testing.assert_array_equal(np.asarray(read(path).data), counts)

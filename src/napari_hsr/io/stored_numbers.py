@@ -111,7 +111,7 @@ def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Sto
     limits = np.iinfo(kind)
     # a number that values hardly reach: the largest unsigned one, the smallest signed one
     number = limits.max if kind.kind == "u" else limits.min
-    if number not in (round(v * factor) for v in cube.value_range if np.isfinite(v)):
+    if not _holds(cube, number, factor):
         return Storing(kind, factor, float(number))
     if not _has_gaps(cube):
         return Storing(kind, factor)
@@ -121,6 +121,19 @@ def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Sto
             "factor or type."
         )
     return Storing(kind, factor, float(number))
+
+
+def _holds(cube: Cube, number: int, factor: float) -> bool:
+    """Whether an end of a type of integers is stored for a value.
+
+    Of counts, each value is asked where the range is that of a sample, or of the good bands alone: 65535 in
+    a few saturated pixels would become 65534. With a factor that step is none.
+    """
+    if number in (round(v * factor) for v in cube.value_range if np.isfinite(v)):
+        return True
+    if factor != 1.0 or (cube.range_is_exact and cube.good_bands.all()):
+        return False
+    return any(bool((np.rint(values) == number).any()) for _, _, values in blocks(cube))
 
 
 def _has_gaps(cube: Cube) -> bool:

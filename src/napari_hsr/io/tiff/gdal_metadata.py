@@ -83,12 +83,14 @@ def read(
     """
     stated, whole = _items(page.tags)
     _add_pages(pages, stated)
-    told = () if path is None else _add_beside(path, stated, whole, bands + (without is not None))
+    of_file = (
+        () if path is None else _add_beside(path, stated, whole, bands + (without is not None))
+    )
     if without is not None:
         for name, texts in stated.items():
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
-    facts.notices += told
+    facts.notices += of_file
     facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
     said = [_no_data_text(tags) for tags in pages or [page.tags]]
     said = [said[0] if text is None else text for text in said]  # that of the first is of all
