@@ -96,8 +96,8 @@ def parse(path: Path) -> dict[str, Any]:
     return {key.lower(): restore(value) for key, value in items.items()}
 
 
-def repeated(path: Path) -> list[str]:
-    """Names of items that a header states more than once, and differently; the last ones count."""
+def stated_twice(path: Path) -> tuple[Notice, ...]:
+    """A notice of items that a header states more than once, and differently; the last ones count."""
     with translated(path, _DAMAGED):
         lines = _decoded(limits.content(path)).split("\n")
     stated: dict[str, list[str]] = {}
@@ -111,7 +111,12 @@ def repeated(path: Path) -> list[str]:
             continue
         stated[name][-1] += "".join(line.split())
         inside = max(inside + line.count("{") - line.count("}"), 0)
-    return [name for name, values in stated.items() if len(set(values)) > 1]
+    twice = [name for name, values in stated.items() if len(set(values)) > 1]
+    if not twice:
+        return ()
+    named = ", ".join(twice[:3])
+    told = f"The header states {named} more than once, and differently: the last counts."
+    return (Notice.warning(Code.OTHER, told),)
 
 
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:

@@ -86,11 +86,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"{binary.name} has {actual}",
         )
     found = _facts(header, binary, items, layout)
-    found.notices += notices
-    twice = envi_header.repeated(header)
-    if twice:
-        told = f"The header states {', '.join(twice[:3])} more than once, and differently: the last counts."
-        found.notices += (Notice.warning(Code.OTHER, told),)
+    found.notices += notices + envi_header.stated_twice(header)
     suffix = binary.suffix.lower().lstrip(".")
     if suffix in _AXES and suffix != layout.interleave:
         told = f"The header says {layout.interleave} of {binary.name}: so it was read."
