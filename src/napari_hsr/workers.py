@@ -18,6 +18,7 @@ from functools import cache
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakSet
 
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
@@ -42,6 +43,8 @@ _LOST = (
 )
 #: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
+#: Clients whose scheduler had no workers however long it was waited: the next of many files waits no more.
+_WITHOUT_WORKERS: WeakSet[Any] = WeakSet()
 #: Workers that are begun for each core, at most: each takes hundreds of megabytes.
 MOST_A_CORE = 16
 
@@ -118,11 +121,14 @@ def checked(client: Any, cancel: threading.Event | None = None) -> list[dict[str
         If ``cancel`` was set: workers that have just begun load their libraries for seconds.
     """
     where = client.scheduler.address if client.scheduler else "this address"
-    with suppress(TimeoutError):
-        _stoppable(lambda: client.wait_for_workers(1, timeout=PATIENCE), cancel)
+    if client not in _WITHOUT_WORKERS:
+        with suppress(TimeoutError):
+            _stoppable(lambda: client.wait_for_workers(1, timeout=PATIENCE), cancel)
     known = _known(client)
     if not known:
+        _WITHOUT_WORKERS.add(client)
         raise InputError(f"The scheduler at {where} has no workers: start some first.")
+    _WITHOUT_WORKERS.discard(client)
     try:
         found = set(with_patience(client, lambda: client.run(_version), cancel).values())
     except ImportError as error:

@@ -233,6 +233,41 @@ def test_between_two_workers_work_goes_on(monkeypatch):
     assert workers.threads_of(Scheduler()) == 1
 
 
+class _Deserted:
+    """A client whose scheduler has no workers, until some come."""
+
+    scheduler, status = None, "running"
+
+    def __init__(self):
+        self.workers, self.waited = {}, 0
+
+    def wait_for_workers(self, count, timeout):
+        self.waited += 1
+        if not self.workers:
+            raise TimeoutError
+
+    def scheduler_info(self, n_workers):
+        return {"workers": self.workers}
+
+    def run(self, function):
+        return {name: function() for name in self.workers}
+
+
+def test_of_many_files_one_waits_for_workers_that_are_all_gone():
+    """Each waited ten seconds for them before it failed."""
+    client = _Deserted()
+    for _ in range(5):
+        with pytest.raises(InputError, match="has no workers"):
+            workers.checked(client)
+    assert client.waited == 1
+    client.workers = {"tcp://127.0.0.1:9": {"nthreads": 1}}
+    assert workers.checked(client) == [{"nthreads": 1}]
+    client.workers = {}
+    with pytest.raises(InputError, match="has no workers"):
+        workers.checked(client)
+    assert client.waited == 2
+
+
 class _Losing:
     """A client whose scheduler loses a worker in the middle of so many messages to all of them."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from dataclasses import replace
 
@@ -39,6 +41,7 @@ def ending(monkeypatch):
 
         monkeypatch.setattr(helper_process.subprocess, "Popen", begun)
         monkeypatch.setattr(helper_process, "_HELPERS", helpers := {})
+        monkeypatch.setattr(helper_process, "_UNAVAILABLE", [])
         return helpers
 
     made = []
@@ -132,3 +135,75 @@ def test_a_heic_photograph_that_ends_its_library(ending, tmp_path):
     assert read(tmp_path / "a.heic").data.shape == (48, 64, 3)
     ending("import os, pillow_heif; pillow_heif.open_heif = lambda *a, **k: os.abort()")
     assert "libheif ended (SIGABRT)" in refused(tmp_path / "a.heic")
+
+
+@signals
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGHUP"])
+def test_a_helper_that_somebody_ended_says_nothing_of_the_file(path, ending, name):
+    number = getattr(signal, name)
+    ending("pass")
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    first = helper_process._HELPERS["h5py"]
+    first._process.send_signal(number)
+    first._process.wait()
+    os.utime(path, (1, 1))  # looked at again
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    assert helper_process._HELPERS["h5py"] is not first
+
+
+@signals
+def test_a_helper_that_is_ended_in_the_middle_is_begun_again_once(path, ending, tmp_path):
+    mark = tmp_path / "mark"
+    end = "os.kill(os.getpid(), 9)"
+    ending(
+        "import os; from napari_hsr.io.hdf5 import probe as p; "
+        f"p._look = lambda f: None if os.path.exists({str(mark)!r}) else (open({str(mark)!r}, 'w'), {end})"
+    )
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    ending(f"import os; from napari_hsr.io.hdf5 import probe as p; p._look = lambda f: {end}")
+    os.utime(path, (1, 1))
+    told = refused(path)
+    assert "HDF5 was ended from outside (SIGKILL)" in told
+    assert "damaged" not in told
+
+
+@signals
+def test_a_helper_that_is_ended_while_it_begins_is_begun_again(path, ending, tmp_path):
+    mark = tmp_path / "mark"
+    ending(
+        f"import os; os.path.exists({str(mark)!r}) or (open({str(mark)!r}, 'w'), os.kill(os.getpid(), 15))"
+    )
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    assert mark.exists()
+    assert not helper_process._UNAVAILABLE
+
+
+@signals
+def test_a_helper_that_somebody_stopped_goes_on(path, ending, monkeypatch):
+    monkeypatch.setattr(helper_process, "_WAITING_ONCE", 0.05)
+    ending("pass")
+    read(path)
+    os.utime(path, (1, 1))
+    helper_process._HELPERS["h5py"]._process.send_signal(signal.SIGSTOP)
+    np.testing.assert_array_equal(read(path).data, VALUES)
+
+
+def test_a_lack_of_processes_now_is_none_for_ever(path, monkeypatch):
+    def begun(*_arguments, **_options):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(helper_process, "_HELPERS", {})
+    monkeypatch.setattr(helper_process, "_UNAVAILABLE", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(helper_process.subprocess, "Popen", begun)
+        np.testing.assert_array_equal(read(path).data, VALUES)
+    assert not helper_process._UNAVAILABLE
+
+
+def test_an_answer_that_is_cut_off_is_none(path, ending):
+    ending(
+        "import os; at, real = [], os.dup; os.dup = lambda n: at.append(real(n)) or at[0]; "
+        "from napari_hsr.io import helper_process as h; "
+        "h._answered = lambda asked: (os.write(at[0], b'{\"fac'), os._exit(3))"
+    )
+    assert "HDF5 ended (status 3)" in refused(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -33,7 +34,29 @@ if TYPE_CHECKING:
 
 #: Seconds until an answer must be there (a slow network is no damage).
 _WAITING = 300.0
+#: It is waited in parts of so many seconds: this process may itself be stopped meanwhile (Ctrl-Z), and
+#: the time of that is none in which the helper could answer.
+_WAITING_ONCE = 1.0
 _READY = b"ready"
+#: Signals that no file brings about: somebody sent them, or the system, where memory ran out.
+_FROM_OUTSIDE = frozenset(
+    getattr(signal, name)
+    for name in (
+        "SIGKILL",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGXCPU",
+    )
+    if hasattr(signal, name)
+)
+#: Why a process cannot be begun now, but perhaps later.
+_FOR_NOW = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+#: A helper that is ended from outside is begun again so often for one call.
+_AGAIN = 1
 
 
 @dataclass(frozen=True)
@@ -94,12 +117,9 @@ def call(
     ------
     FileError
         As the function raises it; or if the library did not survive the file, came to no end, or
-        took too much memory.
+        took too much memory; or if somebody ended the helper, and the next one too.
     """
     with _LOCKS.setdefault(library.module, threading.Lock()):
-        helper = _helper(library)
-        if helper is None:
-            return function(path, *arguments)
         asked = {
             "call": [function.__module__, function.__qualname__],
             "path": os.path.abspath(path),
@@ -108,7 +128,20 @@ def call(
             "seconds": library.seconds if seconds is None else min(seconds, library.seconds),
             "room": room,
         }
-        return helper.answer_to(asked, path)
+        for again in range(_AGAIN, -1, -1):
+            helper = _helper(library)
+            if helper is None:
+                return function(path, *arguments)
+            try:
+                return helper.answer_to(asked, path)
+            except _EndedFromOutsideError:
+                if not again:
+                    raise
+        raise AssertionError("the last one answers or raises")
+
+
+class _EndedFromOutsideError(FileError):
+    """A helper was ended by somebody else, which says nothing of the file."""
 
 
 class _Helper:
@@ -140,9 +173,7 @@ class _Helper:
             self._process.stdin.flush()
         answer = self._answer()
         if answer is None or not answer[0]:
-            raise FileError(
-                path, f"the file is damaged: {self._library.name} {self._end(asked, answer)}"
-            )
+            raise self._ended(asked, answer, path)
         told, array = json.loads(answer[0]), answer[1]
         if told["last"]:
             self.close()
@@ -150,16 +181,34 @@ class _Helper:
             raise FileError(path, told["problem"], told["hint"] and Hint(told["hint"]))
         return told["facts"], array
 
-    def _end(self, asked: dict[str, Any], answer: tuple[bytes, None] | None) -> str:
+    def _ended(
+        self, asked: dict[str, Any], answer: tuple[bytes, None] | None, path: Path
+    ) -> FileError:
         self.usable = False
         status = self._process.poll() if answer is None else self._process.wait()
         self.close()
+        name = self._library.name
         if status is None:
-            return f"came to no end within {_WAITING:g} s"
-        if status == -getattr(signal, "SIGPROF", 0):
-            return f"came to no end within {asked['seconds']:.2g} s of computing"
-        name = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return f"ended ({name}) while it looked through it"
+            how = f"came to no end within {_WAITING:g} s"
+        elif status == -getattr(signal, "SIGPROF", 0):
+            how = f"came to no end within {asked['seconds']:.2g} s of computing"
+        elif -status in _FROM_OUTSIDE:
+            return _EndedFromOutsideError(
+                path,
+                f"{name} was ended from outside ({signal.Signals(-status).name}) while it looked "
+                "through it, as by a system that is short of memory; try again",
+            )
+        else:
+            told = signal.Signals(-status).name if status < 0 else f"status {status}"
+            how = f"ended ({told}) while it looked through it"
+        return FileError(path, f"the file is damaged: {name} {how}")
+
+    @property
+    def ended_from_outside(self) -> bool:
+        """Whether somebody ended it, in the middle of nothing."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return -self._process.wait(_WAITING_ONCE) in _FROM_OUTSIDE
+        return False
 
     def _answer(self) -> tuple[bytes, Any] | None:
         """A line of the helper and what follows it; an empty line if it ended, None if none came."""
@@ -174,7 +223,12 @@ class _Helper:
         reader = threading.Thread(target=receive, daemon=True)
         try:
             reader.start()
-            reader.join(_WAITING)
+            left = _WAITING
+            while left > 0 and reader.is_alive():
+                reader.join(min(left, _WAITING_ONCE))
+                left -= _WAITING_ONCE
+                if reader.is_alive() and hasattr(signal, "SIGCONT"):
+                    self._process.send_signal(signal.SIGCONT)  # should somebody have stopped it
             answer = found[0] if found else None
             if isinstance(answer, BaseException):
                 raise answer
@@ -187,6 +241,8 @@ class _Helper:
         output = self._process.stdout
         assert output is not None
         line = output.readline()
+        if not line.endswith(b"\n"):  # it ended in the middle of its answer
+            return b"", None
         stated = json.loads(line).get("array") if line.startswith(b"{") else None
         if stated is None:
             return line, None
@@ -224,17 +280,23 @@ def _helper(library: Library) -> _Helper | None:
     if known is not None and known.pid == os.getpid() and known.usable:
         return known
     _HELPERS.pop(library.module, None)  # ended, or that of the process that this was forked from
-    try:
-        helper = _Helper(library)
-    except OSError:
-        _UNAVAILABLE.append(True)
-        return None
-    if not helper.usable:
+    for _ in range(1 + _AGAIN):
+        try:
+            helper = _Helper(library)
+        except OSError as error:
+            # what there is too little of now (processes, memory, open files) may be there for the next call
+            if error.errno not in _FOR_NOW:
+                _UNAVAILABLE.append(True)
+            return None
+        if helper.usable:
+            _HELPERS[library.module] = helper
+            return helper
+        outside = helper.ended_from_outside
         helper.close()
-        _UNAVAILABLE.append(True)
-        return None
-    _HELPERS[library.module] = helper
-    return helper
+        if not outside:
+            _UNAVAILABLE.append(True)
+            break
+    return None
 
 
 def _end() -> None:
