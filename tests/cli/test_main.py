@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -179,6 +180,20 @@ def test_streams_that_whoever_started_it_closed(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert main(["models", "list"]) == 0
     assert main(["info", "no such file"]) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is full")
+@pytest.mark.parametrize("command", [["models", "show", "instant-photo"], ["--nothing"]])
+def test_streams_on_a_full_disk_are_no_traceback(command):
+    """Python tried once more as it ended, and its status was 120."""
+    code = "import sys; from napari_hsr.cli import command; command()"
+    for full, status in (("stdout", 1), ("stderr", 0)):
+        with open("/dev/full", "wb") as disk:
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, full: disk}
+            done = subprocess.run([sys.executable, "-c", code, *command], check=False, **streams)
+        assert done.returncode == (2 if command == ["--nothing"] else status)
+        assert b"Traceback" not in (done.stderr or b"")
+        assert b"ignored" not in (done.stderr or b"")
 
 
 def test_a_home_of_nobody_is_a_folder_of_that_name(monkeypatch, tmp_path, capsys):

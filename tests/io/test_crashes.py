@@ -393,6 +393,18 @@ def test_a_disk_that_takes_only_a_part_is_told_and_ends_no_process(tmp_path, suf
         assert not list(tmp_path.iterdir()), most
 
 
+def test_a_full_disk_is_what_is_told_whatever_hdf5_says_of_it(tmp_path):
+    """The library reads again what it had written, and finds the file too short."""
+
+    def begun():
+        with hdf5_created.created(tmp_path / "x.h5") as new:
+            new._disk.fault = OSError(errno.ENOSPC, "No space left on device")
+            raise RuntimeError("Can't synchronously write data (address of object past end)")
+
+    with pytest.raises(OSError, match="No space left"):
+        begun()
+
+
 @pytest.mark.parametrize("suffix", [".mat", ".h5"])
 def test_ctrl_c_while_hdf5_writes_is_no_fault_of_the_disk_to_it(tmp_path, monkeypatch, suffix):
     write_it, count = hdf5_created._Disk.write, []

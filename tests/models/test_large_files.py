@@ -1,6 +1,7 @@
 """Large files of weights are memory-mapped: the same values, read only when they are used."""
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -8,13 +9,15 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from napari_hsr import load_model
+from napari_hsr import Photograph, load_model
 from napari_hsr.errors import FileError
+from napari_hsr.inference import reconstruct_events
 from napari_hsr.models import from_state_dict, model_file
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.checkpoint_import import import_checkpoint
@@ -133,6 +136,29 @@ def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     assert_rounded_alike(model.module(image), expected, truth)
     (tmp_path / "large.safetensors").unlink()  # the system keeps it while it is mapped
     assert_rounded_alike(model.module(image), expected, truth)
+
+
+@pytest.mark.parametrize("change", ["cut short", "written anew"])
+def test_a_file_that_changes_while_its_model_is_in_use_is_told(tmp_path, change):
+    """Cut short, it ended the process; written anew in its place, it changed the numbers without a word."""
+    source = load_model("instant-photo")
+    path = save_model(tmp_path / "large.safetensors", source.module.state_dict(), source.card)
+    model = load_model(path)
+    photograph = Photograph(np.full((24, 24, 3), 100, np.uint8), "srgb")
+    options = {"device": "cpu", "tile": 8, "precision": "float32"}
+    events = reconstruct_events(photograph, model, **options)
+    assert next(events) is not None
+    if change == "cut short":
+        os.truncate(path, 0)
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[:-8] + bytes(8))
+        os.utime(path, (1, 1))
+    with pytest.raises(
+        FileError, match=r"large\.safetensors: it was changed while its model was in"
+    ):
+        list(events)
+    assert pickle.loads(pickle.dumps(model.in_use)) is None
 
 
 def _checkpoint(tmp_path, change=lambda value: value, **how):

@@ -18,7 +18,7 @@ import textwrap
 import threading
 from contextlib import ExitStack, suppress
 from io import StringIO
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from napari_hsr import __version__
 from napari_hsr.cli import (
@@ -176,15 +176,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it (`… | head`); that is not an error to report.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            _leave(stream)
         return 141
     except Exception as error:
         if getattr(args, "debug", False):
             raise
-        print(f"napari-hsr: error: {sentence(error)}", file=sys.stderr)
+        with suppress(OSError):  # on a full disk, too: the status says it
+            print(f"napari-hsr: error: {sentence(error)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except (
+            OSError
+        ):  # as for a full disk: Python would try it again at its end, and print a traceback
+            _leave(sys.stdout)
         return 1
     finally:
         hints.close()
+
+
+def _leave(stream: TextIO) -> None:
+    """Have what a stream could not take go nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def command() -> NoReturn:

@@ -12,7 +12,7 @@ from napari_hsr.arguments import told
 from napari_hsr.errors import ModelError
 from napari_hsr.models.bundled_models import DEFAULT, bundled
 from napari_hsr.models.model import Model
-from napari_hsr.models.model_file import find_weights, is_large, read_card
+from napari_hsr.models.model_file import find_weights, in_use, read_card
 from napari_hsr.models.torch_checkpoint import is_torch
 from napari_hsr.models.user_models import stored
 
@@ -104,9 +104,9 @@ def _file_of(text: str) -> Path:
 def _load_file(path: Path, source: str) -> Model:
     from napari_hsr.models.state_dict import from_state_dict, read_weights  # loads torch
 
-    card = read_card(path)
+    card, held = read_card(path), in_use(path)
     try:
-        model = from_state_dict(read_weights(path), card, share=is_large(path))
+        model = from_state_dict(read_weights(path), card, share=held is not None)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     if card.weights_sha256 not in ("", model.weights_sha256):
@@ -114,4 +114,6 @@ def _load_file(path: Path, source: str) -> Model:
             f"{path}: its weights have the SHA-256 {model.weights_sha256}, but its card pins "
             f"{card.weights_sha256}: the file was changed or damaged."
         )
-    return replace(model, source=source)
+    model = replace(model, source=source, in_use=held)
+    model.check_weights()
+    return model

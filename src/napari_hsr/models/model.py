@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Wavelengths
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.input_rules import InputRule
+    from napari_hsr.models.model_file import WeightsInUse
     from napari_hsr.notices import Notice
 
     #: Makes the copy of a module that inference runs, in a precision.
@@ -128,6 +129,8 @@ class Model(NetworkTraits):
     base : Model or None
         The pixel-wise model that the network corrects, if it does: large photographs are then
         computed from fewer pixels, see :mod:`napari_hsr.inference.reduced_resolution`.
+    in_use : WeightsInUse or None
+        The file that the weights lie in, where it is large.
     """
 
     module: nn.Module
@@ -137,6 +140,18 @@ class Model(NetworkTraits):
     source: str = ""
     prepare: Prepare | None = None
     base: Model | None = None
+    in_use: WeightsInUse | None = None
+
+    def check_weights(self) -> None:
+        """Ask whether the weights are those that were loaded, before they are used and after.
+
+        Raises
+        ------
+        FileError
+            If another program changed the file that they lie in.
+        """
+        if self.in_use is not None:
+            self.in_use.check()
 
     def __repr__(self) -> str:
         size = f"×{self.scale}, any bands" if self.bands is None else f"{self.bands} bands"

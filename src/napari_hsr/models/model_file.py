@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import AlreadyThereError, FileError, ModelError
 from napari_hsr.io import limits
@@ -29,6 +30,55 @@ LARGE = 2**29
 def is_large(path: str | os.PathLike[str]) -> bool:
     """Whether a file is to be memory-mapped; not on Windows, which locks mapped files."""
     return os.name == "posix" and os.path.getsize(path) >= LARGE
+
+
+class WeightsInUse:
+    """A large file whose weights are used where they lie, looked after while that goes on.
+
+    What lies behind the end of a file that became shorter cannot be read: the system would end the
+    process. One that was written anew in the same place holds other weights than were checked.
+
+    Parameters
+    ----------
+    path : path-like
+        Opened before its weights are mapped: this is about the file that has the name now.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = os.fspath(path)
+        try:
+            self._number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise FileError(path, f"it cannot be read ({error.strerror})") from error
+        weakref.finalize(self, os.close, self._number)
+        self._found = self._seen()
+
+    def check(self) -> None:
+        """Ask whether it is as it was.
+
+        Raises
+        ------
+        FileError
+            If it is not.
+        """
+        if self._seen() != self._found:
+            raise FileError(
+                self._path,
+                "it was changed while its model was in use, whose weights lie in it; load the model again",
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process has the weights in its memory."""
+        return type(None), ()
+
+    def _seen(self) -> tuple[int, int]:
+        found = os.fstat(self._number)
+        return found.st_size, found.st_mtime_ns
+
+
+def in_use(path: str | os.PathLike[str]) -> WeightsInUse | None:
+    """What looks after a file whose weights are about to be mapped; None for one that is copied."""
+    return WeightsInUse(path) if is_large(path) else None
 
 
 def read_card(path: str | os.PathLike[str]) -> ModelCard:

@@ -146,7 +146,7 @@ def _here(
     On a graphics card a tile is begun before the result of the one before it is awaited and written.
     """
     module: torch.nn.Module | None = None
-    passes, transfers = Passes(cancel), transfers_of(run.device)
+    passes, transfers = Passes(cancel, run.model.check_weights), transfers_of(run.device)
     coming: deque[_Coming] = deque()  # the first ones that wait in the queue
 
     def network(images: torch.Tensor) -> torch.Tensor:
@@ -198,6 +198,7 @@ def _here(
 
 def _module(run: RunPlan) -> torch.nn.Module:
     """The network of a plan, recorded where the device can do that."""
+    run.model.check_weights()  # the copy made for speed reads them
     module = run.module()
     if run.device.type != "cuda":
         return module

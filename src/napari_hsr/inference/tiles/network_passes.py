@@ -52,6 +52,9 @@ class Passes:
     Parameters
     ----------
     cancel : threading.Event, optional
+    check : callable, optional
+        Raises what keeps the network from being used any more; called before each of its operations,
+        and after a pass.
 
     Attributes
     ----------
@@ -61,10 +64,14 @@ class Passes:
         Seconds that a pass takes, where they are known: for networks that have not run before.
     """
 
-    def __init__(self, cancel: threading.Event | None = None):
+    def __init__(
+        self,
+        cancel: threading.Event | None = None,
+        check: Callable[[], None] | None = None,
+    ):
         self.seconds = 0.0
         self.expected: float | None = None
-        self._cancel, self._stop = cancel, threading.Event()
+        self._cancel, self._stop, self._check = cancel, threading.Event(), check
         self._thread = ThreadPoolExecutor(1, COMPUTING_THREAD)
         self._began, self._share, self._measured = 0.0, 0.0, False
 
@@ -136,6 +143,8 @@ class Passes:
                 result: torch.Tensor = module(images)
         finally:
             hook.remove()
+        if self._check is not None:  # weights that changed meanwhile made another result
+            self._check()
         whole = max(time.perf_counter() - self._began, 1e-9)
         _PROFILES[module] = {key: seconds / whole for key, seconds in times.items()}
         self._began = 0.0
@@ -152,6 +161,8 @@ class Passes:
         if self._stop.is_set():
             raise Cancelled
         stop_if(self._cancel)
+        if self._check is not None:
+            self._check()
 
 
 def _stopping(stop_if_asked: Callable[[], None], device: torch.device) -> Any:

@@ -63,10 +63,15 @@ class Created:
         with undisturbed():
             self.file.close()
 
+    @property
+    def fault(self) -> OSError | None:
+        """The disk's first fault, if there was one."""
+        return self._disk.fault
+
     def check(self) -> None:
         """Raise the disk's first fault, if there was one."""
-        if self._disk.fault is not None:
-            raise self._disk.fault
+        if self.fault is not None:
+            raise self.fault
 
 
 @contextmanager
@@ -90,9 +95,14 @@ def created(path: Path, **options: Any) -> Iterator[Created]:
     with path.open("wb+", buffering=0) as raw:
         new = Created(raw, options)
         try:
-            yield new
-        finally:
-            new.close()
+            try:
+                yield new
+            finally:
+                new.close()
+        except Exception as error:
+            if new.fault is None:
+                raise
+            raise new.fault from error  # of which all that the library says is a consequence
         new.check()
 
 
