@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import threading
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,54 @@ def test_an_entry_that_is_not_whole_is_made_again(settings, place, name):
     image = built(settings).train[0]
     np.testing.assert_allclose(image.cube, spectra(0), atol=3e-4)
     assert (first / name).stat().st_size == len(whole)
+
+
+def _flipped(content):
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+def _of_another_kind(content):
+    file = BytesIO()
+    np.save(file, np.load(BytesIO(content)).astype(np.complex64)[:1])
+    return file.getvalue()
+
+
+def _other_words(content):
+    return content.replace(b'"error": ', b'"errors": ')
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("cube.npy", lambda content: b""),
+        ("cube.npy", _flipped),
+        ("cube.npy", _of_another_kind),
+        ("rgb.npy", lambda content: b""),
+        ("rgb.npy", _flipped),
+        ("small.npz", _flipped),
+        ("facts.json", _other_words),
+        ("facts.json", lambda content: content.replace(b"1", b"2")),
+    ],
+)
+def test_an_entry_that_is_damaged_is_made_again(settings, place, name, damage):
+    """A changed value was trained on, another type of numbers and an empty file ended in faults."""
+    built(settings)
+    (first,) = place.glob("scene0-*")
+    whole = (first / name).read_bytes()
+    assert damage(whole) != whole
+    (first / name).write_bytes(damage(whole))
+    image = built(settings).train[0]
+    np.testing.assert_allclose(image.cube, spectra(0), atol=3e-4)
+    assert (first / name).read_bytes() == whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows locks mapped files")
+def test_an_entry_that_is_cut_short_during_a_training_is_told(settings, place):
+    """The system would end the process."""
+    image = built(settings).train[0]
+    os.truncate(image.folder / "cube.npy", 200)
+    with pytest.raises(FileError, match=r"cube\.npy: it became shorter while it was open"):
+        np.asarray(image.cube[:, 3:5, 2:4])
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeypatch):

@@ -114,10 +114,10 @@ def build_events(
         for path in {**before, **now}:
             if before.get(path) != now.get(path):
                 raise FileError(path, "it changed after it was inspected; start again")
-        image = entry.open()
+        image = entry.open(cancel)
         if image is None:
             entry.write(cancel)
-            image = entry.open()
+            image = entry.open(cancel)
         stop_if(cancel)
         if image is None:
             raise CacheError(place, "an image that was decoded into it is gone")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.file_sets import files_beside
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import MappedArray
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data import pairing
@@ -34,7 +36,7 @@ from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Environment variable that names another folder than the user's cache folder.
 FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
@@ -117,11 +119,13 @@ class CachedImage:
 
 def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of an entry: (bands, height, width), and (height, width, 3) if there is one."""
-    cube = np.load(place / "cube.npy", mmap_mode="r", allow_pickle=False)
-    rgb = None
-    if photograph:
-        rgb = np.load(place / "rgb.npy", mmap_mode="r", allow_pickle=False)
-    return cube.transpose(2, 0, 1), rgb
+    cube = _map(place / "cube.npy")
+    return cube.transpose(2, 0, 1), _map(place / "rgb.npy") if photograph else None
+
+
+def _map(path: Path) -> np.ndarray:
+    """An array of an entry, which is no end of the process if another program cuts its file short."""
+    return np.load(path, mmap_mode="r", allow_pickle=False).view(MappedArray)
 
 
 def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
@@ -189,15 +193,23 @@ class Entry:
         stored = self._stored()
         return None if stored is None else stored[0]
 
-    def open(self) -> CachedImage | None:
-        """The image as memory maps; None if the entry is missing or incomplete."""
+    def open(self, stop: threading.Event | None = None) -> CachedImage | None:
+        """The image as memory maps; None if the entry is missing, incomplete or damaged.
+
+        Raises
+        ------
+        Cancelled
+            If ``stop`` is set: all of it is read once, and compared with its sums.
+        """
         stored = self._stored()
         if stored is None:
             return None
         seen, about = stored
         try:
+            if about["sums"] != _sums(self.path, about["sums"], stop):
+                return None
             cube, rgb = _mapped(self.path, self.scene.rgb is not None)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             return None
         return CachedImage(
             self.scene.name,
@@ -219,6 +231,8 @@ class Entry:
         """What was found in the image, and what else ``facts.json`` says of it."""
         try:
             about = json.loads(limits.content(self.path / "facts.json"))
+            if about.pop("sum") != _sum_of_facts(about):
+                return None
             limits.check_regular(self.path / "small.npz")
             # opened here, because np.load does not close a damaged archive
             with (
@@ -266,7 +280,9 @@ class Entry:
                     "facts": dataclasses.asdict(seen.facts),
                     "error": error,
                     "sha256": _sha256((*self.files, *_beside(self.scene)), cube, rgb, stop),
+                    "sums": _sums(temporary, (file.name for file in temporary.iterdir()), stop),
                 }
+                about["sum"] = _sum_of_facts(about)
                 (temporary / "facts.json").write_text(json.dumps(about), encoding="utf-8")
                 self._put(temporary)
             return seen
@@ -319,6 +335,23 @@ class Entry:
         for older in self.path.parent.glob(f"{self._same}*"):
             if older != self.path:  # one that is still mapped may remain
                 shutil.rmtree(older, ignore_errors=True)
+
+
+def _sums(place: Path, names: Iterable[str], stop: threading.Event | None = None) -> dict[str, int]:
+    """Sums of check of an entry's files, by which damage is noticed that leaves their sizes alone."""
+    found = {}
+    for name in names:
+        limits.check_regular(place / name)
+        found[name] = 0
+        with (place / name).open("rb") as file:
+            while chunk := file.read(2**22):
+                stop_if(stop)
+                found[name] = crc32(chunk, found[name])
+    return found
+
+
+def _sum_of_facts(about: dict[str, Any]) -> int:
+    return crc32(json.dumps(about, sort_keys=True).encode())
 
 
 def _half_will_do(brightest: float, error: float) -> bool:
