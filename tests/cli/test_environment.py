@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import Cube, Wavelengths, write
+from napari_hsr.cli import main
 from napari_hsr.errors import HSRError, InputError, explain
 from napari_hsr.io import read
 from napari_hsr.io.hdf5 import writing as hdf5_created
@@ -85,3 +86,61 @@ def test_a_variable_makes_no_command_write_into_a_folder_that_was_not_named(file
     done = run(files, "convert", "c.h5", "-o", "o.npz", "--overwrite", **{name: str(place)})
     assert done.returncode == 0
     assert not list(place.rglob("*"))
+
+
+IN_A_FOLDER_THAT_IS_GONE = """
+import os, sys, tempfile
+os.chdir(tempfile.mkdtemp())
+os.rmdir(os.getcwd())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows removes no folder that is in use")
+def test_a_folder_that_is_gone_is_told_and_torch_ends_no_process_in_it(files):
+    """Its mathematical library did, with the viewer; a name in it ended in “No such file or directory”."""
+    what = """
+from napari_hsr import Cube, load_model, read, write
+from napari_hsr.errors import HSRError
+from napari_hsr.cli import main
+import numpy as np
+for action in (
+    lambda: load_model("rootpoly-srgb"),
+    lambda: read("x.npz"),
+    lambda: write(Cube(np.zeros((3, 2, 2), np.float32)), "x.npz"),
+):
+    try:
+        action()
+    except HSRError as error:
+        print(error, flush=True)
+print(main(["convert", sys.argv[1], "-o", "x.npz"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FOLDER_THAT_IS_GONE + what, str(files / "c.h5")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    assert all(
+        "the folder that this program was started in, which is gone" in one for one in lines[:3]
+    )
+    assert lines[3] == "1"
+    assert "which is gone" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["components", "c.h5", "-o", "o.npz", "--loadings", "keep.png"],
+        ["trust", "p.png", "--at", "1,1", "-o", "keep.png"],
+    ],
+)
+def test_a_table_is_not_written_under_the_name_of_a_picture(files, monkeypatch, capsys, command):
+    monkeypatch.chdir(files)
+    (files / "keep.png").write_bytes(b"mine")
+    with pytest.raises(SystemExit):
+        main(command)
+    assert ".csv" in capsys.readouterr().err
+    assert (files / "keep.png").read_bytes() == b"mine"

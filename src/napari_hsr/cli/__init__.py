@@ -49,6 +49,7 @@ from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import hints_of, sentence, warnings_in_words
 from napari_hsr.errors import Cancelled, hints_worded
+from napari_hsr.io.library_errors import check_folder
 from napari_hsr.io.limits import allowing_large
 from napari_hsr.progress import COMPUTING_THREAD
 from napari_hsr.units import one_line
@@ -160,6 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(argv)
         large = getattr(args, "allow_large", False)
         hints.enter_context(hints_worded(hints_of(args.options)))
+        check_folder()
         with (
             looked_after(),
             ending_cleanly(),

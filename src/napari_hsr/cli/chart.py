@@ -140,11 +140,12 @@ def _photographed(args: argparse.Namespace) -> int:
     profile, fit = measure_chart(photograph, np.array(args.corners), chart, args.illuminant, name)
     note(photograph.notices)
     if args.estimate_camera:
-        from napari_hsr.cli.files import prepare_output
+        from napari_hsr.cli.files import checked_output, prepare_output
         from napari_hsr.io.text_files import write_text
 
-        prepare_output(Path(args.estimate_camera), [], args.overwrite)
-        write_text(args.estimate_camera, table_of(profile))
+        table = checked_output(args, (".csv",), "tables of cameras", "estimate_camera")
+        prepare_output(table, [], args.overwrite)
+        write_text(table, table_of(profile))
     kept = str(save(profile)) if args.save else None
     if args.json:
         figures = {"exposure": fit.exposure, "balance": fit.balance.tolist()}

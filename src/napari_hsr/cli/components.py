@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     out = checked_output(args, WRITE_SUFFIXES, "maps")
     if args.loadings:
+        checked_output(args, (".csv",), "loadings", "loadings")
         prepare_output(Path(args.loadings), [Path(args.cube)], args.overwrite)
     cube = read_cube(args.cube, **stated(args))
     made = worked(lambda cancel: components_events(cube, args.method, args.number, cancel=cancel))

@@ -8,7 +8,6 @@ background) has an interval of its own. OUT is a CSV file with the spectra and t
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, worked
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr import spectra
-    from napari_hsr.cli.files import prepare_output
+    from napari_hsr.cli.files import checked_output, prepare_output
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.inference.inputs import as_photograph
     from napari_hsr.inference.reconstruction import reconstruct_events
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.at and not args.regions:
         args.usage_error("name pixels by --at, or a label image with regions by --regions")
     if args.output:
-        prepare_output(Path(args.output), [], overwrite=False)
+        prepare_output(checked_output(args, (".csv",), "these tables"), [], overwrite=False)
 
     model = load_model(args.model or DEFAULT)
     encoding = args.input_encoding and normalise_encoding(args.input_encoding)

@@ -6,11 +6,20 @@ import errno
 import logging
 import os
 import re
+import sys
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import NO_ROOM_LEFT, Cancelled, FileError, HSRError, lacks_memory
+from napari_hsr.errors import (
+    NO_ROOM_LEFT,
+    Cancelled,
+    FileError,
+    HSRError,
+    InputError,
+    lacks_memory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,8 +97,9 @@ def check_name(path: str | PathLike[str]) -> None:
     Raises
     ------
     FileError
-        If it is too long, or that of a link in a circle.
+        If it is too long, or that of a link in a circle; or relative to a folder that is gone.
     """
+    check_here(path)
     try:
         os.stat(path)
     except OSError as error:
@@ -99,6 +109,59 @@ def check_name(path: str | PathLike[str]) -> None:
             raise FileError(path, "it is a link that leads back to itself") from error
     except ValueError:  # with a NUL: there is no such file
         return
+
+
+def check_here(path: str | PathLike[str]) -> None:
+    """Refuse a relative name where the folder that this process is in is gone, or may not be looked at.
+
+    Raises
+    ------
+    FileError
+        Saying so.
+    """
+    if not os.path.isabs(path) and (gone := _folder_is_gone()):
+        raise FileError(path, f"it is a name in {gone}") from None
+
+
+def check_folder() -> None:
+    """Refuse to work in a folder that is gone: names would mean nothing, and libraries end the process.
+
+    Raises
+    ------
+    InputError
+        Saying so.
+    """
+    if gone := _folder_is_gone():
+        raise InputError(f"This cannot be done in {gone}.")
+
+
+def _folder_is_gone() -> str:
+    try:
+        os.getcwd()
+    except OSError as error:
+        return (
+            f"the folder that this program was started in, which is gone ({error.strerror}); start it in "
+            "another one, and do the same again"
+        )
+    return ""
+
+
+class _HereForTorch(MetaPathFinder):
+    """Finds nothing, and asks for a folder to be in before PyTorch is looked for.
+
+    The mathematical library that it brings along ends the process where there is none.
+    """
+
+    def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> None:
+        """None; :class:`InputError` if the folder is gone."""
+        if name == "torch":
+            check_folder()
+
+
+def look_after_torch() -> None:
+    """Have PyTorch imported only where that does not end the process."""
+    if not any(isinstance(finder, _HereForTorch) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _HereForTorch())
 
 
 def not_there(

@@ -6,9 +6,12 @@ Importing this package does not import torch; loading a model does.
 from importlib import import_module
 from typing import Any
 
+from napari_hsr.io.library_errors import look_after_torch
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.library import card_of, list_models, load_model
+
+look_after_torch()
 
 __all__ = [
     "DEFAULT",

@@ -125,7 +125,8 @@ def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | Non
 
 def _map(path: Path) -> np.ndarray:
     """An array of an entry, which is no end of the process if another program cuts its file short."""
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(MappedArray)
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found.view(MappedArray)
 
 
 def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
