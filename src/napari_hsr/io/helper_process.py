@@ -14,7 +14,6 @@ import errno
 import importlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -27,10 +26,11 @@ import numpy as np
 
 from napari_hsr.errors import FileError, Hint
 from napari_hsr.io import limits
+from napari_hsr.io.process_memory import limit_memory, most_mapped, within
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 #: Seconds until an answer must be there (a slow network is no damage).
 _WAITING = 300.0
@@ -317,16 +317,16 @@ def serve(library: Library) -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     importlib.import_module(library.module)
-    start = _limit_memory()
+    start = limit_memory()
     answers.write(_READY + b"\n")
     answers.flush()
     for line in sys.stdin.buffer:  # as they were sent, whatever text the environment asks for
         asked = json.loads(line)
         _limit_computing(asked["seconds"])
-        with _within(asked["room"]):
+        with within(asked["room"]):
             told, array = _answered(asked)
         _limit_computing(0.0)
-        taken = _most_mapped() - start
+        taken = most_mapped() - start
         told["last"] = library.nbytes is not None and taken > library.nbytes
         if told["last"]:
             told["problem"] = (
@@ -358,52 +358,6 @@ def _answered(asked: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]
     else:
         return told, array
     return told, None
-
-
-def _limit_memory() -> int:
-    """Limit the memory of this process; the bytes that it has mapped until now."""
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
-        import resource
-
-        import psutil
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        most = pages * os.sysconf("SC_PAGE_SIZE") + psutil.virtual_memory().available // 2
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    return _most_mapped()
-
-
-@contextlib.contextmanager
-def _within(room: int | None) -> Iterator[None]:
-    """No more memory than that beside what is mapped; no other limit if it is None, or on Windows."""
-    try:
-        import resource
-
-        mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        before = resource.getrlimit(resource.RLIMIT_AS)
-    except (ImportError, OSError, ValueError):
-        room = None
-    if room is None:
-        yield
-        return
-    most = mapped * os.sysconf("SC_PAGE_SIZE") + room
-    if before[1] != resource.RLIM_INFINITY:
-        most = min(most, before[1])
-    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _most_mapped() -> int:
-    """The most bytes that this process has had mapped; 0 where the system does not say it."""
-    with contextlib.suppress(OSError):
-        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        found = re.search(r"VmPeak:\s*(\d+) kB", text)
-        return 1024 * int(found[1]) if found else 0
-    return 0
 
 
 def _limit_computing(seconds: float) -> None:

@@ -14,7 +14,7 @@ from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.data import cache, cache_entry, image_source
+from napari_hsr.training.data import cache, cache_disk, cache_entry, image_source
 from napari_hsr.training.events import Noticed
 from napari_hsr.units import from_home
 
@@ -306,7 +306,7 @@ def test_a_cube_on_disk_is_decoded_in_blocks(tmp_path, place, monkeypatch):
 
 
 def test_where_it_is_kept(monkeypatch, tmp_path):
-    monkeypatch.delenv(cache_entry.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(cache_disk.FOLDER_VARIABLE, raising=False)
     assert cache.folder().name == "training"
     monkeypatch.setenv("NAPARI_HSR_CACHE", str(tmp_path / "env"))
     assert cache.folder() == tmp_path / "env"

@@ -17,13 +17,8 @@ import numpy as np
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import stop_if
-from napari_hsr.training.data.cache_entry import (
-    FOLDER_VARIABLE,
-    CachedImage,
-    CacheError,
-    Entry,
-    stamp_of,
-)
+from napari_hsr.training.data.cache_disk import FOLDER_VARIABLE, CacheError
+from napari_hsr.training.data.cache_entry import CachedImage, Entry, stamp_of
 from napari_hsr.training.events import Event, Noticed, Preparing
 from napari_hsr.units import format_bytes, from_home
 from napari_hsr.user_folders import cache_folder

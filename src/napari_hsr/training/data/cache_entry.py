@@ -10,17 +10,14 @@ import re
 import shutil
 import time
 import zipfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import numpy as np
 
 from napari_hsr import __version__, colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import FileError, disk_is_full
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
@@ -30,16 +27,14 @@ from napari_hsr.io.mapped import MappedArray
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data import pairing
+from napari_hsr.training.data.cache_disk import check_room, disk_errors
+from napari_hsr.training.data.cache_sums import sum_of_facts, sums
 from napari_hsr.training.data.image_source import Scene
 from napari_hsr.training.data.scan import Facts, Scan, load, scan
-from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator
 
-#: Environment variable that names another folder than the user's cache folder.
-FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
 #: Changes with the meaning of an entry's files.
 FORMAT = 2
 #: Half precision resolves faint values of a cube to 1e-5 of its brightest value if that lies
@@ -51,10 +46,6 @@ _LONG_AGO_S = 3600.0
 HALF_ERROR = 2.0**-11
 #: Arrays of a scan that are kept beside the image.
 _SMALL_COPIES = ("thumbnail", "sample", "preview")
-
-
-class CacheError(FileError):
-    """Decoded images cannot be written to the cache folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +198,7 @@ class Entry:
             return None
         seen, about = stored
         try:
-            if about["sums"] != _sums(self.path, about["sums"], stop):
+            if about["sums"] != sums(self.path, about["sums"], stop):
                 return None
             cube, rgb = _mapped(self.path, self.scene.rgb is not None)
         except (OSError, ValueError, EOFError):
@@ -232,7 +223,7 @@ class Entry:
         """What was found in the image, and what else ``facts.json`` says of it."""
         try:
             about = json.loads(limits.content(self.path / "facts.json"))
-            if about.pop("sum") != _sum_of_facts(about):
+            if about.pop("sum") != sum_of_facts(about):
                 return None
             limits.check_regular(self.path / "small.npz")
             # opened here, because np.load does not close a damaged archive
@@ -264,11 +255,11 @@ class Entry:
         sizes = ("<f4",) if self.exact else ("<f2", "<f4")
         place, temporary = self.path.parent, beside(self.path, "part")
         try:
-            with _disk_errors(place):
+            with disk_errors(place):
                 temporary.mkdir(parents=True)
                 self._clear_up(place)
                 each = np.dtype(sizes[0]).itemsize * bands + (12 if rgb is not None else 0)
-                _check_room(place, cube.shape[1] * cube.shape[2] * each)
+                check_room(place, cube.shape[1] * cube.shape[2] * each)
                 for dtype in sizes:
                     seen, error = self._decode(cube, rgb, temporary, dtype, bands, stop)
                     if _half_will_do(max(map(abs, seen.facts.cube_range)), error):
@@ -281,9 +272,9 @@ class Entry:
                     "facts": dataclasses.asdict(seen.facts),
                     "error": error,
                     "sha256": _sha256((*self.files, *_beside(self.scene)), cube, rgb, stop),
-                    "sums": _sums(temporary, (file.name for file in temporary.iterdir()), stop),
+                    "sums": sums(temporary, (file.name for file in temporary.iterdir()), stop),
                 }
-                about["sum"] = _sum_of_facts(about)
+                about["sum"] = sum_of_facts(about)
                 (temporary / "facts.json").write_text(json.dumps(about), encoding="utf-8")
                 self._put(temporary)
             return seen
@@ -338,23 +329,6 @@ class Entry:
                 shutil.rmtree(older, ignore_errors=True)
 
 
-def _sums(place: Path, names: Iterable[str], stop: threading.Event | None = None) -> dict[str, int]:
-    """Sums of check of an entry's files, by which damage is noticed that leaves their sizes alone."""
-    found = {}
-    for name in names:
-        limits.check_regular(place / name)
-        found[name] = 0
-        with (place / name).open("rb") as file:
-            while chunk := file.read(2**22):
-                stop_if(stop)
-                found[name] = crc32(chunk, found[name])
-    return found
-
-
-def _sum_of_facts(about: dict[str, Any]) -> int:
-    return crc32(json.dumps(about, sort_keys=True).encode())
-
-
 def _half_will_do(brightest: float, error: float) -> bool:
     low, high = HALF_RANGE
     return low <= brightest <= high and error <= HALF_ERROR * brightest
@@ -397,30 +371,3 @@ def _sha256(
                 stop_if(stop)
                 digest.update(chunk)
     return digest.hexdigest()
-
-
-def _check_room(place: Path, need: int) -> None:
-    free = shutil.disk_usage(place).free
-    if free < need:
-        raise CacheError(
-            place,
-            f"the disk has {format_bytes(free)} free, and a decoded image needs {format_bytes(need)}; "
-            f"name a folder with more room in data.cache or {FOLDER_VARIABLE}",
-        )
-
-
-@contextmanager
-def _disk_errors(place: Path) -> Iterator[None]:
-    """Raise errors of the disk that holds the cache as :class:`CacheError`."""
-    try:
-        yield
-    except FileError:
-        raise
-    except OSError as error:
-        if disk_is_full(error):
-            problem = "the disk is full while decoded images are written there"
-        else:
-            problem = f"decoded images cannot be kept there ({error.strerror or error})"
-        raise CacheError(
-            place, f"{problem}; name a folder with more room in data.cache or {FOLDER_VARIABLE}"
-        ) from error
