@@ -43,8 +43,10 @@ def as_array(data: Any, what: str) -> Any:
     InputError
         If it is none.
     """
-    kind = getattr(getattr(data, "dtype", None), "kind", None)
-    if kind is not None and isinstance(getattr(data, "shape", None), tuple):
+    dtype = getattr(data, "dtype", None)
+    if isinstance(getattr(data, "shape", None), tuple) and (
+        dtype is None or hasattr(dtype, "kind")
+    ):
         return unmasked(data)
     try:  # a list, or a tensor
         return np.asarray(data)

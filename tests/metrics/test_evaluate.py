@@ -238,9 +238,9 @@ def test_means_over_scenes(cubes):
     results = [evaluate(prediction, truth), evaluate(truth.data * 0.9, truth.data)]
     means = average(results)
     assert means["psnr"] == pytest.approx((results[0].psnr + results[1].psnr) / 2)
-    with pytest.raises(ValueError, match="one protocol"):
+    with pytest.raises(ValueError, match="One protocol"):
         average([results[0], evaluate(prediction, truth, "mstpp")])
-    with pytest.raises(ValueError, match="one protocol"):
+    with pytest.raises(ValueError, match="One protocol"):
         average([])
 
 
