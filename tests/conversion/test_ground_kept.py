@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_hsr import Cube, convert, read, write
+from napari_hsr.analysis import index
 
 
 def matrix(path):
@@ -61,3 +62,29 @@ def test_a_part(degrees, corner, pixel, top, left, zone, through):
             found = matrix(write(cube, place / "d.tif"))
             expected = np.add(m, [0, 0, m[0] * left + m[1] * top, 0, 0, m[3] * left + m[4] * top])
             assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+MAP = ["UTM", "1.000", "1.000", "500000.000", "5000000.000", "2.0", "2.0", "33", "North", "WGS-84"]
+
+
+@pytest.mark.parametrize("name", ["map info", "coordinate system string", "geo points", "patches"])
+def test_a_list_as_long_as_the_bands_are_many_stays_whole(name):
+    cube = Cube(
+        np.ones((10, 4, 5), np.float32),
+        np.linspace(450, 810, 10),
+        metadata={name: MAP, "fwhm": [5.0] * 10, "gains": list(range(10))},
+    )
+    some = convert(cube, bands=[0, 4, 9])
+    assert some.metadata == {name: MAP, "fwhm": [5.0] * 3, "gains": [0, 4, 9]}
+    assert convert(cube, wavelengths=[500, 600, 700]).metadata[name] == MAP
+    made = index(cube, "(b810-b650)/(b810+b650)")
+    assert made.metadata == {name: MAP, "band names": made.metadata["band names"]}
+
+
+def test_ten_bands_of_a_header_lie_where_all_lay(tmp_path):
+    np.ones((10, 4, 5), np.float32).tofile(tmp_path / "ten.img")
+    lines = ["lines = 4", "samples = 5", "bands = 10", "data type = 4", "interleave = bsq"]
+    lines += ["byte order = 0", f"map info = {{{', '.join(MAP)}}}"]
+    (tmp_path / "ten.hdr").write_text("\n".join(["ENVI", *lines]))
+    part = write(convert(read(tmp_path / "ten.hdr"), bands=[0, 1, 5]), tmp_path / "part.hdr")
+    assert lines[-1] in part.read_text()

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import release_pages
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import lists_of_bands
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
@@ -85,11 +86,8 @@ def derived(
         One a map, for ``band names`` in the metadata.
     """
     of_bands = {"default bands", "card", "wavelengths"}
-    kept = {
-        key: value
-        for key, value in cube.metadata.items()
-        if not (isinstance(value, list) and len(value) == cube.bands) and key not in of_bands
-    }
+    of_bands |= lists_of_bands(cube.metadata, cube.bands)
+    kept = {key: value for key, value in cube.metadata.items() if key not in of_bands}
     history = cube.provenance.based_on(cube.name).with_step(step)
     history = replace(history, extra={**history.extra, "analysis": facts})
     return cube.replace(

@@ -9,7 +9,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
-from napari_hsr.io.bands import take
+from napari_hsr.io.bands import lists_of_bands, take
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.io.limits import check_memory
 from napari_hsr.notices import Code, Notice
@@ -75,11 +75,8 @@ def to_wavelengths(
     data: Any = LazyArray(_Weighted(cube.data, weights))
     if cube.in_memory:
         data = data[:]
-    kept = {
-        key: value
-        for key, value in cube.metadata.items()
-        if not (isinstance(value, list) and len(value) == cube.bands) and key != "default bands"
-    }
+    of_bands = {"default bands"} | lists_of_bands(cube.metadata, cube.bands)
+    kept = {key: value for key, value in cube.metadata.items() if key not in of_bands}
     if widths is not None:
         kept["fwhm"] = widths.tolist()
     step = f"Resampled from {cube.wavelengths.describe()} to {new.describe()}, {how}."

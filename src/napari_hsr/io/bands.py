@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,19 +11,35 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_hsr.cube import Cube
+
+#: Lists in metadata that are never one item a band, whatever their length: ENVI's, and the sample chart's patches.
+_WHOLE = frozenset({
+    "default bands", "map info", "pixel size", "projection info", "coordinate system string",
+    "geo points", "default stretch", "rpc info", "class lookup", "class names", "spectra names",
+    "read procedures", "z plot range", "z plot average", "z plot titles", "description", "history",
+    "binning", "himg", "vimg", "hroi", "vroi", "patches",
+})  # fmt: skip
+
+
+def lists_of_bands(metadata: Mapping[str, Any], bands: int) -> set[str]:
+    """The names of lists that hold an item a band: they go with the bands, all others stay whole."""
+    return {
+        key
+        for key, value in metadata.items()
+        if isinstance(value, list) and len(value) == bands and key not in _WHOLE
+    }
 
 
 def take(cube: Cube, bands: Sequence[int] | np.ndarray, step: str | None = None) -> Cube:
     """The cube with these bands alone; one on disk stays there."""
     bands, nm = [int(band) for band in bands], cube.wavelengths
     stays = isinstance(cube.data, np.memmap) or not isinstance(cube.data, np.ndarray)
+    of_bands = lists_of_bands(cube.metadata, cube.bands)
     metadata = {
-        key: [value[band] for band in bands]
-        if isinstance(value, list) and len(value) == cube.bands
-        else value
+        key: [value[band] for band in bands] if key in of_bands else value
         for key, value in cube.metadata.items()
         if key != "default bands"  # their numbers are others now
     }

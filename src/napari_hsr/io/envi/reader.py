@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, ground_beside, limits
+from napari_hsr.io.bands import lists_of_bands
 from napari_hsr.io.decoding import with_markers
 from napari_hsr.io.envi import byte_order
 from napari_hsr.io.envi import header as envi_header
@@ -42,11 +43,6 @@ _ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]
 _TRUTH = {"true": 1, "t": 1, "yes": 1, "good": 1, "false": 0, "f": 0, "no": 0, "bad": 0}
 #: What programs write where there is nothing to say.
 _NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
-#: Lists that are never one item a band, however long they are.
-_NOT_PER_BAND = {
-    "default bands", "map info", "pixel size", "projection info", "coordinate system string",
-    "geo points", "default stretch",
-}  # fmt: skip
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube:
@@ -289,7 +285,7 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
             if all(v.is_integer() for v in values) and key != "fwhm":
                 values = [int(v) for v in values]
             found.metadata[key] = value = values
-        if isinstance(value, list) and len(value) == bands and key not in _NOT_PER_BAND:
+        if lists_of_bands({key: value}, bands):
             if key == "bbl" and values is None:
                 words = [_TRUTH.get(str(item).strip().lower()) for item in value]
                 if None in words:
