@@ -13,7 +13,7 @@ from napari_hsr.analysis.unmixing import solve
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.notices import Code, has
+from napari_hsr.notices import Code, Notice, has
 from napari_hsr.provenance import Provenance
 from napari_hsr.spectral_library import SpectralLibrary
 
@@ -158,3 +158,18 @@ def test_squares_of_tiny_and_of_large_numbers_are_no_matter(factor):
     for fixed in (True, False):
         made = solve(SPECTRA * factor, pixels * factor, fixed)
         np.testing.assert_array_equal(made, solve(SPECTRA, pixels, fixed))
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1.0, False), (0.1, False), (100.0, True), (1e-4, True)]
+)
+def test_pixels_on_another_scale_than_the_endmembers_are_told(factor, said):
+    cube = mixed()
+    made = unmix(cube.replace(data=cube.data * factor, units=None), LIBRARY)
+    assert has(made.abundances.notices, Code.SCALES_DIFFER) is said
+
+
+def test_what_the_library_tells_is_told():
+    doubt = Notice.warning(Code.VALUES_SCALE_GUESSED, "Values go up to 6000.")
+    made = unmix(mixed(), LIBRARY.replace(notices=(doubt,)))
+    assert doubt in made.abundances.notices

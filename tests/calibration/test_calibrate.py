@@ -174,6 +174,14 @@ def test_an_overexposed_white_is_said():
     assert has(found.notices, Code.WHITE_SATURATED)
 
 
+@pytest.mark.parametrize("most", [3000, 4095])
+def test_an_overexposed_scan_is_said(most):
+    counts = RNG.normal(3000, 500, (BANDS, 40, WIDTH))
+    found = calibrate(cube(np.minimum(counts, most), name="scan"), white(), dark())
+    assert has(found.notices, Code.SATURATED)
+    assert not has(calibrate(cube(counts, name="scan"), white(), dark()).notices, Code.SATURATED)
+
+
 @pytest.mark.parametrize(("level", "said"), [(4095.0, True), (65535.0, True), (4000.0, False)])
 def test_a_white_that_is_nothing_but_the_limit_of_a_camera_is_said(level, said):
     flat = calibrate(scan(), cube(np.full((BANDS, 4, WIDTH), level), name="white"), dark())

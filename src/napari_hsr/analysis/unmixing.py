@@ -28,6 +28,8 @@ _DOUBTFUL, _HOPELESS = 1e3, 1e7
 _TOLERANCE = 1e-10
 #: More endmembers than bits of a number that stands for a set of them.
 _MOST = 60
+#: A mixture is as bright as what it is made of; pixels in shade are darker. Beyond these it is told.
+_BRIGHTER, _DARKER = 5.0, 20.0
 #: Pixels from which a set of endmembers is solved by itself.
 _SHARED = 16
 #: Pixels times the square of endmembers that are solved together, before it is told how far that is.
@@ -111,7 +113,7 @@ def unmix_events(
     told += _checked(used, sum_to_one)
     count = len(spectra)
     shares = np.empty((count, *cube.shape[1:]), np.float32)
-    residual = np.empty((1, *cube.shape[1:]), np.float32)
+    residual, bright = np.empty((2, 1, *cube.shape[1:]), np.float32)
     together = max(1, _TOGETHER // count**2)
     began = time.monotonic()
     for rows, values, event in parts(cube, bands.tolist(), cancel, "Unmixing"):
@@ -130,7 +132,9 @@ def unmix_events(
         rest = np.sqrt(np.mean((flat - spectra.T @ found) ** 2, axis=0))
         shares[:, rows] = found.reshape(count, *values.shape[1:])
         residual[0, rows] = rest.reshape(values.shape[1:])
+        bright[0, rows] = np.abs(flat).mean(axis=0).reshape(values.shape[1:])
     told += no_value(int(np.isnan(residual).sum()), residual.size)
+    told = [*endmembers.notices, *told, *_about_scale(bright, used, cube)]
     told += of_the_prior(cube, "an abundance")
     listed = ", ".join(used.names)
     rule = "non-negative, sum to one" if sum_to_one else "non-negative"
@@ -245,6 +249,22 @@ def _checked(used: SpectralLibrary, sum_to_one: bool) -> list[Notice]:
         text += f"changes the abundances up to {condition:,.0f} times as much as the spectra."
         return [Notice.warning(Code.ENDMEMBERS_ALIKE, text)]
     return []
+
+
+def _about_scale(bright: np.ndarray, used: SpectralLibrary, cube: Cube) -> list[Notice]:
+    """A warning where pixels are so much brighter or darker than the endmembers that one is on another scale."""
+    seen, own = bright[np.isfinite(bright)], np.abs(used.values).mean(axis=1)
+    if not seen.size or not np.median(seen) or not np.median(own):
+        return []
+    ratio = float(np.median(seen) / np.median(own))
+    if 1 / _DARKER < ratio < _BRIGHTER:
+        return []
+    more, times = ("brighter", ratio) if ratio > 1 else ("darker", 1 / ratio)
+    text = (
+        f"The pixels of {cube.name} are {times:,.3g} times {more} than the endmembers: if one of them is on "
+        "another scale, such as percent or counts, these abundances are wrong. Both are to be in one unit."
+    )
+    return [Notice.warning(Code.SCALES_DIFFER, text)]
 
 
 def _nearest(used: SpectralLibrary) -> str:

@@ -126,10 +126,10 @@ def of_patch(scan: Cube, rectangle: tuple[int, int, int, int]) -> Reference:
     return Reference(means[:, None, None].astype(np.float32), noise, pixels, notices)
 
 
-def saturated(white: Any, kind: str) -> tuple[Notice, ...]:
-    """A notice if many values of a white (bands, height, width) are exactly its maximum."""
-    step = max(1, white.shape[1] // 16)
-    values = np.asarray(white[:, ::step, :], dtype=np.float32)
+def saturated(data: Any, kind: str, code: Code = Code.WHITE_SATURATED) -> tuple[Notice, ...]:
+    """A notice if many values of a white or a scan (bands, height, width) are exactly its maximum."""
+    step = max(1, data.shape[1] // 16)
+    values = np.asarray(data[:, ::step, :], dtype=np.float32)
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     share = float((values == top).mean())
     if np.nanmin(values) == top:  # made so, as by 1.0 everywhere, or the limit of a camera's bits
@@ -137,11 +137,12 @@ def saturated(white: Any, kind: str) -> tuple[Notice, ...]:
             return ()
     elif share <= _SATURATED or values.size < 200:
         return ()
+    how = "large" if code is Code.WHITE_SATURATED else "small"
     told = (
         f"{100 * share:.3g}% of the {kind} are exactly its maximum, {top:g}: it was "
-        "probably overexposed, and reflectance is then too large there."
+        f"probably overexposed, and reflectance is then too {how} there."
     )
-    return (Notice.warning(Code.WHITE_SATURATED, told),)
+    return (Notice.warning(code, told),)
 
 
 def _check_bands(reference: Cube, scan: Cube, kind: str) -> list[Notice]:

@@ -114,7 +114,7 @@ def calibrate_events(
     yield Progress(0, _STEPS, "Looking at the scan")
     for values in raw.data if raw.in_memory else [np.array(raw.value_range)]:
         check_values(values, raw.name)
-    notices: list[Notice] = []
+    notices: list[Notice] = [*saturated(raw.data, "scan", Code.SATURATED)]
     yield Progress(1, _STEPS, "Averaging the white")
     if white is not None:
         reference = fitted(white, raw, "white")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-#: Lists in metadata that are never one item a band, whatever their length: ENVI's, and the sample chart's patches.
+#: Lists in metadata that are never one item a band, whatever their length: ENVI's, those of grids and
+#: boxes, and the sample chart's patches.
 _WHOLE = frozenset({
     "default bands", "map info", "pixel size", "projection info", "coordinate system string",
     "geo points", "default stretch", "rpc info", "class lookup", "class names", "spectra names",
     "read procedures", "z plot range", "z plot average", "z plot titles", "description", "history",
-    "binning", "himg", "vimg", "hroi", "vroi", "patches",
+    "binning", "himg", "vimg", "hroi", "vroi", "patches", "roi", "sensor size",
+    "geotransform", "transform", "affine", "bounding box", "bbox", "bounds", "extent", "origin",
+    "spacing", "resolution", "shape", "chunks", "dims", "dimensions", "axes",
 })  # fmt: skip
 
 
@@ -29,8 +33,12 @@ def lists_of_bands(metadata: Mapping[str, Any], bands: int) -> set[str]:
     return {
         key
         for key, value in metadata.items()
-        if isinstance(value, list) and len(value) == bands and key not in _WHOLE
+        if isinstance(value, list) and len(value) == bands and _plain(key) not in _WHOLE
     }
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]+", " ", key).strip().lower()
 
 
 def take(cube: Cube, bands: Sequence[int] | np.ndarray, step: str | None = None) -> Cube:
