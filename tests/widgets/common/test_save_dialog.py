@@ -49,6 +49,24 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(ask, tmp_path):
     assert (tmp_path / "a.csv").read_text() == "kept"
 
 
+def test_files_that_are_written_with_it_are_asked_about(qtbot, monkeypatch, tmp_path):
+    parent, asked = QWidget(), []
+    qtbot.addWidget(parent)
+    answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "a.tif"), ""))
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(box.text()) or next(answers))
+
+    def ask():
+        return ask_path(parent, "Save", "maps.tif", "*.tif", lambda path: [tmp_path / "b.tif"])
+
+    assert ask() == tmp_path / "a.tif"
+    (tmp_path / "a.tif").touch()  # Qt's dialog has asked about it
+    (tmp_path / "b.tif").touch()
+    assert ask() is None
+    assert ask() == tmp_path / "a.tif"
+    assert asked == ["“b.tif” already exists. Replace it?"] * 2
+
+
 def test_every_suffix_of_the_filters_is_one(qtbot, monkeypatch, tmp_path):
     parent = QWidget()
     qtbot.addWidget(parent)

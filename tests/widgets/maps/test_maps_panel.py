@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_hsr
 from napari_hsr.analysis import components, from_spectra, index, unmix
@@ -135,7 +136,9 @@ def test_indices_are_offered_by_the_wavelengths_that_a_cube_has_now(panel, viewe
     qtbot.waitUntil(lambda: "NDVI" in panel.index.choices.offered())
 
 
-def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtbot, tmp_path):
+def test_endmembers_are_pins_regions_and_spectra_of_a_library(
+    panel, viewer, qtbot, tmp_path, monkeypatch
+):
     library = SpectralLibrary(("leaf", "soil"), NM, SPECTRA, "reflectance")
     path = napari_hsr.write(library, tmp_path / "lib.csv")
     panel.tabs.setCurrentIndex(UNMIX)
@@ -153,6 +156,15 @@ def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtb
     residual = next(layer for name, layer in named.items() if name.startswith("residual"))
     assert float(residual.data.max()) < 0.004
     assert [p.name for p in panel.save(tmp_path / "u.tif")] == ["u.tif", "u_residual.tif"]
+    (tmp_path / "new_residual.tif").write_text("the user's own")
+    chosen, asked = str(tmp_path / "new.tif"), []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(box.text()) or no)
+    panel.save_button.click()
+    assert asked == ["“new_residual.tif” already exists. Replace it?"]
+    assert (tmp_path / "new_residual.tif").read_text() == "the user's own"
+    assert not (tmp_path / "new.tif").exists()
     panel.unmix.tick("pin 1", "patch 1")
     ran(panel, qtbot)
     pin = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))

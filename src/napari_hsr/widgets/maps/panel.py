@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
@@ -283,7 +284,8 @@ class MapsWidget(Panel):
 
     def _ask_save(self) -> None:
         name = self._made[0].name.replace("/", "-").replace("*", "-")
-        path = ask_path(self, "Save the maps", f"{name}.tif", "TIFF (*.tif)")
+        kinds, beside = "TIFF (*.tif)", lambda path: self._paths(path)[1:]
+        path = ask_path(self, "Save the maps", f"{name}.tif", kinds, beside)
         if path is not None:
             try:
                 self.message.show_info(f"Saved {', '.join(str(one) for one in self.save(path))}.")
@@ -298,13 +300,14 @@ class MapsWidget(Panel):
         FileError
             If a file cannot be written.
         """
-        from pathlib import Path
-
         from napari_hsr.io import write
 
-        path = Path(path)
-        paths = [path, path.with_stem(f"{path.stem}_residual")][: len(self._made)]
+        paths = self._paths(Path(path))
         return [write(cube, to) for cube, to in zip(self._made, paths, strict=True)]
+
+    def _paths(self, path: Path) -> list[Path]:
+        """Where each of the last maps goes."""
+        return [path, path.with_stem(f"{path.stem}_residual")][: len(self._made)]
 
     # --- coming and going ----------------------------------------------------------------
 
