@@ -10,7 +10,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr import Cube, HSRError, Photograph, Wavelengths
-from napari_hsr.arguments import ArgumentError
+from napari_hsr.arguments import ArgumentError, told
 from napari_hsr.errors import InputError
 from napari_hsr.spectra import pixel
 from napari_hsr.spectral_library import SpectralLibrary
@@ -261,3 +261,13 @@ def test_an_array_on_disk_is_not_read_to_look_at_its_type(given):
         pixel(given["cube"], Unread(), 0)
     with pytest.raises(InputError, match="progress must be"):
         napari_hsr.evaluate(given["cube"], given["cube"], progress=3, mask=Unread())
+
+
+def test_none_in_place_of_a_default_is_left_to_the_function():
+    @told
+    def doubled(times: int = 2, name: str = "x") -> str:
+        return name * (times or 2)
+
+    assert doubled(times=None) == "xx"
+    with pytest.raises(HSRError, match="times must be a whole number, not a text"):
+        doubled(times="3")

@@ -79,7 +79,7 @@ def told(function: F) -> F:
 
     @wraps(function)
     def called(*args: Any, **named: Any) -> Any:
-        given = _given(function, args, named)
+        given = (one for one in _given(function, args, named) if not _is_left_out(function, one))
         _refuse(filter(_is_of_arrays, given) if making else given, late=False)
         try:
             result = function(*args, **named)
@@ -125,6 +125,17 @@ def _given(function: Callable[..., Any], args: Any, named: Any) -> Iterator[_Giv
     for name, value in (*zip(taken, args, strict=False), *named.items()):
         if taken.get(name):
             yield name, value, taken[name]
+
+
+def _is_left_out(function: Callable[..., Any], given: _Given) -> bool:
+    """Whether it is None in place of a default, as callers pass on what they were not given themselves."""
+    return given[1] is None and given[0] in _with_default(function)
+
+
+@cache
+def _with_default(function: Callable[..., Any]) -> frozenset[str]:
+    every = signature(function).parameters.items()
+    return frozenset(name for name, one in every if one.default is not Parameter.empty)
 
 
 def _is_of_arrays(given: _Given) -> bool:

@@ -9,7 +9,7 @@ import napari_hsr
 from napari_hsr import Cube, calibrate
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.notices import Code, has
+from napari_hsr.notices import Code, Notice, has
 from napari_hsr.spectral_library import SpectralLibrary
 
 BANDS, HEIGHT, WIDTH = 6, 9, 5
@@ -241,3 +241,9 @@ def test_values_too_large_are_refused_in_a_patch_and_in_a_scan_on_disk():
         calibrate(lazy, white(), dark())
     large.data[1, 2, 2] = np.nan  # a missing value is none of them
     assert np.isnan(calibrate(large, white(), dark()).data[1, 2, 2])
+
+
+def test_what_the_library_of_the_white_tells_is_told():
+    doubt = Notice.warning(Code.VALUES_SCALE_GUESSED, "Values go up to 99: percent.")
+    known = SpectralLibrary(("white",), NM, np.full((1, BANDS), 0.99), notices=(doubt,))
+    assert doubt in calibrate(scan(), white(), dark(), white_reflectance=known).notices

@@ -139,6 +139,7 @@ def calibrate_events(
     ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, white_dark is not None)
     told_exposure += settings.differences(raw, white, dark, white_dark, exposures is not None)
     curve = _reflectance_of(white_reflectance, raw)
+    notices += getattr(white_reflectance, "notices", ())  # of a library
     least = _least(signal, reference, white_black, least_signal)
     lost = _lost(signal, least, least_signal is not None)
     with np.errstate(divide="ignore"):

@@ -206,7 +206,7 @@ def estimate_super_resolution(
     upscaler: Model | Kind,
     scale: int,
     *,
-    refine: bool | str = False,
+    refine: bool | str | None = False,
     device: str = "auto",
     tile: int | str = "auto",
     precision: str = "auto",
@@ -281,7 +281,7 @@ def estimate_super_resolution(
 
 
 def _measure_refinement(
-    scale: int, refine: bool | str, device: str, kind: Kind | str = "bicubic-matlab"
+    scale: int, refine: bool | str | None, device: str, kind: Kind | str = "bicubic-matlab"
 ) -> None:
     """Interpolate and refine a small cube, a ramp with a little noise; the times are remembered."""
     rows = np.linspace(0.1, 0.9, SMALL // scale, dtype=np.float32)[:, None]
