@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from napari_hsr.viewer import (
     layers,
     preferred_reader,
     session_file,
+    unreadable,
 )
 from napari_hsr.viewer.workspace import DISPLAYED
 from napari_hsr.widgets.models import import_answers
@@ -103,7 +105,7 @@ def test_a_fault_in_a_script_is_an_exception(viewer, tmp_path):
 
 
 def test_a_fault_in_the_window_is_one_notification(viewer, tmp_path, said, monkeypatch):
-    monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+    monkeypatch.setattr(contributions, "window_is_in_use", lambda: True)
     (tmp_path / "bad.mat").write_text("hello")
     assert viewer.open(tmp_path / "bad.mat", plugin=PLUGIN) == []
     ((severity, words),) = said()
@@ -111,14 +113,58 @@ def test_a_fault_in_the_window_is_one_notification(viewer, tmp_path, said, monke
     assert words.endswith("a MATLAB file was expected, but this is a text file.")
 
 
+@pytest.fixture
+def in_window(monkeypatch):
+    for room in (contributions, unreadable):
+        monkeypatch.setattr(room, "window_is_in_use", lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("scan.dat", b"\x01\xff" * 99, "an ENVI binary needs its header beside it"),
+        ("scan.bin", b"", "the file is empty"),
+        ("README", b"hello", "this is a text file"),
+        ("notes.txt", b"hello", "a table of spectra was expected"),
+        ("scan.img", b"\x01\xff" * 99, "an ENVI binary needs its header beside it"),
+    ],
+)
+def test_of_dropped_files_those_that_nobody_reads_are_told(
+    viewer, tmp_path, said, in_window, name, content, expected
+):
+    (tmp_path / name).write_bytes(content)
+    good = write(make_cube(np.arange(400, 701, 10)), tmp_path / "good.mat")
+    (layer,) = viewer.open([tmp_path / name, good], plugin=PLUGIN)
+    assert layer_data.is_cube(layer)
+    ((severity, words),) = [one for one in said() if one[0] == "error"]
+    assert severity == "error"
+    assert f"{name}: {expected}" in words
+
+
+def test_cubes_opened_as_a_stack_are_told(viewer, tmp_path, said, in_window):
+    cubes = [str(write(make_cube(), tmp_path / f"{name}.mat")) for name in "ab"]
+    assert viewer.open(cubes, plugin=PLUGIN, stack=True) == []
+    assert [words.partition(": ")[2] for _, words in said()] == [
+        "a photograph was expected as a frame, but this is a cube."
+    ]
+
+
+def test_what_another_plugin_may_read_is_left_to_it(tmp_path, in_window, monkeypatch):
+    (tmp_path / "scan.dat").write_bytes(b"\x01\xff" * 99)
+    others = [SimpleNamespace(plugin_name=name, command=name) for name in (PLUGIN, "theirs")]
+    manager = SimpleNamespace(iter_compatible_readers=lambda _path: others)
+    monkeypatch.setattr(PluginManager, "instance", lambda: manager)
+    assert contributions.get_reader(str(tmp_path / "scan.dat")) is None
+
+
 def test_the_window_is_in_use_only_in_its_event_loop(make_napari_viewer, qtbot):
     from qtpy.QtCore import QTimer
 
-    assert not contributions._window_is_in_use()
+    assert not contributions.window_is_in_use()
     make_napari_viewer()
-    assert not contributions._window_is_in_use()
+    assert not contributions.window_is_in_use()
     answers = []
-    QTimer.singleShot(0, lambda: answers.append(contributions._window_is_in_use()))
+    QTimer.singleShot(0, lambda: answers.append(contributions.window_is_in_use()))
     qtbot.waitUntil(lambda: bool(answers))  # inside an event loop
     assert answers == [True]
 
@@ -318,7 +364,7 @@ class TestPreference:
     def test_napari_asks_once(self, plugins, viewer, tmp_path, monkeypatch):
         from PIL import Image
 
-        monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+        monkeypatch.setattr(contributions, "window_is_in_use", lambda: True)
         monkeypatch.setattr("napari.plugins.utils.get_settings", lambda: plugins_of(plugins))
         Image.new("RGB", (8, 6)).save(tmp_path / "a.jpg")
         with pytest.raises(MultipleReaderError):
@@ -330,15 +376,13 @@ class TestPreference:
     def test_a_grey_picture_is_naparis_own(self, viewer, tmp_path, monkeypatch):
         from PIL import Image
 
-        monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+        monkeypatch.setattr(contributions, "window_is_in_use", lambda: True)
         Image.new("L", (8, 6)).save(tmp_path / "a.png")
         (layer,) = viewer.open(tmp_path / "a.png", plugin=PLUGIN)
         assert layer.data.shape == (6, 8)
 
 
 def plugins_of(plugins):
-    from types import SimpleNamespace
-
     return SimpleNamespace(plugins=plugins)
 
 
@@ -384,7 +428,7 @@ def test_of_dropped_files_none_is_opened_twice(tmp_path, monkeypatch):
     from napari._qt.qt_viewer import QtViewer
 
     assert "filenames" in signature(QtViewer._qt_open).parameters  # else it is called otherwise now
-    monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+    monkeypatch.setattr(contributions, "window_is_in_use", lambda: True)
     path = str(io.write(make_cube(range(400, 701, 10)), tmp_path / "a.mat"))
 
     def _qt_open(filenames):  # some are opened, then a reader is asked for, and all are opened

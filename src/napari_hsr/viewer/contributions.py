@@ -7,13 +7,13 @@ Loaded on first use, not when napari starts; heavy imports stay inside functions
 
 from __future__ import annotations
 
-import sys
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import GreyImageError, HSRError, InputError, SeveralArraysError
 from napari_hsr.units import one_line
+from napari_hsr.viewer.unreadable import telling, window_is_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,8 @@ NOTHING: list = [(None,)]
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
     """The reader for a file or a scene folder; None if the format is not supported.
 
+    In the running application it is what says so, in a sentence.
+
     Parameters
     ----------
     path : str or list of str
@@ -46,7 +48,9 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
     single = _single(path)
     if stacks.can_read_stack(path if single is None else single):
         return read_layers
-    return read_layers if single is not None and io.can_read(single) else None
+    if single is not None and io.can_read(single):
+        return read_layers
+    return telling(single or path, "napari-hsr.get_reader", read_layers)
 
 
 def read_layers(path: str | Sequence[str]) -> list:
@@ -76,7 +80,7 @@ def read_layers(path: str | Sequence[str]) -> list:
         return NOTHING
     if file is None or stacks.can_read_stack(file):  # several files make a stack, or nothing
         return _read_stack(path if file is None else file)
-    if not _window_is_in_use():
+    if not window_is_in_use():
         thing = io.read(file)
         announce(thing)
         return [_named_after(file, thing, layer_tuple(thing))]
@@ -115,7 +119,7 @@ def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
     try:
         stack = stacks.read_stack(path)
     except HSRError as error:
-        if not _window_is_in_use():
+        if not window_is_in_use():
             raise
         if isinstance(error, GreyImageError):
             return preferred_reader.naparis_own(fspath(path) if isinstance(path, str) else path)
@@ -290,17 +294,3 @@ def _single(path: str | Sequence[str]) -> str | None:
     if isinstance(path, (str, PathLike)):
         return fspath(path)
     return fspath(path[0]) if len(path) == 1 else None
-
-
-def _window_is_in_use() -> bool:
-    """Whether napari's event loop runs, or its command line opens files."""
-    import napari
-
-    if napari.current_viewer() is None:
-        return False
-    main = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if "napari.__main__" in sys.modules or getattr(main, "name", "") == "napari.__main__":
-        return True
-    from napari.qt import get_qapp
-
-    return get_qapp().thread().loopLevel() > 0

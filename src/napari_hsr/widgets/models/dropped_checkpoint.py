@@ -5,7 +5,8 @@ from __future__ import annotations
 from os import fspath
 from typing import TYPE_CHECKING
 
-from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.contributions import NOTHING, read_layers
+from napari_hsr.viewer.unreadable import telling
 from napari_hsr.widgets.common.panel import main_window
 from napari_hsr.widgets.models.import_answers import dropped_checkpoint
 
@@ -20,9 +21,11 @@ _OPEN: set[ImportDialog] = set()
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
-    """What opens the import of a checkpoint; None for several files, or one of another kind."""
+    """What opens the import of a checkpoint; for several files what says that they are no stack."""
     paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
-    return None if dropped_checkpoint(paths) is None else offer_import
+    if dropped_checkpoint(paths) is not None:
+        return offer_import
+    return telling(paths, "napari-hsr.import_checkpoint", read_layers)
 
 
 def offer_import(path: str | PathLike) -> list:

@@ -12,11 +12,12 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_hsr.errors import HSRError
 from napari_hsr.units import format_bytes, one_line
-from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.contributions import NOTHING, read_layers
 from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
+from napari_hsr.viewer.unreadable import telling
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -155,9 +156,11 @@ def close_box(window: QWidget | None, count: int) -> QMessageBox:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
-    """What opens a session that is dropped on the canvas; None for several files or other ones."""
+    """What opens a session that is dropped on the canvas; for several what says that they are no stack."""
     paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
-    return _open_dropped if len(paths) == 1 and paths[0].lower().endswith(SUFFIX) else None
+    if len(paths) == 1 and paths[0].lower().endswith(SUFFIX):
+        return _open_dropped
+    return telling(paths, "napari-hsr.read_session", read_layers)
 
 
 def _open_dropped(path: str | PathLike) -> list:
