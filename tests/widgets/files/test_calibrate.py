@@ -191,6 +191,24 @@ def test_a_scan_that_is_removed_meanwhile_is_told(panel, viewer, qtbot):
     assert len(viewer.layers) == count
 
 
+@pytest.mark.parametrize("name", ["raw", "white", "dark"])
+def test_what_is_changed_meanwhile_is_told(panel, viewer, qtbot, name):
+    panel.has_dark.setChecked(True)
+    panel.dark.set_layer(viewer.layers["dark"])
+    panel.run()
+    viewer.layers[name].data = viewer.layers[name].data * 2
+    qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+    assert panel.message.text() == f"“{name}” was changed before the reflectance was ready."
+    assert len(viewer.layers) == 3
+
+
+def test_wavelengths_that_are_stated_meanwhile_are_told(panel, viewer, qtbot):
+    panel.run()
+    layers.set_wavelengths(viewer.layers["raw"], [500, 510, 520])
+    qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+    assert "“raw” was changed" in panel.message.text()
+
+
 def test_without_a_scan(ran, qtbot):
     widget = CalibrateWidget(ViewerModel())
     qtbot.addWidget(widget)

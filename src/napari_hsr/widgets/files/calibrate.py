@@ -21,6 +21,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
 from napari_hsr.notices import Severity
 from napari_hsr.progress import Progress, abandonable
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
     is_cube,
@@ -149,11 +150,13 @@ class CalibrateWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return
+        taken = [scan, *filter(is_cube, (white, *self._darks().values()))]
+        held = {layer: Held(layer) for layer in taken}
         self._job.start(
             work,
             "Calibrate",
             progressed=self.progress.follow,
-            finished=partial(self._show, scan, set(layer_state(scan).get("notices") or ())),
+            finished=partial(self._show, scan, held, set(layer_state(scan).get("notices") or ())),
             failed=lambda error: self.message.show_exception(error, "Calibrating"),
             cancelled=lambda: self.message.show_info("Cancelled: no layer was added."),
             ended=lambda: self._show_running(False),
@@ -185,9 +188,14 @@ class CalibrateWidget(Panel):
             if box.isChecked() and chooser.layer() is not None
         }
 
-    def _show(self, scan: Layer, before: set[str], cube: Cube) -> None:
+    def _show(self, scan: Layer, held: dict[Layer, Held], before: set[str], cube: Cube) -> None:
         if scan not in self._viewer.layers:
             self.message.show_warning("The scan was removed before its reflectance was ready.")
+            return
+        changed = [f"“{layer.name}”" for layer, taken in held.items() if not taken.by(layer)]
+        if changed:
+            were = f"{' and '.join(changed)} {'was' if len(changed) == 1 else 'were'}"
+            self.message.show_warning(f"{were} changed before the reflectance was ready.")
             return
         layer = add_cube(self._viewer, cube, above=scan, **spatial_transform(scan))
         told = [notice for notice in cube.notices if notice not in before]
