@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import threading
 
 import pytest
 from napari._qt.qt_resources import get_stylesheet
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QMessageBox
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.models import load_model
 from napari_hsr.models.bundled_models import bundled
+from napari_hsr.progress import result_of
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE, STOP, answer_of
 from napari_hsr.widgets.common.models_changed import models_changed
+from napari_hsr.widgets.train import export_work
 from napari_hsr.widgets.train.close_question import ask
+from napari_hsr.widgets.train.export_work import file_events, folder_events
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView
 
@@ -98,16 +103,59 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
 
 
 def test_export_of_the_weights_and_of_the_folder(result, tmp_path):
-    result.export_file(tmp_path / "copy.safetensors")
+    result_of(file_events(result._directory, tmp_path / "copy.safetensors"))
     assert load_model(tmp_path / "copy.safetensors").bands == 31
     target = tmp_path / "elsewhere"
     target.mkdir()
     for name, to in (("notes.txt", "/etc/hostname"), ("weights", "/dev/zero")):
         (result._directory / name).symlink_to(to)  # not copied: it may lead anywhere
-    made = result.export_folder(target)
+    made = result_of(folder_events(result._directory, target))
     assert sorted(p.name for p in made.iterdir()) == ["log.csv", "mine.safetensors"]
     with pytest.raises(FileError, match="exists already"):
-        result.export_folder(target)
+        result_of(folder_events(result._directory, target))
+
+
+def test_an_export_that_ends_half_way_leaves_nothing(result, tmp_path, monkeypatch):
+    target, cancel = tmp_path / "elsewhere", threading.Event()
+    target.mkdir()
+    events = folder_events(result._directory, target, cancel)
+    next(events)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        list(events)
+    assert not any(target.iterdir())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(export_work.shutil, "copystat", full)
+    with pytest.raises(FileError, match="elsewhere"):
+        list(folder_events(result._directory, target))
+    assert not any(target.iterdir())
+
+
+def test_a_folder_is_copied_into_one_of_its_own(result):
+    (result._directory / "more").mkdir()
+    (result._directory / "more" / "a.txt").write_text("a")
+    made = result_of(folder_events(result._directory, result._directory / "more"))
+    assert sorted(p.name for p in made.rglob("*.*")) == ["a.txt", "log.csv", "mine.safetensors"]
+
+
+def test_the_window_goes_on_while_it_is_exported(result, qtbot, tmp_path, monkeypatch):
+    threads, copy = [], export_work._copy
+
+    def slow(*args):
+        threads.append(threading.current_thread())
+        copy(*args)
+
+    monkeypatch.setattr(export_work, "_copy", slow)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "to"))
+    (tmp_path / "to").mkdir()
+    result.export_button.menu().actions()[1].trigger()
+    assert not result.export_button.isEnabled()
+    qtbot.waitUntil(result.export_button.isEnabled)
+    assert result.outcome.text() == f"Exported to {tmp_path / 'to' / 'mine-2026'}."
+    assert threading.main_thread() not in threads
 
 
 # --- closing -------------------------------------------------------------------------------------

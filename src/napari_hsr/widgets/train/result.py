@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -19,8 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hsr.errors import AlreadyThereError, FileError, HSRError
-from napari_hsr.io import limits
+from napari_hsr.errors import HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
@@ -35,9 +31,14 @@ from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.import_answers import suggested_name
+from napari_hsr.widgets.train.export_work import file_events, folder_events, weights_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from qtpy.QtGui import QShowEvent
+
+    from napari_hsr.widgets.common.job import Work
 
 #: The panel that runs a model, by whether it super-resolves.
 PANELS = {False: "Reconstruct", True: "Super-resolve"}
@@ -138,41 +139,10 @@ class ResultView(QWidget):
         if self._directory is None or self._job.running:
             return
         self.outcome.show_info("Importing the model…")
-        self.use_button.setEnabled(False)
-        self._job.start(
-            partial(import_work, self._directory, self._known.get(self._directory)),
-            finished=self._on_imported,
-            failed=lambda error: self.outcome.show_exception(error, "Importing the model"),
-            ended=lambda: self.use_button.setEnabled(True),
+        known = self._known.get(self._directory)
+        self._work(
+            partial(import_work, self._directory, known), "Importing the model", self._on_imported
         )
-
-    def export_file(self, path: Path) -> None:
-        """Copy the weights with their card; HSRError if that fails."""
-        from napari_hsr.io.atomic import replacing
-
-        source = weights_in(present(self._directory))
-        limits.check_regular(source)
-        with replacing(path) as temporary:
-            shutil.copyfile(source, temporary)
-
-    def export_folder(self, folder: Path) -> Path:
-        """Copy the run's folder, without what is only needed to go on, into ``folder``."""
-        directory = present(self._directory)
-        target = folder / directory.name
-        if os.path.lexists(target):
-            raise AlreadyThereError(target)
-        leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
-
-        def ignored(place: str, names: list[str]) -> set[str]:
-            # a link may lead anywhere, and a device has no end
-            odd = {n for n in names if not _is_plain(os.path.join(place, n))}
-            return {*leave_out(place, names), *odd}
-
-        try:
-            shutil.copytree(directory, target, ignore=ignored)
-        except (OSError, shutil.Error) as error:
-            raise FileError(target, f"it cannot be written ({error})") from error
-        return target
 
     def _on_imported(self, name: str) -> None:
         self._known[self._directory] = name
@@ -192,20 +162,42 @@ class ResultView(QWidget):
             return
         path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
         if path is not None:
-            self._export(self.export_file, path)
+            self._export(file_events, path)
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Copy the model's folder into")
         if folder:
-            self._export(self.export_folder, Path(folder))
+            self._export(folder_events, Path(folder))
 
-    def _export(self, how, path: Path) -> None:
-        try:
-            written = how(path) or path
-        except HSRError as error:
-            self.outcome.show_exception(error)
-        else:
-            self.outcome.show_info(f"Exported to {written}.")
+    def _export(self, events: Callable[..., Iterator[Progress | Path]], path: Path) -> None:
+        """Copy in a thread: a run may hold gigabytes, and the place may be far away."""
+        if self._job.running:
+            return
+        self.outcome.show_info("Exporting the model…")
+        self._work(
+            partial(events, present(self._directory), path),
+            "Exporting the model",
+            lambda written: self.outcome.show_info(f"Exported to {written}."),
+        )
+
+    def _work(self, work: Work, title: str, finished: Callable[[Any], object]) -> None:
+        self._job.start(
+            work,
+            title,
+            finished=finished,
+            failed=lambda error: self.outcome.show_exception(error, title),
+            ended=self._enable,
+        )
+        self._enable()
+
+    def _enable(self) -> None:
+        for button in (self.use_button, self.export_button):
+            button.setEnabled(not self._job.running)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """A run that closing the panel ended has not said so."""
+        self._enable()
+        super().showEvent(event)
 
 
 class FiguresTable(PlainTable):
@@ -262,19 +254,6 @@ def tool_tip(name: str, before: dict, after: dict) -> str:
         if before.get(key) is not None or after.get(key) is not None:
             lines.append(f"{label}: {change(before.get(key), after.get(key), decimals)} {unit}")
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _is_plain(path: str) -> bool:
-    mode = os.lstat(path).st_mode
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-
-
-def weights_in(directory: Path) -> Path:
-    """The one file of weights at the top of a model directory; FileError if there is none."""
-    found = sorted(directory.glob("*.safetensors"))
-    if len(found) != 1:
-        raise FileError(directory, f"one file of weights was expected there, found {len(found)}")
-    return found[0]
 
 
 def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]:
