@@ -44,9 +44,8 @@ def as_array(data: Any, what: str) -> Any:
         If it is none.
     """
     dtype = getattr(data, "dtype", None)
-    if isinstance(getattr(data, "shape", None), tuple) and (
-        dtype is None or hasattr(dtype, "kind")
-    ):
+    of_numpy = dtype is None or isinstance(dtype, type) or hasattr(dtype, "kind")  # not torch's
+    if isinstance(getattr(data, "shape", None), tuple) and of_numpy:
         return unmasked(data)
     try:  # a list, or a tensor
         return np.asarray(data)

@@ -328,7 +328,7 @@ def test_integers_and_half_floats_are_counted_in_double_precision():
         (np.zeros((1, 0, 4)), np.zeros((1, 0, 4)), "empty"),
         (np.zeros((1, 2, 2), complex), np.zeros((1, 2, 2)), "prediction must hold real numbers"),
         (np.zeros((1, 2, 2)), np.full((1, 2, 2), "a"), "truth must hold real numbers"),
-        ([[[1.0], [2.0, 3.0]]], np.zeros((1, 2, 2)), "not a regular array"),
+        ([[[1.0], [2.0, 3.0]]], np.zeros((1, 2, 2)), "a regular array"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(prediction, truth, says):
