@@ -214,6 +214,8 @@ def _fits(value: Any, wanted: ast.expr, late: bool) -> bool:
         return value.is_integer()  # which most functions take
     if name == "Literal":  # which values there are, functions say themselves
         return type(value) in {type(ast.literal_eval(one)) for one in inside}
+    if name == "Client" and not late:  # some schedulers have clients of their own
+        return True
     if name in _KNOWN:
         return _KNOWN[name](value)
     if name in _OTHERS and not late:  # functions say themselves how one comes by these
