@@ -132,7 +132,7 @@ def test_nothing_of_ours_is_left_to_others(tmp_path):
 @pytest.mark.parametrize("path", [None, 3, "", " ", b"a.mat", ["a.mat"], CUBE[0, 0, :2], "a\0.mat"])
 def test_what_is_no_path(path, cube):
     for call in (read, lambda path: write(cube, path)):
-        with pytest.raises(InputError, match="The path of a file was expected") as caught:
+        with pytest.raises(InputError, match=r"(?i)path") as caught:
             call(path)
         assert "\n" not in str(caught.value)
     assert not can_read(path)

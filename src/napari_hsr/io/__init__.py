@@ -294,7 +294,6 @@ def _storing(
     return options | ({"interleave": interleave} if suffix == ".hdr" else {})
 
 
-@told
 def can_read(path: str | PathLike[str]) -> bool:
     """True if :func:`read` would try this file or folder; looks at no more than its head."""
     try:

@@ -15,6 +15,7 @@ from napari_hsr.models.model import Model
 from napari_hsr.models.model_file import find_weights, in_use, read_card
 from napari_hsr.models.torch_checkpoint import is_torch
 from napari_hsr.models.user_models import stored
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
@@ -80,7 +81,8 @@ def load_model(name: str | PathLike[str] | Model = DEFAULT) -> Model:
 
 def _named(name: object) -> str:
     if not isinstance(name, (str, PathLike)):
-        raise ModelError(f"A model is given by its name or its file, not {name!r}.")
+        given = one_line(" ".join(repr(name).split()), 200)
+        raise ModelError(f"A model is given by its name or its file, not {given}.")
     return fspath(name)
 
 
@@ -97,7 +99,7 @@ def _file_of(text: str) -> Path:
                 f"napari-hsr models import {path} --name …"
             )
         return find_weights(path)
-    known = ", ".join(card.name for card in list_models())
+    known = one_line(", ".join(card.name for card in list_models()), 600)
     raise ModelError(f"There is no model or folder named {text!r}; available are: {known}.")
 
 
