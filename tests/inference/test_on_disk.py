@@ -422,3 +422,16 @@ def test_what_killed_runs_left_hidden_is_cleared_up(tmp_path, photograph):
         (tmp_path / name / "0").mkdir(parents=True)
     run(photograph, toy(), tmp_path / "leaf.zarr")
     assert not [name for name in left if (tmp_path / name).exists()]
+
+
+def test_a_result_whose_store_is_gone_holds_no_missing_values(tmp_path, photograph):
+    place = tmp_path / "leaf.zarr"
+    cube = run(photograph, toy(), place).cube
+    kept = np.asarray(cube.data[0, :4])
+    assert np.isfinite(kept).all()
+    place.rename(tmp_path / "moved.zarr")
+    with pytest.raises(FileError, match="is gone while it was open"):
+        cube.data[0, :4]
+    run(photograph, toy(1, weights_sha256="1" * 64), place)
+    with pytest.raises(FileError, match="was replaced by another one"):
+        cube.data[0, :4]

@@ -21,6 +21,7 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import ome_metadata
 from napari_hsr.io.zarr import resumed as zarr_resumed
+from napari_hsr.io.zarr import store_check
 from napari_hsr.io.zarr.files import RUN, ArrayOfThree, library
 from napari_hsr.io.zarr.pyramid import CHUNK_VALUES, FEWEST_BANDS, Level, halve, halved, levels
 from napari_hsr.io.zarr.unfinished_store import UnfinishedStore
@@ -155,10 +156,7 @@ class ZarrInParts(UnfinishedStore):
             found = ome_metadata.attributes(cube, cube.value_range, "0.5", len(self._sizes))
             group.attrs.update({**found, RUN: self._run | {"finished": True}})
         self._take_its_name()
-        with translated(self._named, "it cannot be read"):
-            array = zarr.open_array(self._target / "0", mode="r")
-        data = LazyArray(ArrayOfThree(array), path=self._named)
-        return cube.replace(data=data, _value_range=cube.value_range)
+        return cube.replace(data=pyramid(self._named)[0], _value_range=cube.value_range)
 
     # --- beginning -----------------------------------------------------------------------------
 
@@ -215,8 +213,11 @@ def pyramid(path: Path) -> list[LazyArray]:
         If it cannot be read.
     """
     with translated(path, "it cannot be read"):
-        group = library(path).open_group(path, mode="r")
+        # one that is removed or replaced while it is open holds no missing values
+        group = library(path).open(store_check.checked(path), mode="r", use_consolidated=False)
         arrays = [group[str(level)] for level in range(sum(name.isdecimal() for name in group))]
+        for array in arrays:
+            store_check.check_array(path, array)
     return [LazyArray(ArrayOfThree(array), path=path) for array in arrays]
 
 
