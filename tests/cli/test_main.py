@@ -183,7 +183,10 @@ def test_streams_that_whoever_started_it_closed(monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is full")
-@pytest.mark.parametrize("command", [["models", "show", "instant-photo"], ["--nothing"]])
+@pytest.mark.parametrize(
+    "command",
+    [["models", "show", "instant-photo"], ["--nothing"], ["--version"], ["info", "--help"]],
+)
 def test_streams_on_a_full_disk_are_no_traceback(command):
     """Python tried once more as it ended, and its status was 120."""
     code = "import sys; from napari_hsr.cli import command; command()"

@@ -312,8 +312,12 @@ class TestNumpy:
 
     def test_numbers_too_large_for_float32_become_infinite(self, tmp_path):
         values = np.full((6, 8, 9), 1e300)
+        values[0, 0, 0], values[0, 0, 1] = np.nan, 1.0
         np.save(tmp_path / "a.npy", values)
-        assert np.isinf(read(tmp_path / "a.npy").data).all()
+        cube = read(tmp_path / "a.npy")
+        assert np.isinf(cube.data).sum() == values.size - 2
+        assert "430 values are too large for float32" in " ".join(cube.notices)
+        assert "1 value is NaN or infinite; it is kept." in cube.notices
 
 
 class TestBadFiles:

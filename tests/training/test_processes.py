@@ -256,3 +256,19 @@ def test_a_state_that_is_damaged_is_none(tmp_path):
     assert processes.Run(tmp_path).status().log == ""
     (tmp_path / LOG).write_text("\n".join(map(str, range(100))))
     assert log_tail(tmp_path, 3) == "97\n98\n99"
+
+
+@pytest.mark.parametrize("how", ["too large", "a folder", "damaged"])
+def test_a_state_that_cannot_be_read_ends_no_training(tmp_path, how):
+    ours = psutil.Process()
+    known = {"step": 3, "total": 9, "pid": ours.pid, "created": ours.create_time()}
+    write_state(tmp_path, State("running", **known))
+    run = processes.Run(tmp_path)
+    assert run.status().status == "running"
+    (tmp_path / STATE).unlink()
+    if how == "a folder":
+        (tmp_path / STATE).mkdir()
+    else:
+        (tmp_path / STATE).write_bytes(b"{" * (2**21 if how == "too large" else 3))
+    assert (run.status().status, run.status().step, run.alive()) == ("running", 3, True)
+    assert processes.Run(tmp_path).status().status == "died"  # of another nothing is known

@@ -18,7 +18,7 @@ import textwrap
 import threading
 from contextlib import ExitStack, suppress
 from io import StringIO
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from napari_hsr import __version__
 from napari_hsr.cli import (
@@ -97,6 +97,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(one_line(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Of help and version it matters whether they could be written: argparse itself swallows that."""
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        file.write(message)
+        file.flush()
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -235,11 +235,15 @@ def _data(
     told += value_notices.usual_marker(found.decoding, stored) if found.record is None else []
     missing = found.decoding.missing(stored)
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
+    of_wide, wide = value_notices.beyond(stored, values) if plain else ([], 0)
+    told += of_wide
     values = values if bands is None else values[list(bands)]
+    if missing is None and source.dtype.kind != "f":
+        return values, told
+    count = 0 if missing is None else int(missing.sum())
+    others = values.size - int(np.isfinite(values).sum()) - count - wide
     if missing is None:
-        return values, told + (_not_finite(values) if source.dtype.kind == "f" else [])
-    count = int(missing.sum())
-    others = values.size - int(np.isfinite(values).sum()) - count
+        return values, told + value_notices.kept(others)
     return values, [
         *told,
         *value_notices.no_data(found.decoding, count),

@@ -73,6 +73,18 @@ def rounded(stored: np.ndarray) -> list[Notice]:
     return [Notice.info(Code.VALUES_ROUNDED, told)]
 
 
+def beyond(stored: np.ndarray, values: np.ndarray) -> tuple[list[Notice], int]:
+    """A notice of numbers that only wider floats hold, and how many there are."""
+    if stored.dtype.kind != "f" or stored.dtype.itemsize <= 4:
+        return [], 0
+    count = int(np.isfinite(stored).sum()) - int(np.isfinite(values).sum())
+    if not count:
+        return [], 0
+    are = "1 value is" if count == 1 else f"{count} values are"
+    told = f"{are} too large for float32, which cubes hold, and infinite in the cube."
+    return [Notice.warning(Code.VALUES_ROUNDED, told)], count
+
+
 def kept(count: int) -> list[Notice]:
     """A notice of values that are NaN or infinite, of which there are so many."""
     if not count:

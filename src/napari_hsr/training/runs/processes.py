@@ -26,6 +26,7 @@ from napari_hsr.training.runs.run_folder import (
     EVENTS,
     LOG,
     RECIPE,
+    STATE,
     STOP,
     Follower,
     State,
@@ -104,6 +105,7 @@ class Run:
     def __init__(self, output: Path):
         self.output = Path(os.path.abspath(output))
         self._follower = Follower(self.output)
+        self._known: State | None = None
 
     @property
     def name(self) -> str:
@@ -116,12 +118,20 @@ class Run:
 
     def alive(self) -> bool:
         """Whether the process that trains exists: by its number and when it was created."""
-        return self._alive(read_state(self.output))
+        return self._alive(self._state())
+
+    def _state(self) -> State | None:
+        """Its state, or the last one that could be read: a file damaged for a moment ends no training."""
+        state = read_state(self.output)
+        if state is None and os.path.lexists(self.output / STATE):
+            return self._known
+        self._known = state
+        return state
 
     def status(self) -> Status:
         """Its status, also after the process was killed."""
         alive = self.alive()  # first: a process that ends now has written its state before
-        state = read_state(self.output)
+        state = self._state()
         if state is None:
             return Status("died", text=f"{self.output}: the state of this training is missing.")
         status, text = state.status, state.text
@@ -158,7 +168,7 @@ class Run:
 
     def kill(self, seconds: float = 5.0) -> None:
         """End it now, with all its helper processes; what was saved stays."""
-        process = process_of(read_state(self.output))
+        process = process_of(self._state())
         if process is None and (started := _started.get(self.output)) is not None:
             started.kill()
             started.wait(seconds)

@@ -216,8 +216,8 @@ def read_state(folder: Path) -> State | None:
             times = (state.created, state.started, state.changed)
             if all(0 <= at < _LATEST for at in times) and (state.pid is None or state.pid > 0):
                 return state
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        pass
+    except (FileError, OSError, ValueError, TypeError, AttributeError, RecursionError):
+        pass  # FileError: too large, or no regular file
     return None
 
 
