@@ -1,6 +1,7 @@
 """Models by name and by path, their cards, and files that are damaged."""
 
 import json
+import os
 import struct
 
 import numpy as np
@@ -171,3 +172,11 @@ def test_a_model_is_shown_on_one_line(name):
         assert len(card) < 120
         assert name in card
     assert len(str(model.card.intervals)) < 60
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files of POSIX have permissions")
+def test_weights_may_be_read_by_whom_other_files_may_be(tmp_path):
+    model = load_model("rootpoly-srgb")
+    path = save_model(tmp_path / "model.safetensors", model.module.state_dict(), model.card)
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -177,7 +177,12 @@ def save_model(
     with replacing(path, shared=exclusive) as temporary:  # `_claim` decides then
         path.parent.mkdir(parents=True, exist_ok=True)
         with translated(path, "it cannot be written", only=(SafetensorError,)):
+            temporary.touch()
+            mode = (
+                temporary.stat().st_mode
+            )  # as the user's other files; the library lets nobody else read
             save_file(_unshared(weights), temporary, header)
+            temporary.chmod(mode)
         if exclusive:
             _claim(path, temporary)
     return path
