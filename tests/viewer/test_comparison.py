@@ -281,3 +281,13 @@ def test_layers_linked_by_the_user_stay_linked(viewer, crowded):
 )
 def test_tiles_are_as_large_as_the_window_allows(tiles, canvas, aspect, shape):
     assert best_shape(tiles, canvas, aspect) == shape
+
+
+def test_the_grid_is_shown_beside_a_stack_of_more_axes(viewer, pair):
+    viewer.add_image(np.zeros((2, 3, 4, 12, 16)), name="stack")
+    grid = GridView(viewer)
+    grid.show(*pair, show_maps(viewer, maps(), *pair))
+    assert grid.active
+    assert viewer.canvas.grid.enabled
+    grid.restore()
+    assert not viewer.canvas.grid.enabled

@@ -133,7 +133,9 @@ class GridView:
     def _fit(self, tiles: list[Image]) -> None:
         """Fit the tiles so that neither names nor colour bars cover the data."""
         viewer = self._viewer
-        viewer.fit_to_view(layers=tiles)
+        # napari counts the axes of these layers as the viewer's, which has more beside a stack
+        alike = max(layer.ndim for layer in tiles) == viewer.dims.ndim
+        viewer.fit_to_view(layers=tiles if alike else None)
         height, width = (float(n) for n in viewer.canvas.viewbox_size(viewer.layers))
         longest = max(len(layer.name) for layer in tiles)
         for layer in tiles:
