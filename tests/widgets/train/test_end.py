@@ -17,12 +17,11 @@ from napari_hsr.models.bundled_models import bundled
 from napari_hsr.progress import result_of
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
-from napari_hsr.training.runs import processes
+from napari_hsr.training.runs import copies, processes
+from napari_hsr.training.runs.copies import file_events, folder_events
 from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE, STOP, answer_of
 from napari_hsr.widgets.common.models_changed import models_changed
-from napari_hsr.widgets.train import export_work
 from napari_hsr.widgets.train.close_question import ask
-from napari_hsr.widgets.train.export_work import file_events, folder_events
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView
 
@@ -128,7 +127,7 @@ def test_an_export_that_ends_half_way_leaves_nothing(result, tmp_path, monkeypat
     def full(*_):
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(export_work.shutil, "copystat", full)
+    monkeypatch.setattr(copies.shutil, "copystat", full)
     with pytest.raises(FileError, match="elsewhere"):
         list(folder_events(result._directory, target))
     assert not any(target.iterdir())
@@ -142,13 +141,13 @@ def test_a_folder_is_copied_into_one_of_its_own(result):
 
 
 def test_the_window_goes_on_while_it_is_exported(result, qtbot, tmp_path, monkeypatch):
-    threads, copy = [], export_work._copy
+    threads, copy = [], copies._copy
 
     def slow(*args):
         threads.append(threading.current_thread())
         copy(*args)
 
-    monkeypatch.setattr(export_work, "_copy", slow)
+    monkeypatch.setattr(copies, "_copy", slow)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "to"))
     (tmp_path / "to").mkdir()
     result.export_button.menu().actions()[1].trigger()

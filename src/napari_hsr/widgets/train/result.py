@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.progress import Progress
+from napari_hsr.training.runs.copies import file_events, folder_events, weights_in
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.workspace import open_panel
@@ -31,7 +32,6 @@ from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.import_answers import suggested_name
-from napari_hsr.widgets.train.export_work import file_events, folder_events, weights_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
