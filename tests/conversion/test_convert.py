@@ -9,6 +9,7 @@ from napari_hsr import Cube, convert
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
+from napari_hsr.notices import Code, has
 
 NM = np.array([450.0, 500.0, 550.0, 600.0])
 DATA = np.arange(4 * 6 * 5, dtype=np.float32).reshape(4, 6, 5)
@@ -88,3 +89,14 @@ def test_finer_pixels_of_a_geotiff():
 def test_what_is_not_there(wanted, said):
     with pytest.raises(InputError, match=said):
         convert(cube(), **wanted)
+
+
+def test_a_unit_that_may_no_longer_be_true_is_told():
+    percent = convert(cube(units="reflectance"), scale=100)
+    assert has(percent.notices, Code.VALUES_RESCALED)
+    for quiet in (
+        convert(cube(units="reflectance"), scale=100, units="%"),
+        convert(cube(units="reflectance"), scale=1),
+        convert(cube(), scale=100),
+    ):
+        assert not has(quiet.notices, Code.VALUES_RESCALED)

@@ -15,6 +15,7 @@ from scipy.io import netcdf_file
 from napari_hsr import Cube, convert, read, super_resolve, write
 from napari_hsr.cli import main
 from napari_hsr.io.tiff import geotiff
+from napari_hsr.notices import Code, has
 
 LAEA = (
     'PROJCS["ETRS_1989_LAEA",GEOGCS["GCS_ETRS_1989",DATUM["D_ETRS_1989",SPHEROID["GRS_1980",6378137.0,'
@@ -283,3 +284,24 @@ def test_latitudes_in_parts_of_degrees(tmp_path, unit, parts):
     path = write(read(scene(tmp_path, f"map info = {{{info}}}")), tmp_path / "a.tif")
     np.testing.assert_allclose(grid(path), [(10, 50), (11, 50), (10, 49)])
     assert keys(path)[2048] == 4326
+
+
+@pytest.mark.parametrize(
+    ("first", "degrees", "agree"),
+    [("1, 1", "30", True), ("1, 1", "180", False), ("1, 1", "-180", False), ("3, 2", "30", False), ("3, 2", "0", True)],
+)  # fmt: skip
+def test_a_turned_map_info_that_gdal_lays_elsewhere_is_told(tmp_path, first, degrees, agree):
+    items = (
+        f"UTM, {first}, 500000, 5000000, 2, 2, 33, North, WGS-84, units=Meters, rotation={degrees}"
+    )
+    found = read(scene(tmp_path, f"map info = {{{items}}}"))
+    assert has(found.notices, Code.PLACE_UNUSABLE) != agree
+
+
+def test_half_a_turn_is_written_so_that_gdal_turns_the_columns_too(tmp_path):
+    grid = geotiff.of_six((500000, -2, 0, 5000000, 0, 2)) | geotiff.of_code(32633, True)
+    written = write(CUBE.replace(metadata={geotiff.KEY: grid}), tmp_path / "half.hdr")
+    turned = next(r for r in written.read_text().split("\n") if r.startswith("map info"))
+    assert "rotation=180" not in turned  # as which GDAL takes rows that run to the north
+    matrix = geotiff.stated(read(written).metadata)["transformation"]
+    np.testing.assert_allclose(matrix, grid["transformation"], atol=1e-6)

@@ -273,3 +273,12 @@ def test_counts_at_the_end_of_their_type_are_kept(tmp_path, monkeypatch, unseen,
         cube = cube.replace(metadata={"bbl": [1, 0, 1]})
     path = write(cube, tmp_path / f"b{suffix}", dtype="uint16")
     np.testing.assert_array_equal(np.asarray(read(path).data), counts)
+
+
+def test_infinite_values_are_no_missing_ones(tmp_path):
+    cube = reflectance()
+    cube.data[0, 0, 0] = np.inf
+    with pytest.raises(InputError, match="infinite"):
+        write(cube, tmp_path / "a.tif", dtype="uint16")
+    assert not (tmp_path / "a.tif").exists()
+    assert np.asarray(read(write(cube, tmp_path / "a.tif")).data)[0, 0, 0] == np.inf

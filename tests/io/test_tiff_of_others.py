@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_hsr import read
+from napari_hsr import read, write
 from napari_hsr.io import lazy
 from napari_hsr.notices import Code, has
+
+from .refusals import refused
 
 NM = [450.0, 500.0, 550.0, 600.0]
 NAMES = [f"{nm:g} nm" for nm in NM]
@@ -316,3 +318,32 @@ def test_gdals_file_beside_that_cannot_be_that_of_the_image_is_told(tmp_path, te
     cube = read(tmp_path / f"a{suffix}")
     np.testing.assert_array_equal(cube.data, VALUES)
     assert any(n.code is Code.OTHER and "aux.xml" in n for n in cube.notices)
+
+
+def units(of_bands):
+    return "".join(
+        f'<Item name="UNITTYPE" sample="{i}" role="unittype">{u}</Item>'
+        for i, u in enumerate(of_bands)
+    )
+
+
+def test_the_unit_that_gdal_states(tmp_path):
+    gdal(tmp_path / "a.tif", units(["W/m2"] * 4))
+    assert read(tmp_path / "a.tif").units == "W/m2"
+    gdal(tmp_path / "b.tif", units(["W/m2", "K", "K", "K"]))
+    found = read(tmp_path / "b.tif")
+    assert found.units is None
+    assert any("W/m2, K" in told for told in found.notices)
+    write(read(tmp_path / "a.tif"), tmp_path / "c.tif")
+    with tifffile.TiffFile(tmp_path / "c.tif") as file:
+        assert file.pages.first.tags[42112].value.count("W/m2") == 4
+
+
+def test_integers_of_24_bits_are_called_that(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((3, 5, 18), np.uint8), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags[258].overwrite(24)
+            page.tags[256].overwrite(6)
+    assert "24 bits" in refused(path)

@@ -219,3 +219,20 @@ def test_a_store_that_is_no_longer_there_is_no_zeros(tmp_path, monkeypatch, chan
     changed(tmp_path / "a.zarr")
     with pytest.raises(FileError, match="while it was open"):
         np.asarray(cube.data)
+
+
+@pytest.mark.parametrize("shards", [None, (4, 4, 4)])
+def test_a_chunk_that_is_removed_while_the_store_is_open_is_no_fill_value(
+    tmp_path, monkeypatch, shards
+):
+    monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 100)
+    path = tmp_path / "a.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    stored = group.create_array("0", shape=(4, 8, 8), chunks=(4, 4, 4), shards=shards, dtype="f4")
+    stored[...] = 1
+    found = read(path)
+    (path / "0" / "c" / "0" / "1" / "1").unlink()
+    assert found.data[0, 0, 0] == 1
+    with pytest.raises(FileError, match="0/c/0/1/1 of it is gone"):
+        found.data[0, 7, 7]
+    assert has(read(path).notices, Code.PARTLY_WRITTEN)

@@ -14,6 +14,8 @@ from napari_hsr.georeference import Place, cropped_metadata
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray, by_rows
+from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +74,7 @@ def convert(
     elif fwhm is not None:
         raise InputError("Widths of bands are of use with a grid of wavelengths only.")
     if scale is not None:
-        cube = _scaled(cube, scale)
+        cube = _scaled(cube, scale, unit_stays=units is None)
     return cube if units is None else cube.replace(units=units)
 
 
@@ -134,14 +136,23 @@ def _of_bands(cube: Cube, bands: Sequence[int]) -> Cube:
     return take(cube, chosen, f"{len(chosen)} of {cube.bands} bands were taken.")
 
 
-def _scaled(cube: Cube, scale: float) -> Cube:
+def _scaled(cube: Cube, scale: float, unit_stays: bool) -> Cube:
+    """The values multiplied; ``unit_stays`` where nobody states another one."""
     if not _LEAST <= abs(scale) <= 1 / _LEAST:  # and float32 holds what becomes of the values
         raise InputError(
             f"Values are multiplied by a number other than 0, from {_LEAST:g} to {1 / _LEAST:g}, not by "
             f"{scale!r}."
         )
     data: Any = LazyArray(cube.data, decoding=Decoding(scale=scale))
+    notices = cube.notices
+    if unit_stays and cube.units and scale != 1.0:
+        text = (
+            f"Values were multiplied by {scale:g} and are still called {one_line(cube.units, 60)}: state their "
+            "unit if it is another one now."
+        )
+        notices += (Notice.warning(Code.VALUES_RESCALED, text),)
     return cube.replace(
         data=data[:] if cube.in_memory else data,
+        notices=notices,
         provenance=cube.provenance.with_step(f"Values were multiplied by {scale:g}."),
     )

@@ -54,11 +54,15 @@ class Storing:
         Raises
         ------
         InputError
-            If a value does not fit the data type.
+            If a value does not fit the data type, as none does that is infinite.
         """
         if self.dtype.kind == "f":
             return np.ascontiguousarray(with_marker(values, self.no_data), dtype=self.dtype)
-        missing = ~np.isfinite(values)
+        missing = np.isnan(values)
+        if np.isinf(values).any():
+            raise InputError(
+                f"Some values are infinite, which {self.dtype.name} cannot hold: write float32."
+            )
         scaled = np.rint(np.where(missing, 0, values) * np.float64(self.factor))
         limits = np.iinfo(self.dtype)
         low, high = float(scaled.min()), float(scaled.max())
@@ -137,8 +141,8 @@ def _holds(cube: Cube, number: int, factor: float) -> bool:
 
 
 def _has_gaps(cube: Cube) -> bool:
-    """Whether a value is missing: NaN or infinite."""
-    return any(not np.isfinite(values).all() for _, _, values in blocks(cube))
+    """Whether a value is missing."""
+    return any(bool(np.isnan(values).any()) for _, _, values in blocks(cube))
 
 
 def _check_left(cube: Cube, factor: float, least: int) -> None:

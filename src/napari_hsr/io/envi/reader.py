@@ -240,6 +240,9 @@ def _facts(
             "The header calls it a classification: its numbers are classes, and no measured values."
         )
         found.notices += (Notice.warning(Code.OTHER, told),)
+    turned = geotiff.read_otherwise(items.get("map info"))
+    if turned is not None and found.record is None:
+        found.notices += (Notice.warning(Code.PLACE_UNUSABLE, turned),)
     dark = envi_header.numbers(items, "autodarkstartline")
     if dark and 0 < dark[0] < layout.lines:
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
@@ -264,6 +267,7 @@ def _add_of_gdal(
     of_bands = {k: v for k, v in facts.per_band.items() if theirs or k == "bbl"}
     found.per_band = of_bands | found.per_band
     found.notices += facts.notices
+    found.units = found.units or facts.units
     if found.decoding.scales_nothing:
         found.decoding = replace(
             found.decoding, scale=facts.decoding.scale, offset=facts.decoding.offset

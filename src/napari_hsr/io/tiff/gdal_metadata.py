@@ -28,6 +28,7 @@ from napari_hsr.io.number_parsing import number
 from napari_hsr.io.number_parsing import whole as whole_number
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,7 @@ class BandFacts:
     per_band: dict[str, list[Any]] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
     around: dict[str, str] = field(default_factory=dict)
+    units: str | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -170,6 +172,7 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
         ]
         facts.notices += next((told for told in map(wl.named_in_part, every) if told), ())
     _add_lists(facts, stated, whole, bands)
+    _add_units(facts, stated, bands)
     scale, offset = (  # bands that state none have GDAL's own, 1 and 0
         _numbers([stated[name].get(band, default) for band in range(bands)])
         if stated.get(name)
@@ -197,6 +200,20 @@ def _add_lists(
         listed_whole = wl.from_texts([whole.get(key, "")])
         if key not in facts.per_band and listed_whole is not None and len(listed_whole[0]) == bands:
             facts.per_band[key] = listed_whole[0].astype(int if key == "bbl" else float).tolist()
+
+
+def _add_units(facts: BandFacts, stated: dict[str, dict[int, str]], bands: int) -> None:
+    """The unit of the values; told where bands have several."""
+    of_bands = [stated.get("unittype", {}).get(band, "") for band in range(bands)]
+    different = list(dict.fromkeys(unit for unit in of_bands if unit))
+    if len(different) == 1 and all(of_bands):
+        facts.units = different[0]
+    elif different:
+        listed = ", ".join(one_line(unit, 40) for unit in different[:5])
+        told = (
+            f"The file states units of some bands alone, or several ({listed}): the cube has none."
+        )
+        facts.notices += (Notice.warning(Code.OTHER, told),)
 
 
 def _add_whole(facts: BandFacts, whole: dict[str, str]) -> None:
@@ -269,6 +286,10 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
         widths = cube.metadata.get("fwhm")
         if isinstance(widths, list) and len(widths) == cube.bands:
             of_bands("FWHM_UM", np.asarray(widths) / 1000, domain="IMAGERY")
+    if cube.units:
+        for sample in range(cube.bands):
+            item = {"name": "UNITTYPE", "sample": str(sample), "role": "unittype"}
+            ElementTree.SubElement(root, "Item", item).text = cube.units
     if factor != 1.0:
         of_bands("SCALE", [1 / factor] * cube.bands, role="scale")
         of_bands("OFFSET", [0.0] * cube.bands, role="offset")

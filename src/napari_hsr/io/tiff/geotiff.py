@@ -42,6 +42,8 @@ _DATUMS = {
     "nad27": ("North_American_1927", '"Clarke_1866",6378206.4,294.9786982'),
     "etrs89": ("ETRS_1989", '"GRS_1980",6378137.0,298.257222101'),
 }
+#: A rotation that GDAL takes for rows that run to the north, and one that it turns all the same.
+_HALF_A_TURN, _NEARLY_HALF = 180.0, 179.999999999
 #: Units of latitude and longitude, and how many of them are a degree.
 _PARTS_OF_DEGREES = {"minutes": 60, "seconds": 3600}
 
@@ -136,6 +138,8 @@ def map_info(facts: Any) -> list[Any] | None:
                 kind, tail = ["UTM"], [projected - zones, half, datum, f"units={unit}"]
     if keys.get(_MODEL) == 2 and geographic in (0, WGS84):
         kind, tail = ["Geographic Lat/Lon"], ["WGS-84", "units=Degrees"]
+    if abs(degrees) == _HALF_A_TURN:  # GDAL would read it as rows that run to the north
+        degrees = math.copysign(_NEARLY_HALF, degrees)
     turned = [f"rotation={degrees:.12g}"] if degrees else []
     return [*kind, *reference, *pixel, *tail, *turned]
 
@@ -200,6 +204,35 @@ def lost(metadata: Mapping[str, Any]) -> str | None:
     )
 
 
+def read_otherwise(items: Any) -> str | None:
+    """A sentence on a turned ``map info`` that GDAL lays elsewhere than ENVI; None if both agree.
+
+    GDAL writes half a turn for rows that run to the north and reads it so; it also counts from the corner of
+    the first pixel as if the image were not turned, wherever the reference pixel is.
+    """
+    found = _of_map_info(items)
+    if found is None or "transformation" not in found:
+        return None
+    degrees = _rotation([str(item).strip() for item in items])
+    if abs(degrees) == _HALF_A_TURN:
+        return (
+            "The header's map info says rotation=180: rows and columns were taken as turned, as ENVI does; "
+            "GDAL, which writes this of rows that run to the north, does not turn the columns."
+        )
+    if [float(item) for item in items[1:3]] != [1.0, 1.0]:
+        return (
+            "The header's map info turns the image around a pixel that is not the first: so its place was taken, "
+            "as ENVI does; GDAL lays it elsewhere."
+        )
+    return None
+
+
+def _rotation(words: Sequence[str]) -> float:
+    """The degrees that ``map info`` states; ValueError if they are none."""
+    turned = [word.split("=")[1] for word in words if word.lower().startswith("rotation=")]
+    return float(turned[0]) if turned else 0.0
+
+
 def _grid(facts: Mapping[str, Any]) -> tuple[list[float], list[float], float] | None:
     """Reference pixel (from 1) with its x and y, size of a pixel, and degrees that rows are turned."""
     scale, ties, matrix = (facts.get(k) for k in ("pixel_scale", "tiepoints", "transformation"))
@@ -242,8 +275,7 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
     words = [str(item).strip() for item in items]
     try:
         column, row, east, north, across, down = (float(word) for word in words[1:7])
-        turned = [w.split("=")[1] for w in words if w.lower().startswith("rotation=")]
-        degrees = float(turned[0]) if turned else 0.0
+        degrees = _rotation(words)
     except ValueError:
         return None
     if not _of_some_size((across, down)):

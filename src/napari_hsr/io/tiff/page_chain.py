@@ -81,6 +81,13 @@ def check_pages(path: Path, file: Any) -> None:
             raise FileError(
                 path, f"the TIFF file is cut short: it needs {max(ends)} bytes and has {size}"
             )
+        if (
+            keyframe.bitspersample == 24
+            and keyframe.dtype is not None
+            and keyframe.dtype.kind in "iu"
+        ):
+            told = "its integers have 24 bits, whose order of bytes programs do not agree on; save it with 16 or 32"
+            raise FileError(path, told)
         _check_covered(path, page, keyframe)
 
 
@@ -103,9 +110,9 @@ def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
 
 
 def _packed_bytes(keyframe: Any) -> int:
-    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed."""
+    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed, and floats of 24."""
     bits = keyframe.bitspersample
-    if not isinstance(bits, int) or bits % 8 == 0:
+    if not isinstance(bits, int) or keyframe.dtype is None or bits == 8 * keyframe.dtype.itemsize:
         return int(keyframe.nbytes)
     planes = keyframe.samplesperpixel if keyframe.planarconfig == 2 else 1
     row = keyframe.imagewidth * keyframe.samplesperpixel // planes

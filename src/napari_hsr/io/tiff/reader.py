@@ -216,7 +216,7 @@ def _found(
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None:
         found.wavelengths, found.unit = tiff_wavelengths.find(file, series, bands)
-    found.decoding = facts.decoding
+    found.decoding, found.units = facts.decoding, facts.units
     found.notices += () if ours is not None else facts.notices
     if ours is None:
         found.per_band |= facts.per_band

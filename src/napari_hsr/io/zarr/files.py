@@ -265,6 +265,7 @@ def _missing_chunks(path: Path, array: Any) -> tuple[Notice, ...]:
         return ()
     there, parts, what = zarr_store.chunks_there(path, array)
     if there >= parts:
+        zarr_store.state_whole(array)
         return ()
     told = (
         f"Only {there} of its {parts} {what} are there: the values of the others are "

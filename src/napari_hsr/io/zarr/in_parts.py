@@ -218,6 +218,7 @@ def pyramid(path: Path) -> list[LazyArray]:
         arrays = [group[str(level)] for level in range(sum(name.isdecimal() for name in group))]
         for array in arrays:
             store_check.check_array(path, array)
+            store_check.state_whole(array)  # our stores hold each of their chunks
     return [LazyArray(ArrayOfThree(array), path=path) for array in arrays]
 
 

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,16 @@ _MOST_FILES = 200_000
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Chunks of an array: most bytes of one unpacked, codecs in order, and how it lies with others in a file."""
+    """Chunks of an array: most bytes of one unpacked, codecs in order, and how it lies with others in a file.
+
+    ``whole`` where all of them were there when the store was opened: one that is missing later is no
+    fill value.
+    """
 
     most: int
     codecs: tuple[str, ...]
     shard: ShardIndex | None
+    whole: bool = False
 
 
 def checked(path: Path) -> Any:
@@ -107,6 +112,12 @@ def check_array(path: Path, array: Any) -> None:
     shard = None if array.metadata.zarr_format == 2 else _shard(path, array)
     codecs = codecs_in_order(path, array.metadata.to_dict())
     array.store_path.store.chunks[array.path] = _Chunk(of_chunk + _BEYOND, codecs, shard)
+
+
+def state_whole(array: Any) -> None:
+    """Say of an array that :func:`check_array` looked at that none of its chunks was missing."""
+    chunks = array.store_path.store.chunks
+    chunks[array.path] = replace(chunks[array.path], whole=True)
 
 
 def chunks_there(path: Path, array: Any) -> tuple[int, int, str]:
@@ -188,6 +199,8 @@ def _store_class() -> Any:
             found = await super().get(key, prototype, byte_range)
             await asyncio.to_thread(_check_same, Path(self.root), self.folder)
             chunk = _chunk_of(key, self.chunks)
+            if found is None and chunk is not None and chunk.whole:
+                raise _missing(Path(self.root), key)
             if chunk is not None and chunk.shard is not None and found is not None:
                 content = found.to_bytes()
                 await asyncio.to_thread(
@@ -201,9 +214,18 @@ def _store_class() -> Any:
                 await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
             found = await super().get_partial_values(prototype, ranges)
             await asyncio.to_thread(_check_same, Path(self.root), self.folder)
+            for (key, _), part in zip(ranges, found, strict=True):
+                chunk = _chunk_of(key, self.chunks)
+                if part is None and chunk is not None and chunk.whole:
+                    raise _missing(Path(self.root), key)
             return found
 
     return CheckedStore
+
+
+def _missing(root: Path, key: str) -> FileError:
+    """The error of a chunk that was there, and is not: the library would hand out its fill value."""
+    return FileError(root, f"the part {one_line(key, 80)} of it is gone. Open it again")
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
