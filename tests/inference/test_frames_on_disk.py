@@ -242,3 +242,20 @@ def test_a_store_that_leads_elsewhere_or_was_begun_otherwise_is_refused(folder, 
         with pytest.raises(FileError, match="link in it is no regular file"):
             store_frames(folder, MODEL, output=out, device="cpu", overwrite=overwrite)
     assert (tmp_path / "mine").is_dir()
+
+
+def test_a_store_that_is_removed_while_it_is_written_is_told_and_leaves_nothing(folder, tmp_path):
+    out, unfinished = tmp_path / "lapse.zarr", tmp_path / "lapse.unfinished.zarr"
+    events = store_frames_events(folder, MODEL, output=out, device="cpu")
+    next(event for event in events if event.done >= 100)
+    shutil.rmtree(unfinished)
+    with pytest.raises(FileError, match="removed or moved while it was written"):
+        list(events)
+    assert not unfinished.exists()
+    events = store_frames_events(folder, MODEL, output=out, device="cpu")
+    next(event for event in events if event.done >= 200)
+    shutil.rmtree(unfinished / "0" / "c" / "0")
+    with pytest.raises(FileError, match="a frame of it was removed"):
+        list(events)
+    store_frames(folder, MODEL, output=out, device="cpu")
+    assert np.isfinite(zarr.open_group(out, mode="r")["0"][0]).all()

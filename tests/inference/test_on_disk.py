@@ -435,3 +435,57 @@ def test_a_result_whose_store_is_gone_holds_no_missing_values(tmp_path, photogra
     run(photograph, toy(1, weights_sha256="1" * 64), place)
     with pytest.raises(FileError, match="was replaced by another one"):
         cube.data[0, :4]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["before a part", "within a part"])
+def test_a_store_that_is_removed_while_it_is_written_is_told_and_leaves_nothing(
+    tmp_path, photograph, monkeypatch, later
+):
+    path, folder = tmp_path / "leaf.zarr", tmp_path / "leaf.unfinished.zarr"
+    stop_after(photograph, toy(), path, 3)
+    put = ZarrInParts.put
+
+    def removed(store, shard, values):
+        if later:
+            monkeypatch.setattr(type(store._arrays[0]), "__setitem__", once_removed)
+        else:
+            shutil.rmtree(folder)
+        return put(store, shard, values)
+
+    write = zarr.Array.__setitem__
+
+    def once_removed(array, key, values):
+        shutil.rmtree(folder, ignore_errors=True)
+        write(array, key, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ZarrInParts, "put", removed)
+        with pytest.raises(FileError, match="removed or moved while it was written"):
+            run(photograph, toy(), path)
+    monkeypatch.undo()
+    assert not folder.exists()
+    run(photograph, toy(), path)
+
+
+def test_a_part_that_is_removed_while_the_rest_is_written_is_no_missing_value(
+    tmp_path, photograph, monkeypatch
+):
+    path, folder = tmp_path / "leaf.zarr", tmp_path / "leaf.unfinished.zarr"
+    finish = ZarrInParts.finish
+
+    def without(store, cube):
+        next(folder.glob("0/c/0/1/1")).unlink()
+        return finish(store, cube)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ZarrInParts, "finish", without)
+        with pytest.raises(FileError, match="a part of it was removed"):
+            run(photograph, toy(), path)
+    found = run(photograph, toy(), path)
+    assert np.isfinite(np.asarray(found.cube.data)).all()
+
+
+def test_an_array_that_is_gone_is_told(begun, photograph):
+    shutil.rmtree(begun / "1")
+    with pytest.raises(FileError, match="the array 1 of it is gone: overwrite it to begin anew"):
+        run(photograph, toy(), begun.with_name("leaf.zarr"))

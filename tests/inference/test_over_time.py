@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_hsr import Photograph, reconstruct
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 from napari_hsr.inference.stacks.over_time import PixelsOverTime
+from napari_hsr.io import write
+from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.progress import Progress, result_of
@@ -106,3 +109,28 @@ def test_one_axis_of_several_through_the_frame_on_show():
     np.testing.assert_allclose(found.spectra[:, 0, 2], frames[1, 2].data[:, 0, 0], rtol=1e-5)
     with pytest.raises(InputError, match="outside"):
         PixelsOverTime(frames).at_hand([(4, 0)])
+
+
+def test_frames_whose_files_changed_are_computed_anew(tmp_path):
+    values = np.random.default_rng(1).integers(20, 230, (3, 6, 8, 3)).astype(np.uint8)
+    for number, frame in enumerate(values):
+        write(Photograph(frame, "srgb"), tmp_path / f"{number}.png")
+    frames = FrameCubes(read_stack(tmp_path), MODEL)
+    alone, whole = PixelsOverTime(frames), PixelsOverTime(frames)
+    before = result_of(alone.events(PIXELS)).spectra
+    frames.cube(1)
+    assert whole.at_hand(PIXELS).missing == 2
+    write(Photograph(values[0] // 2, "srgb"), tmp_path / "1.png")
+    assert alone.forget_changed()
+    assert alone.at_hand(PIXELS).missing == 1
+    whole.forget_changed()
+    assert whole.at_hand(PIXELS).missing == 3
+    after = result_of(alone.events(PIXELS)).spectra
+    right = reconstruct(Photograph(values[0] // 2, "srgb"), MODEL, device="cpu").data
+    np.testing.assert_array_equal(after[:, :, [0, 2]], before[:, :, [0, 2]])
+    np.testing.assert_allclose(
+        after[:, :, 1], np.stack([right[:, y, x] for y, x in PIXELS], axis=1), rtol=1e-5
+    )
+    np.testing.assert_allclose(frames.cube(1).data, right, rtol=1e-5)
+    (tmp_path / "1.png").unlink()  # what was known of it stays known
+    assert not alone.forget_changed()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import h5py
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from napari.layers._layer_actions import _duplicate_layer
 from napari_hsr.analysis import index
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.mapped import map_file
 from napari_hsr.metrics.maps import ErrorMap
 from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.analysis_maps import show_analysis
@@ -87,6 +90,15 @@ def test_a_cube_on_disk_is_not_read_to_be_duplicated(viewer, tmp_path):
         copy = duplicate(viewer, layer)
         assert isinstance(copy.data, LazyArray)
         np.testing.assert_array_equal(copy.data[2], values[2])
+
+
+def test_a_cube_that_is_mapped_is_not_read_to_be_duplicated(viewer, tmp_path):
+    np.save(tmp_path / "cube.npy", np.ones((4, 6, 5), np.float32))
+    mapped = map_file(tmp_path / "cube.npy", np.dtype("f4"), (4, 6, 5), 128)
+    layer = add_cube(viewer, Cube(mapped, name="on disk"))
+    copy = duplicate(viewer, layer)
+    assert np.shares_memory(copy.data, layer.data)
+    assert not np.shares_memory(deepcopy(mapped + 1), mapped)
 
 
 def test_a_stack_can_be_duplicated(viewer):

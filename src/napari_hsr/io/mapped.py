@@ -31,6 +31,10 @@ class MappedArray(np.memmap):
                 raise shortened(self.filename, held, needed)
         return super().__getitem__(key)
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Itself, where nobody can write to it: napari copies the array of a layer that is duplicated."""
+        return super().__deepcopy__(memo) if self.flags.writeable else self
+
 
 def shortened(path: Any, held: int, needed: int) -> FileError:
     """The fault of a file that was cut short while it was open."""

@@ -52,6 +52,11 @@ class Opened:
     paths: list[Path | None]
     told: list[str]
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether there were layers, and none of them can be shown."""
+        return bool(self.things) and all(thing is None for thing in self.things)
+
 
 def open_events(
     path: str | Path, cancel: threading.Event | None = None

@@ -202,6 +202,33 @@ def test_what_is_changed_meanwhile_is_told(panel, viewer, qtbot, name):
     assert len(viewer.layers) == 3
 
 
+@pytest.mark.parametrize("name", ["white", "dark"])
+def test_a_reference_that_is_removed_meanwhile_is_told(panel, viewer, qtbot, name):
+    panel.has_dark.setChecked(True)
+    panel.dark.set_layer(viewer.layers["dark"])
+    panel.run()
+    viewer.layers.remove(name)
+    qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+    assert panel.message.text() == f"“{name}” was removed before the reflectance was ready."
+    assert len(viewer.layers) == 2
+
+
+@pytest.mark.parametrize("how", ["moved", "taken away", "removed"])
+def test_a_rectangle_that_is_changed_meanwhile_is_told(panel, viewer, qtbot, how):
+    corners = np.array([[1.6, 1.8], [1.6, 7.1], [5.2, 7.1], [5.2, 1.8]])
+    shapes = viewer.add_shapes([corners], name="here")
+    panel.white.set_layer(shapes)
+    panel.run()
+    if how == "removed":
+        viewer.layers.remove(shapes)
+    else:
+        shapes.data = [corners + 3] if how == "moved" else []
+    qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
+    was = "removed" if how == "removed" else "changed"
+    assert panel.message.text() == f"“here” was {was} before the reflectance was ready."
+    assert "raw reflectance" not in viewer.layers
+
+
 def test_wavelengths_that_are_stated_meanwhile_are_told(panel, viewer, qtbot):
     panel.run()
     layers.set_wavelengths(viewer.layers["raw"], [500, 510, 520])

@@ -92,6 +92,30 @@ def test_layers_stay_where_the_session_that_is_to_replace_them_is_none(
     assert [one.name for one in viewer.layers] == ["work"]
 
 
+def test_layers_stay_where_the_files_of_the_session_that_is_to_replace_them_are_gone(
+    make_napari_viewer, monkeypatch, qtbot, tmp_path
+):
+    viewer = make_napari_viewer()
+    file = io.write(Cube(np.ones((3, 4, 4), np.float32)), tmp_path / "scan.hdr")
+    viewer.open(str(file), plugin="napari-hsr")
+    job = commands.save_to(viewer, commands.plan(viewer), tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.finished):
+        pass
+    viewer.layers.clear()
+    viewer.add_points([[1, 2]], name="work")
+    for one in tmp_path.glob("scan*"):
+        one.unlink()
+    monkeypatch.setattr(commands, "ask_to_close", lambda *_: True)
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", said.append)
+    job = commands.open_file(viewer, tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.finished):
+        pass
+    assert [one.name for one in viewer.layers] == ["work"]
+    assert "nothing of it can be opened" in said[0]
+    assert "no longer there" in said[0]
+
+
 def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
     viewer = ViewerModel()
     for name in ("one", "two"):

@@ -19,10 +19,12 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.estimates.memory_use import available
 from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.stacks.direction import coming, step_between
 from napari_hsr.inference.stacks.first_look import FirstLook, Passed
 from napari_hsr.inference.stacks.frame_arrays import CubesArray, Enlarged, State
 from napari_hsr.inference.stacks.placeholder import PLACEHOLDER, quick_cube, quick_model
 from napari_hsr.inference.subpixel_grid import on_grid
+from napari_hsr.io.stacks.files import FilesRead
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -72,6 +74,8 @@ class FrameCubes:
         How often each frame was computed, by its number and ``"done"`` or ``"placeholder"``.
     cache : ByteCache
         What is kept, and how much at most.
+    files : FilesRead
+        Which files it was made from.
     on_ask : callable or None
         Called, in any thread, when a frame is looked at that has to be computed.
     """
@@ -99,6 +103,7 @@ class FrameCubes:
         self.computed: dict[tuple[int, str], int] = {}
         self.on_ask: Callable[[], object] | None = None
         self._facts: dict[int, Cube] = {}
+        self.files = FilesRead()
         self._shown: int | None = None
         self._given: tuple[int, State] | None = None
         self._going: tuple[int, ...] = ()
@@ -165,27 +170,39 @@ class FrameCubes:
 
     def keep(self, index: tuple[int, ...] | int, cube: Cube) -> None:
         """Take the cube of a frame that was computed elsewhere, by the chosen model."""
-        self._put(self.stack.number(index), State.DONE, cube)
+        self.files.note(self.stack, number := self.stack.number(index))
+        self._put(number, State.DONE, cube)
+
+    def forget_changed(self) -> None:
+        """Forget the cubes of frames whose files are others by now than were read."""
+        for number in self.files:
+            self._forget_if_changed(number)
+
+    def _forget_if_changed(self, number: int) -> None:
+        if not self.files.changed(self.stack, number):
+            return
+        with self._news:
+            self.cache.drop((number, State.DONE))
+            self.cache.drop((number, State.PLACEHOLDER))
+            self._facts.pop(number, None)
+            self.stack.failures.pop(number, None)
 
     # --- looking, which never computes -----------------------------------------------------------
 
     def look(self, index: tuple[int, ...] | int, patience: float = 0.0) -> Any:
-        """What is there of a frame, (bands, height, width), and let it be computed next.
+        """The cube of a frame, its placeholder, or NaN; and let it be computed next.
 
         Parameters
         ----------
         index : tuple of int, or int
         patience : float
             How many seconds to wait for the first that comes, where there is nothing yet.
-
-        Returns
-        -------
-        array
-            The cube, its placeholder, or NaN.
         """
         number = self.stack.number(index)
+        self._forget_if_changed(number)
         with self._news:
-            self._going = self._direction(number)
+            if self._shown not in (None, number):
+                self._going = step_between(self.shown, self._index(number))
             if number != self._shown:
                 self._first.came()
             self._shown = number
@@ -238,14 +255,8 @@ class FrameCubes:
 
     def name_of(self, number: int) -> str:
         """What the cube of a frame is called, which need not be computed for it."""
-        return f"{self._name(number)} {self.model.name}"
-
-    def _direction(self, number: int) -> tuple[int, ...]:
-        """The step by which frames go by, if it is one along one axis; else nothing."""
-        if self._shown is None or self._shown == number:
-            return self._going
-        step = np.subtract(self._index(number), self._index(self._shown))
-        return tuple(int(n) for n in step) if np.abs(step).sum() == 1 else ()
+        digits = len(str(len(self)))
+        return f"{self.stack.name} {number + 1:0{digits}d} {self.model.name}"
 
     # --- computing ---------------------------------------------------------------------------
 
@@ -327,22 +338,12 @@ class FrameCubes:
             shown, going = self._shown, self._going
         if shown is None or (kind is State.PLACEHOLDER and self._quick is None):
             return None
-        for number in (shown, *self._coming(shown, going)):
+        ahead = coming(self._index(shown), going, self.stack.lead, self._ahead)
+        for number in (shown, *map(self.stack.number, ahead)):
             state = self._state(number)
             if state is State.NOTHING or (state is State.PLACEHOLDER and kind is State.DONE):
                 return number
         return None
-
-    def _coming(self, shown: int, going: tuple[int, ...]) -> list[int]:
-        if not going:
-            return []
-        here, lead = self._index(shown), self.stack.lead
-        found = []
-        for steps in range(1, self._ahead + 1):
-            place = tuple(n + steps * g for n, g in zip(here, going, strict=True))
-            if all(0 <= n < size for n, size in zip(place, lead, strict=True)):
-                found.append(self.stack.number(place))
-        return found
 
     def _no_longer_wanted(self, number: int) -> bool:
         """Whether the user has jumped away from a frame; of frames that go by, all are wanted."""
@@ -360,10 +361,12 @@ class FrameCubes:
     def _made(
         self, number: int, kind: State, cancel: threading.Event | None
     ) -> Generator[Progress, None, Cube]:
+        self._forget_if_changed(number)
         kept, facts = self.cache.get((number, State.DONE)), self._facts.get(number)
         if kept is not None and facts is not None:
             return facts.replace(data=kept, _value_range=facts.value_range)
         stop_if(cancel)
+        self.files.note(self.stack, number)
         photograph = self.stack.photograph(self._index(number))
         if kind is State.PLACEHOLDER:
             stop_if(cancel)
@@ -393,7 +396,3 @@ class FrameCubes:
                 named = cube.replace(name=self.name_of(number))
                 self._facts[number] = named.replace(data=nothing, _value_range=cube.value_range)
             self._news.notify_all()
-
-    def _name(self, number: int) -> str:
-        digits = len(str(len(self)))
-        return f"{self.stack.name} {number + 1:0{digits}d}"

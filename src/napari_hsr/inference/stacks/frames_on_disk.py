@@ -20,7 +20,7 @@ from napari_hsr.inference.stacks.run import sample_of
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.inference.tiles.result_place import fingerprint, zarr_path
 from napari_hsr.io.stacks import read_stack
-from napari_hsr.io.stacks.files import LOOK_SECONDS, FileFrames, grown
+from napari_hsr.io.stacks.files import LOOK_SECONDS, FileFrames, file_state, grown
 from napari_hsr.io.zarr.frame_store import FrameStore
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.library import load_model
@@ -266,12 +266,9 @@ class _Closing:
 
 def _name_of(stack: PhotographStack, number: int) -> str:
     """What tells a frame from another that later has its number, or its name."""
-    frames = stack.frames
-    own = isinstance(frames, FileFrames)
-    path = frames.paths[number] if isinstance(frames, FileFrames) else getattr(frames, "path", None)
-    try:
-        state = path and path.stat()
-    except OSError:  # reading it says what is wrong
-        state = None
-    known = f" {state.st_size} {state.st_mtime_ns}" if state else ""
-    return f"{path.name if own and path else number}{known}"
+    frames, state = (
+        stack.frames,
+        file_state(stack, number),
+    )  # of one that is gone reading it says so
+    known = f" {state[0]} {state[1]}" if state else ""
+    return f"{frames.paths[number].name if isinstance(frames, FileFrames) else number}{known}"

@@ -14,6 +14,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.reduced_resolution import reduction
 from napari_hsr.inference.stacks.frame_arrays import State
+from napari_hsr.io.stacks.files import FilesRead
 from napari_hsr.models.input_rules import AsIs
 from napari_hsr.progress import Progress, stop_if
 
@@ -105,7 +106,7 @@ class OverTime:
 
 
 class PixelsOverTime:
-    """What is known of single pixels of a stack's cubes; nothing is computed twice.
+    """What is known of single pixels of a stack's cubes; nothing is computed twice, unless its file changes.
 
     Where the model sees no more than a pixel, only the pixels asked for are computed. Else whole
     frames are, which the viewer shows later without computing them again.
@@ -118,6 +119,7 @@ class PixelsOverTime:
     def __init__(self, frames: FrameCubes):
         self.frames = frames
         self._known: dict[tuple[int, Pixel], np.ndarray] = {}
+        self._files = FilesRead()
 
     @property
     def single(self) -> bool:
@@ -127,6 +129,18 @@ class PixelsOverTime:
         options = {k: frames.options[k] for k in ("detail", "device") if k in frames.options}
         whole = reduction(options.pop("detail", "auto"), model, *size, **options) == 1
         return model.context == 0 and model.scale == 1 and isinstance(model.rule, AsIs) and whole
+
+    def forget_changed(self) -> bool:
+        """Forget what lay in frames whose files are others by now; whether that was anything."""
+        self.frames.forget_changed()
+        stack = self.frames.stack
+        changed = {number for number in self._files if self._files.changed(stack, number)}
+        gone = [key for key in self._known if key[0] in changed]
+        for key in gone:
+            del self._known[key]
+        for number in changed:
+            stack.failures.pop(number, None)
+        return bool(gone)
 
     def line(self, along: int = 0) -> list[tuple[int, ...]]:
         """The indices of the frames along one axis, through the frame on show."""
@@ -151,6 +165,8 @@ class PixelsOverTime:
         for place, at in enumerate(self.line(along)):
             number = frames.stack.number(at)
             if frames.state(at) is State.DONE:
+                if any((number, pixel) not in self._known for pixel in pixels):
+                    self._files.take(number, frames.files)
                 self._take(number, pixels, frames.at_hand(at))
             if number in frames.stack.failures:
                 failures[place] = frames.stack.failures[number]
@@ -179,6 +195,7 @@ class PixelsOverTime:
         Cancelled
             If ``cancel`` was set; what is known stays.
         """
+        self.forget_changed()
         known = self.at_hand(pixels, along)
         line, single = self.line(along), self.single
         todo, start, computed = known.missing, time.perf_counter(), 0
@@ -191,14 +208,19 @@ class PixelsOverTime:
             wanted = [pixel for pixel in pixels if (number, pixel) not in self._known]
             if not wanted:
                 continue
+            alone = single and self.frames.state(at) is not State.DONE
+            if alone:
+                self._files.note(self.frames.stack, number)
             try:
                 work = (
                     self._alone(at, wanted, cancel)
-                    if single and self.frames.state(at) is not State.DONE
+                    if alone
                     else self.frames.cube_events(at, cancel)
                 )
                 for event in work:
                     if not isinstance(event, Progress):
+                        if not alone:
+                            self._files.take(number, self.frames.files)
                         values = event if isinstance(event, np.ndarray) else event.data
                         self._take(number, wanted, values, alone=values is event)
                     elif event.total:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_hsr.inference.tiles.outputs import written
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -234,7 +235,8 @@ class OnDisk:
         ]
         to = tuple(_relative(c, a.start) for c, a in zip(common, (rows, columns), strict=True))
         of = tuple(_relative(c, a) for c, a in zip(common, (place.top, place.left), strict=True))
-        block = np.load(self._store.drafts / f"{draft.place.name}.npy", mmap_mode="r")
+        with translated(self._store.folder, "a part of it cannot be read", only=(OSError,)):
+            block = np.load(self._store.drafts / f"{draft.place.name}.npy", mmap_mode="r")
         if draft.tile.blended:
             values[(slice(None), *to)] += block[(slice(None), *of)]
         else:

@@ -105,6 +105,37 @@ class FileFrames:
         return len(settled)
 
 
+def file_state(stack: PhotographStack, number: int) -> tuple[int, int] | None:
+    """Size and time of the file that a frame lies in; None if it lies in none, or that is gone."""
+    frames = stack.frames
+    path = frames.paths[number] if isinstance(frames, FileFrames) else getattr(frames, "path", None)
+    return None if path is None else _state(path)
+
+
+class FilesRead:
+    """Which files frames were read from, to tell those that were written anew since."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, tuple[int, int] | None] = {}
+
+    def note(self, stack: PhotographStack, number: int) -> None:
+        """A frame is going to be read."""
+        self._read[number] = file_state(stack, number)
+
+    def take(self, number: int, of: FilesRead) -> None:
+        """A frame was read by another."""
+        self._read[number] = of._read.get(number)
+
+    def changed(self, stack: PhotographStack, number: int) -> bool:
+        """Whether a frame was read from what its file holds no more; of one that is gone the last is known."""
+        then = self._read.get(number)
+        return then is not None and file_state(stack, number) not in (then, None)
+
+    def __iter__(self) -> Iterator[int]:
+        """The frames that were read."""
+        return iter([*self._read])
+
+
 def _state(path: Path) -> tuple[int, int] | None:
     """Size and time of a file; None if it is gone."""
     try:

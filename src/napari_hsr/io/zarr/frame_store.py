@@ -64,7 +64,7 @@ class FrameStore(UnfinishedStore):
     def grow(self, axis: StackAxis) -> None:
         """Make room for the frames that have come."""
         self._axis = axis
-        with self._writing():
+        with self._into():
             if axis.size > self._array.shape[0]:
                 self._array.resize((axis.size, *self._like.shape))
             self._put_coordinates(self._group)
@@ -72,7 +72,7 @@ class FrameStore(UnfinishedStore):
     def put(self, number: int, cube: Cube, **facts: Any) -> None:
         """Write a frame, and note that it is there."""
         values = np.asarray(cube.data, np.float32)
-        with self._writing():
+        with self._into(self._place(number)):
             if self._place(number).exists():  # of a killed run: zarr would read it
                 shutil.rmtree(self._place(number))
             self._array[number] = values
@@ -90,7 +90,14 @@ class FrameStore(UnfinishedStore):
         if known:
             limits = min(low for low, _ in known), max(high for _, high in known)
         told = {str(number + 1): reason for number, reason in sorted(failures.items())}
-        with self._writing():
+        if not all(self._place(number).is_dir() for number in self.finished):
+            self._check_there()
+            raise FileError(  # it would be read as missing values
+                self.folder,
+                "a frame of it was removed while it was written; run the same again, which goes on from "
+                "there",
+            )
+        with self._into():
             found = _attributes(cube, self._axis, limits)
             facts = {"frames": self._axis.size, "failures": told}
             self._group.attrs.update({**found, FRAMES: facts, RUN: self._run | {"finished": True}})
@@ -100,6 +107,7 @@ class FrameStore(UnfinishedStore):
         zarr = library(self._named)
         with translated(self.folder, "it is damaged"):
             self._group = zarr.open_group(self.folder, mode="r+")
+            zarr_resumed.check_names(self.folder, self._group, "0")
             self._array = self._group["0"].with_config({"write_empty_chunks": True})
             frames = int(self._array.shape[0])
         made = zarr.open_group({}, mode="w", zarr_format=3)

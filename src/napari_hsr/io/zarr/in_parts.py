@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import finite_range
+from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
@@ -98,10 +99,10 @@ class ZarrInParts(UnfinishedStore):
             What the journal keeps of it.
         """
         low, high = finite_range(values)
-        with self._writing():
-            for number, level in enumerate(self._sizes):
-                if not level.early:
-                    break
+        early = [number for number, level in enumerate(self._sizes) if level.early]
+        with self._into(*(self._file(shard, number) for number in early)):
+            for number in early:
+                level = self._sizes[number]
                 # zarr would read what a killed run or a failure of power has left there
                 self._file(shard, number).unlink(missing_ok=True)
                 values = halved(values) if number else values
@@ -148,7 +149,15 @@ class ZarrInParts(UnfinishedStore):
             The same, its data read from the store.
         """
         zarr = library(self._named)
-        with self._writing():
+        down, across = self.grid
+        if not all(self._file((i, j)).is_file() for i in range(down) for j in range(across)):
+            self._check_there()
+            raise FileError(  # it would be read as missing values
+                self.folder,
+                "a part of it was removed while it was written; run the same again, which goes on from "
+                "there",
+            )
+        with self._into():
             for number, level in enumerate(self._sizes):
                 if not level.early:
                     halve(self._arrays[number - 1], self._arrays[number])
@@ -193,6 +202,7 @@ class ZarrInParts(UnfinishedStore):
             group = zarr.open_group(self.folder, mode="r+")
             config = {"write_empty_chunks": True}
             names = [str(level) for level in range(len(self._sizes))]
+            zarr_resumed.check_names(self.folder, group, names)
             found = [group[name].with_config(config) for name in names]
         made = zarr.open_group({}, mode="w", zarr_format=3)
         for name, level in zip(names, self._sizes, strict=True):

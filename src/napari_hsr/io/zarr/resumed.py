@@ -56,6 +56,23 @@ def check_plain(folder: Path) -> None:
                         )
 
 
+def check_names(folder: Path, group: Any, names: Iterable[str]) -> None:
+    """The arrays must be there, whatever their making.
+
+    Raises
+    ------
+    FileError
+        Naming the first that is not.
+    """
+    for name in names:
+        if name not in group:
+            raise FileError(
+                folder,
+                f"the array {name} of it is gone: overwrite it to begin anew, or choose another name",
+                Hint.BEGIN_ANEW,
+            )
+
+
 def check_arrays(folder: Path, found: Iterable[Any], made: Iterable[Any]) -> None:
     """The arrays must be what the run would make.
 

@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,39 @@ class UnfinishedStore(ABC):
         """A folder for what is not yet a part."""
         return self.folder / JOURNAL
 
+    @contextmanager
+    def _into(self, *places: Path) -> Iterator[None]:
+        """Something is written into the store, which must be there before and after.
+
+        Zarr makes the folders of one that was removed anew, and what it writes there is no store, but
+        would stand in the way of the next: ``places``, files or folders of the store, are taken back then.
+        """
+        self._check_there()
+        with self._writing():
+            yield
+        try:
+            self._check_there()
+        except FileError:
+            for place in places:
+                self._take_back(place)
+            raise
+
+    def _check_there(self) -> None:
+        if not (self.folder / "zarr.json").is_file():
+            raise FileError(
+                self.folder,
+                "it was removed or moved while it was written; run the same again, which begins anew",
+            )
+
+    def _take_back(self, place: Path) -> None:
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        place.unlink(missing_ok=True)
+        with suppress(OSError):  # there is something else
+            while place != self.folder:
+                place = place.parent
+                place.rmdir()
+
     def release(self) -> None:
         """Let other processes go on with it."""
         (self.drafts / "lock").unlink(missing_ok=True)
@@ -147,6 +180,7 @@ class UnfinishedStore(ABC):
 
     def _take_its_name(self) -> None:
         """Nothing more is written: give the store its name, without the journal."""
+        self._check_there()
         with self._writing():
             put_folder_in_place(self.folder, self._target, self._before)
         shutil.rmtree(self._target / JOURNAL, ignore_errors=True)

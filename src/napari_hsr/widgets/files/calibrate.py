@@ -150,8 +150,7 @@ class CalibrateWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return
-        taken = [scan, *filter(is_cube, (white, *self._darks().values()))]
-        held = {layer: Held(layer) for layer in taken}
+        held = {layer: self._taken(layer, scan) for layer in (scan, white, *self._darks().values())}
         self._job.start(
             work,
             "Calibrate",
@@ -188,14 +187,33 @@ class CalibrateWidget(Panel):
             if box.isChecked() and chooser.layer() is not None
         }
 
-    def _show(self, scan: Layer, held: dict[Layer, Held], before: set[str], cube: Cube) -> None:
+    def _taken(self, layer: Layer, scan: Layer) -> Callable[[], bool]:
+        """What says later whether a layer still holds what is taken of it now."""
+        if is_cube(layer):
+            held = Held(layer)
+            return lambda: held.by(layer)
+        patch = self._patch(layer, scan)
+
+        def still() -> bool:
+            try:
+                return self._patch(layer, scan) == patch
+            except InputError:  # no rectangle any more
+                return False
+
+        return still
+
+    def _show(
+        self, scan: Layer, held: dict[Layer, Callable[[], bool]], before: set[str], cube: Cube
+    ) -> None:
         if scan not in self._viewer.layers:
             self.message.show_warning("The scan was removed before its reflectance was ready.")
             return
-        changed = [f"“{layer.name}”" for layer, taken in held.items() if not taken.by(layer)]
+        gone = [layer for layer in held if layer not in self._viewer.layers]
+        changed = gone or [layer for layer, still in held.items() if not still()]
         if changed:
-            were = f"{' and '.join(changed)} {'was' if len(changed) == 1 else 'were'}"
-            self.message.show_warning(f"{were} changed before the reflectance was ready.")
+            names = " and ".join(f"“{layer.name}”" for layer in changed)
+            were = f"{'was' if len(changed) == 1 else 'were'} {'removed' if gone else 'changed'}"
+            self.message.show_warning(f"{names} {were} before the reflectance was ready.")
             return
         layer = add_cube(self._viewer, cube, above=scan, **spatial_transform(scan))
         told = [notice for notice in cube.notices if notice not in before]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import FileError, HSRError
 from napari_hsr.units import format_bytes, one_line
 from napari_hsr.viewer.contributions import NOTHING, read_layers
 from napari_hsr.viewer.layer_data import unwrapped
@@ -113,7 +113,9 @@ def open_session(viewer: napari.Viewer) -> None:
 
 
 def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
-    """Open a session in a thread; layers on show stay, or are closed if the user says so and it can be read."""
+    """Open a session in a thread; layers on show stay, or are closed if the user says so and any of it can be read."""
+    from napari.utils.notifications import show_error
+
     viewer = unwrapped(viewer)
     closed: list[Any] = []
     if len(viewer.layers):
@@ -124,6 +126,11 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
             closed = list(viewer.layers)
 
     def opened(found: Opened) -> None:
+        if found.is_lost:  # nothing would be on show in place of what is
+            show_error(
+                _sentence(FileError(Path(path), f"nothing of it can be opened: {found.told[0]}"))
+            )
+            return
         for layer in closed:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)

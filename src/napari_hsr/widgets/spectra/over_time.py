@@ -162,6 +162,8 @@ class OverTimeWindow(QDialog):
     def refresh(self) -> None:
         """Show the pins as they are now, and compute what takes little."""
         memory, self._shown = self._memory(), self._pins()
+        if memory is not None and memory.forget_changed():
+            self._asked = ()
         asked = self._asking(memory)
         if self.busy and asked[0] != self._asked[0]:  # the layer was given other cubes
             self._jobs.drop()
@@ -343,10 +345,12 @@ class OverTimeWindow(QDialog):
         return path
 
     def _ask_csv(self) -> None:
+        self.refresh()  # files may have changed
         kinds = "Comma-separated values (*.csv)"
         ask = (self, self.message, "Export values over time", "over-time.csv", kinds)
         ask_and_write(*ask, self.export_csv)
 
     def _ask_png(self) -> None:
+        self.refresh()
         ask = (self, self.message, "Export plot", "over-time.png", "PNG picture (*.png)")
         ask_and_write(*ask, self.export_png)
