@@ -163,6 +163,7 @@ class Code(StrEnum):
     TENSORBOARD_MISSING = "tensorboard-missing"
     NO_CHECKPOINT = "no-checkpoint"
     RUN_NOT_LISTED = "run-not-listed"
+    RUN_FOLDER_MADE_AGAIN = "run-folder-made-again"
     RUN_LINES_LEFT_OUT = "run-lines-left-out"
     STRATEGY_FAILED = "strategy-failed"
     STRATEGY_SKIPPED = "strategy-skipped"

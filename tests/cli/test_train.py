@@ -40,8 +40,9 @@ from napari_hsr.training.events import (
 from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.figures import describe_step
+from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.recorder import recorded
-from napari_hsr.training.runs.run_folder import RECIPE, Journal, read_state
+from napari_hsr.training.runs.run_folder import RECIPE, read_state
 from napari_hsr.units import format_seconds
 
 from ..patience import wait_for

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.training.events import Began, Failed, Finished, Measured, Saved, Step, Stopped
-from napari_hsr.training.runs.run_folder import CHECKPOINTS, LAST, STOP, Journal
+from napari_hsr.training.runs.journal import Journal
+from napari_hsr.training.runs.run_folder import CHECKPOINTS, LAST, STOP
 
 
 def preview(folder: Path, value: float) -> str:

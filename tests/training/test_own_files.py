@@ -21,12 +21,12 @@ from napari_hsr.training.recipe.errors import RecipeError
 from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.training.runs import history, processes, run_folder
 from napari_hsr.training.runs.history import History
+from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.run_folder import (
     CHECKPOINTS,
     EVENTS,
     LOG,
     RECIPE,
-    Journal,
     State,
     log_tail,
     write_state,

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -15,12 +16,12 @@ from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Began, Finished, Noticed, Step, Stopped, from_json, to_json
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
     LOG,
     STATE,
     Follower,
-    Journal,
     State,
     log_tail,
     read_state,
@@ -152,6 +153,22 @@ def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp
     assert processes.Run(folder).alive()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere it does not change")
+def test_a_training_lives_on_when_the_clock_is_set(tmp_path, monkeypatch):
+    """Two would train in its folder, and neither's checkpoints be left."""
+    journal = Journal(tmp_path)
+    journal(Began(0, 9, "CPU", "float32"))
+    journal.close()
+    assert processes.Run(tmp_path).alive()
+    # of a process Linux knows when after the start of the computer it began
+    plain = psutil._pslinux.boot_time()
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: plain + 3600)
+    assert processes.Run(tmp_path).alive()
+    state = read_state(tmp_path)
+    write_state(tmp_path, replace(state, since_boot=state.since_boot - 60))
+    assert not processes.Run(tmp_path).alive()
+
+
 def test_an_end_that_only_the_events_tell_is_one(tmp_path):
     """The disk filled up between the two: it did not die."""
     state = State("running", pid=2**22 + 1, created=1.0, started=1.0)
@@ -170,6 +187,10 @@ def test_a_start_that_never_wrote_anything_is_not_alive_for_ever(tmp_path):
     assert processes.Run(folder).alive()
     write_state(folder, State("starting", started=time.time() - 3600))
     assert not processes.Run(folder).alive()
+    write_state(folder, State("starting", started=time.time() + 3600))  # the clock was set back
+    assert not processes.Run(folder).alive()
+    write_state(folder, State("starting", started=time.time() - 3600, changed=time.time()))
+    assert processes.Run(folder).alive()  # resumed by another viewer
 
 
 def test_it_outlives_the_process_that_started_it(tmp_path):

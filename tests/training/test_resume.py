@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training.engine import checkpoint
 from napari_hsr.training.events import Measured, Saved, Step
 
@@ -239,6 +240,27 @@ def test_another_table_of_lights_is_not_gone_on_with(tmp_path):
     table.write_text("nm,lamp\n400,2\n700,1\n")
     with pytest.raises(InputError, match=r"lights\.csv has changed since the training began"):
         engine.run(folder, recipe, resume=True)
+
+
+@pytest.mark.parametrize("change", [{"input_encoding": "srgb"}, {}], ids=["card", "weights"])
+def test_another_start_model_is_not_gone_on_with(tmp_path, change):
+    """Its weights are held on to, and its card says what the trained ones take."""
+    start = tmp_path / "start.safetensors"
+    model = engine.model()
+    weights = model.module.state_dict()
+    save_model(start, weights, model.card)
+    recipe = engine.recipe(4, model={"start": str(start)}, anchor=0.1)
+    folder = tmp_path / "run"
+    engine.stopped_after(folder, recipe, 2)
+    other = weights if change else {key: 2 * value for key, value in weights.items()}
+    save_model(start, other, model.card.model_copy(update=change))
+    with pytest.raises(
+        InputError, match=r"start\.safetensors has changed since the training began"
+    ):
+        engine.run(folder, recipe, resume=True)
+    save_model(start, weights, model.card)
+    fitted, _ = engine.run(folder, recipe, resume=True)
+    assert fitted.state.step == 4
 
 
 def test_every_checkpoint_holds_its_recipe_and_its_split(tmp_path):

@@ -33,6 +33,7 @@ from napari_hsr.training.events import (
     passed_on,
 )
 from napari_hsr.training.runs.recorder import recorded
+from napari_hsr.training.runs.run_folder import check_still_ours
 from napari_hsr.training.strategies import train_by_strategy
 
 if TYPE_CHECKING:
@@ -202,7 +203,10 @@ def _trained(
 
     def validate(candidate: Model, _step: int) -> validation.Validation:
         preview = output / PREVIEW
-        return validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
+        found = validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
+        if devices.place(recipe).leads:  # checkpoints follow, and it took minutes perhaps
+            check_still_ours(output)
+        return found
 
     def fit(
         settings: Recipe, start: Model, trained: Sequence[str] | None

@@ -214,12 +214,28 @@ class Fitted:
 
 
 def identity(recipe: Recipe, images: tuple[Hashes, Hashes]) -> dict[str, Any]:
-    """What every checkpoint says of its training: the recipe and the split."""
+    """What every checkpoint says of its training: the recipe, the split, and what the recipe names."""
     return {
         "recipe": recipe.model_dump(mode="json"),
         "split": {"train": dict(images[0]), "held_out": dict(images[1])},
         "tables": _tables(recipe),
+        "models": _models(recipe),
     }
+
+
+def _models(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of the models that a recipe names, with what they take and give."""
+    from napari_hsr.models import load_model
+
+    found = {}
+    settings = recipe.model
+    base = settings.base if settings.head == "over-base" else None
+    for name in filter(None, (settings.start, settings.begin, base)):
+        model = load_model(name)
+        card = model.card
+        facts = [model.weights_sha256, card.input_encoding, card.input_rule, *card.wavelengths_nm]
+        found[name] = hashlib.sha256(repr(facts).encode()).hexdigest()
+    return found
 
 
 def _tables(recipe: Recipe) -> dict[str, str]:
@@ -263,13 +279,14 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
     if "split" in saved:
         for part, what in (("train", "trained on"), ("held_out", "held out")):
             _check_images(saved["split"][part], now["split"][part], what)
-    before, tables = saved.get("tables", {}), now["tables"]  # earlier versions had none
-    for name in before:
-        if name in tables and before[name] != tables[name]:
-            raise InputError(
-                f"{name} has changed since the training began: put it back as it was, or begin a "
-                "new training."
-            )
+    for kind in ("tables", "models"):
+        before, found = saved.get(kind, {}), now[kind]  # earlier versions had none
+        for name in before:
+            if name in found and before[name] != found[name]:
+                raise InputError(
+                    f"{name} has changed since the training began: put it back as it was, or begin "
+                    "a new training."
+                )
 
 
 def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -192,7 +192,9 @@ class Run:
             return process_of(state) is not None
         if process is not None:
             return process.returncode is None
-        return state.status == "starting" and time.time() - state.started < START_SECONDS
+        # begun or resumed by another viewer; a clock that was set back makes no start last for ever
+        since = time.time() - max(state.started, state.changed)
+        return state.status == "starting" and abs(since) < START_SECONDS
 
 
 def command(output: Path, resume: bool = False) -> list[str]:
@@ -279,7 +281,10 @@ def process_of(state: State | None) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(state.pid)
-        same = abs(process.create_time() - state.created) <= CREATED_WITHIN
+        created = process.create_time()
+        same = abs(created - state.created) <= CREATED_WITHIN
+        if not same and state.since_boot:  # the clock was set since
+            same = abs(created - psutil.boot_time() - state.since_boot) <= CREATED_WITHIN
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -7,7 +7,6 @@ it, and say why it failed.
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,16 @@ from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
 from napari_hsr.training.runs.history import History
+from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
     RECIPE,
     STATE,
-    Journal,
     check_new,
     has_checkpoint,
     holds_a_run,
     read_state,
+    remove_what_was_begun,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def recorded(
         for event in _guarded(events, recipe, output, resume):
             journal(event)
             yield event
+            if not (output / RECIPE).exists() and _restored(recipe, output / RECIPE):
+                yield from _told(journal)
     except BaseException as error:
         if not journal.ended:
             journal(Failed(reason(error), journal.step))
@@ -87,10 +89,33 @@ def recorded(
     finally:
         journal.close()
         end = journal.last
-        if refused:  # nothing was trained in it, and the caller knows why
-            shutil.rmtree(output, ignore_errors=True)
+        if journal.displaced:  # what lies there now is somebody else's
+            pass
+        elif refused:  # nothing was trained in it, and the caller knows why
+            remove_what_was_begun(output)
         elif not (isinstance(end, Finished) and end.directory):  # a log lies beside each model
             _write_table(output)
+
+
+def _restored(recipe: Recipe, path: Path) -> bool:
+    """Write the recipe of a folder that was moved or removed: without it nothing is resumed."""
+    from napari_hsr.training.recipe.yaml_io import write_recipe
+
+    try:
+        write_recipe(recipe, path)
+    except FileError:  # a disk that is full or gone: tried again at the next event
+        return False
+    return True
+
+
+def _told(journal: Journal) -> Iterator[Event]:
+    text = (
+        f"The folder of this training was moved, or emptied: it goes on in {journal.folder}, which "
+        "was made again."
+    )
+    event = Noticed(Notice.warning(Code.RUN_FOLDER_MADE_AGAIN, text))
+    journal(event)
+    yield event
 
 
 def _check_nobody_trains(output: Path) -> None:

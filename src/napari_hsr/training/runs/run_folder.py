@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from napari_hsr.errors import FileError, Hint, InputError
 from napari_hsr.io import limits
-from napari_hsr.io.library_errors import translated
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import (
@@ -27,11 +24,9 @@ from napari_hsr.training.events import (
     Finished,
     Noticed,
     Saved,
-    Step,
     Stopped,
     fits,
     from_json,
-    to_json,
 )
 
 EVENTS, STATE, STOP, LOG, RECIPE = (
@@ -43,8 +38,6 @@ EVENTS, STATE, STOP, LOG, RECIPE = (
 )
 #: Where checkpoints lie; in a run of several strategies each has a folder of its own.
 CHECKPOINTS, LAST = "checkpoint", "last.pt"
-#: Seconds between two writes of the state while nothing but steps happens.
-STATE_SECONDS = 2.0
 #: Bytes of ``state.json``.
 _LARGEST_STATE = 2**20
 #: Seconds since 1970 that no clock shows yet.
@@ -54,6 +47,11 @@ MOST_LINES = 3_000
 #: Bytes of a record that are read at once, and lines in them, the last ones.
 MOST_BYTES, MOST_READ = 2**27, 1_000_000
 _STEP = b'{"kind": "step"'
+#: What is told of a folder in whose place another one lies.
+DISPLACED = (
+    "something else lies there since the folder of this training was moved: where it is now, the "
+    "training can be resumed from its last checkpoint"
+)
 #: :attr:`State.status` of a training that has ended.
 ENDS = {Finished: "finished", Stopped: "stopped", Failed: "failed"}
 
@@ -70,6 +68,9 @@ class State:
         Of the process that trains; None until it writes itself.
     created : float
         When that process was created, in seconds since 1970: the system reuses process ids.
+    since_boot : float
+        The same in seconds since the computer was started, 0 where it is not known: under Linux
+        ``created`` changes for every reader when the clock is set.
     started, changed : float
         When the training was started and when this was written, in seconds since 1970.
     step, total : int
@@ -81,6 +82,7 @@ class State:
     status: str
     pid: int | None = None
     created: float = 0.0
+    since_boot: float = 0.0
     started: float = 0.0
     changed: float = 0.0
     step: int = 0
@@ -88,97 +90,22 @@ class State:
     text: str = ""
 
 
-class Journal:
-    """Writes the events and the state of the training in this process.
+def is_of_another(folder: Path) -> bool:
+    """Whether another process writes, or wrote, the training in a folder where this one trains."""
+    state = read_state(folder)
+    return state is not None and state.pid not in (None, os.getpid())
 
-    Calling it with an event writes it. A full disk is reported once on stderr and does not end
-    the training: only checkpoints must be written.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run; created if needed.
-    resume : bool
-        Append to the events that are there; otherwise they are replaced.
+def check_still_ours(folder: Path) -> None:
+    """Refuse to write into a folder in which another training lies by now.
 
     Raises
     ------
     FileError
-        If the folder cannot be written to.
+        Saying what became of this one.
     """
-
-    def __init__(self, folder: Path, resume: bool = False):
-        import psutil
-
-        self.folder = Path(folder)
-        self.last: Event | None = None
-        self._complained = False
-        now = time.time()
-        before = read_state(self.folder) if resume else None
-        self._state = State(
-            status="running",
-            pid=os.getpid(),
-            created=psutil.Process().create_time(),
-            started=before.started if before else now,
-            step=before.step if before else 0,
-            total=before.total if before else 0,
-        )
-        self._written = 0.0
-        path = self.folder / EVENTS
-        limits.check_regular(path)
-        if resume:
-            check_no_links(self.folder)
-        with translated(self.folder, "nothing can be written there", only=(OSError,)):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # first: of two that begin at once, only one writes it, and goes on to the events
-            write_state(self.folder, replace(self._state, changed=now), shared=False)
-            self._file = path.open("a" if resume else "w", encoding="utf-8")
-            if resume and not _ends_with_a_line(path):  # cut off by a kill
-                self._file.write("\n")
-
-    def __call__(self, event: Event) -> None:
-        """Write down one event."""
-        self.last = event
-        try:
-            self._file.write(to_json(event) + "\n")
-            self._file.flush()
-            self._advance(event)
-        except (OSError, FileError) as error:
-            if not self._complained:
-                self._complained = True
-                print(f"note: the progress cannot be written down: {error}", file=sys.stderr)
-
-    @property
-    def step(self) -> int:
-        """The last step that was reported."""
-        return self._state.step
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last event ends a training."""
-        return type(self.last) in ENDS
-
-    def close(self) -> None:
-        """Close the file of events."""
-        with suppress(OSError):  # a full disk, reported above
-            self._file.close()
-
-    def _advance(self, event: Event) -> None:
-        changes: dict[str, Any] = {}
-        if isinstance(event, (Began, Step)):
-            changes = {"step": event.step, "total": event.total}
-        elif isinstance(event, (Finished, Stopped, Failed)):
-            changes = {"status": ENDS[type(event)], "text": ending(event)}
-            if not isinstance(event, Finished) and event.step:
-                changes["step"] = event.step
-        self._state = replace(self._state, **changes)
-        self._write_state(force=not isinstance(event, Step) or event.step >= event.total)
-
-    def _write_state(self, force: bool = False) -> None:
-        now = time.time()
-        if force or now - self._written >= STATE_SECONDS:
-            self._written = now
-            write_state(self.folder, replace(self._state, changed=now))
+    if is_of_another(folder):
+        raise FileError(folder, DISPLACED)
 
 
 def ending(event: Event) -> str:
@@ -213,7 +140,7 @@ def read_state(folder: Path) -> State | None:
         kinds = {f.name: str(f.type) for f in fields(State)}
         if all(fits(kinds[key], value) for key, value in known.items()):
             state = State(**known)
-            times = (state.created, state.started, state.changed)
+            times = (state.created, state.since_boot, state.started, state.changed)
             if all(0 <= at < _LATEST for at in times) and (state.pid is None or state.pid > 0):
                 return state
     except (FileError, OSError, ValueError, TypeError, AttributeError, RecursionError):
@@ -314,6 +241,17 @@ def holds_a_run(folder: Path) -> bool:
     return any(isinstance(e, (Saved, Finished, Began)) for e in Follower(folder).news())
 
 
+def remove_what_was_begun(folder: Path) -> None:
+    """Remove what a training wrote that took no step; the folder too, unless somebody uses it."""
+    folder = Path(folder)
+    with suppress(OSError):  # a folder that is gone, or read-only: nothing there is needed
+        for name in (EVENTS, STATE, STOP, RECIPE):
+            (folder / name).unlink(missing_ok=True)
+        for place in (folder / CHECKPOINTS, folder):
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+
+
 def check_new(folder: Path) -> None:
     """Refuse to begin a training in a folder that holds one, or anything else of the user's.
 
@@ -375,11 +313,3 @@ def log_tail(folder: Path, lines: int = 12) -> str:
     except (OSError, FileError):
         return ""
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
-
-
-def _ends_with_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
