@@ -47,7 +47,7 @@ RECONSTRUCTION = "reconstruction"
 SUPER_RESOLUTION = "super-resolution"
 
 
-#: Fields that are not written when they hold nothing.
+#: Fields that are not written when they hold nothing; all of them are said of certain weights alone.
 _OMITTED_WHEN_EMPTY = (
     *("imported", "intervals", "best_for", "sources", "sources_protocol"),
     *("stress", "stress_protocol"),
@@ -265,9 +265,11 @@ class ModelCard(BaseModel):
         return SUPER_RESOLUTION if self.input_encoding == CUBE else RECONSTRUCTION
 
     def unmeasured(self, **changes: Any) -> ModelCard:
-        """The card of other weights: what was measured of these does not hold for them."""
-        changes |= {"figures": {}, "precision_errors": {}, "weights_sha256": ""}
-        return self.model_copy(update=changes)
+        """The card of other weights: what was measured of these, or is their origin, does not hold."""
+        of_weights = ("figures", "precision_errors", "weights_sha256", *_OMITTED_WHEN_EMPTY)
+        known = type(self).model_fields
+        empty = {k: known[k].get_default(call_default_factory=True) for k in of_weights}
+        return self.model_copy(update={**changes, **empty})
 
     def sentences(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order."""
