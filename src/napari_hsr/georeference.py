@@ -179,9 +179,9 @@ def cropped_metadata(metadata: Mapping[str, Any], top: int, left: int) -> dict[s
             turned = [str(i).split("=")[1] for i in items if str(i).lower().startswith("rotation=")]
             if turned:  # others count from the first pixel alone: its corner moves
                 angle = math.radians(float(turned[0]))
-                right, down = float(items[5]) * left, float(items[6]) * top
-                x = float(items[3]) + right * math.cos(angle) + down * math.sin(angle)
-                y = float(items[4]) + right * math.sin(angle) - down * math.cos(angle)
+                across, down = math.cos(angle), math.sin(angle)  # of one size, as GDAL counts
+                x = float(items[3]) + float(items[5]) * (left * across + top * down)
+                y = float(items[4]) + float(items[6]) * (left * down - top * across)
                 items[3:5] = [repr(x), repr(y)]
             else:
                 items[1:3] = [repr(float(items[1]) - left), repr(float(items[2]) - top)]

@@ -305,3 +305,74 @@ def test_half_a_turn_is_written_so_that_gdal_turns_the_columns_too(tmp_path):
     assert "rotation=180" not in turned  # as which GDAL takes rows that run to the north
     matrix = geotiff.stated(read(written).metadata)["transformation"]
     np.testing.assert_allclose(matrix, grid["transformation"], atol=1e-6)
+
+
+def test_a_part_of_turned_pixels_that_are_not_square_lies_where_the_whole_lay(tmp_path):
+    items = "UTM, 1, 1, 500000, 5000000, 2, 3, 33, North, WGS-84, units=Meters, rotation=30"
+    whole = read(scene(tmp_path, f"map info = {{{items}}}"))
+    assert has(whole.notices, Code.PLACE_UNUSABLE)
+    part = convert(whole, crop=(2, 1, 6, 5))
+    old, new = (
+        np.reshape(geotiff.stated(one.metadata)["transformation"], (4, 4)) for one in (whole, part)
+    )
+    np.testing.assert_allclose(new @ [0, 0, 0, 1], old @ [1, 2, 0, 1], atol=1e-6)
+
+
+def test_what_gdal_keeps_beside_a_tiff_counts_before_its_own_tags(tmp_path):
+    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, CUBE.data, photometric="minisblack", metadata=None, extratags=geotiff.extra_tags(grid)
+    )
+    (tmp_path / "a.tif.aux.xml").write_text(
+        "<PAMDataset><GeoTransform>7e5, 2, 0, 5e6, 0, -2</GeoTransform></PAMDataset>"
+    )
+    kept = geotiff.stated(read(path).metadata)
+    assert kept["tiepoints"][3] == 700000
+    assert kept["keys"] == grid["keys"]
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "hdf5", "zarr"])
+def test_lists_that_are_packed_by_a_factor_of_their_own(tmp_path, kind):
+    """CF's ``scale_factor`` and ``add_offset`` of wavelengths and coordinates."""
+    system = 'PROJCS["x",AUTHORITY["EPSG","32633"]]'
+    lists = {"wavelength": (np.arange(5) * 10, 10.0, 400.0), "y": (np.arange(8) * -4, 0.5, 5000000.0),
+             "x": (np.arange(6) * 4, 0.5, 500000.0)}  # fmt: skip
+    path = tmp_path / {"netcdf": "a.nc", "hdf5": "a.h5", "zarr": "a.zarr"}[kind]
+    if kind == "netcdf":
+        with netcdf_file(str(path), "w") as file:
+            for name, (stored, scale, offset) in lists.items():
+                file.createDimension(name, stored.size)
+                one = file.createVariable(name, "i2", (name,))
+                one[:], one.scale_factor, one.add_offset = stored, scale, offset
+            file.variables["wavelength"].units = "nm"
+            file.createVariable("crs", "i4", ()).spatial_ref = system
+            cube = file.createVariable("r", "f4", tuple(lists))
+            cube[:], cube.grid_mapping = CUBE.data, "crs"
+    elif kind == "hdf5":
+        with h5py.File(path, "w") as file:
+            file["r"], file["crs"] = CUBE.data, 0
+            file["crs"].attrs["spatial_ref"], file["r"].attrs["grid_mapping"] = system, "crs"
+            for axis, (name, (stored, scale, offset)) in enumerate(lists.items()):
+                file[name] = stored.astype("i2")
+                file[name].attrs.update({"scale_factor": scale, "add_offset": offset})
+                file[name].make_scale(name)
+                file["r"].dims[axis].attach_scale(file[name])
+            file["wavelength"].attrs["units"] = "nm"
+    else:
+        group = zarr.open_group(path, mode="w", zarr_format=2)
+        arrays = {name: stored for name, (stored, *_) in lists.items()}
+        for name, values in {**arrays, "r": CUBE.data, "crs": np.zeros(1)}.items():
+            one = group.create_array(name, shape=values.shape, dtype=values.dtype)
+            one[...] = values
+            names = list(lists) if name == "r" else [name]
+            one.attrs["_ARRAY_DIMENSIONS"] = names
+            if name in lists:
+                one.attrs.update({"scale_factor": lists[name][1], "add_offset": lists[name][2]})
+        group["crs"].attrs["spatial_ref"], group["r"].attrs["grid_mapping"] = system, "crs"
+        group["wavelength"].attrs["units"] = "nm"
+    found = read(path)
+    np.testing.assert_allclose(found.wavelengths, [400, 500, 600, 700, 800])
+    kept = found.metadata["geotiff"]
+    assert kept["tiepoints"] == [0, 0, 0, 499999, 5000001, 0]
+    assert kept["pixel_scale"] == [2, 2, 0]

@@ -135,3 +135,16 @@ def test_frames_and_labels_are_looked_after_too(tmp_path, little_room):
     labels[5:] = 2
     tifffile.imwrite(path, labels, compression="png", photometric="minisblack")
     np.testing.assert_array_equal(read_labels(path), labels)
+
+
+def test_pictures_of_several_bytes_in_a_big_endian_file_are_refused(tmp_path):
+    """libtiff swaps the bytes of what they unpack to there, and tifffile does not."""
+    path = tmp_path / "a.tif"
+    values = np.arange(3 * 64 * 64, dtype=np.uint16).reshape(3, 64, 64)
+    tifffile.imwrite(
+        path, values, byteorder=">", compression="jpeg2000", photometric="minisblack", metadata=None
+    )
+    assert "big-endian" in refused(path)
+    tifffile.imwrite(path, values.astype(np.uint8), byteorder=">", compression="jpeg2000",
+                     photometric="minisblack", metadata=None)  # fmt: skip
+    np.testing.assert_array_equal(read(path).data, values.astype(np.uint8))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_hsr import read, write
+from napari_hsr import Cube, read, write
 from napari_hsr.io import lazy
 from napari_hsr.notices import Code, has
+from napari_hsr.units import one_line
 
 from .refusals import refused
 
@@ -337,6 +339,15 @@ def test_the_unit_that_gdal_states(tmp_path):
     write(read(tmp_path / "a.tif"), tmp_path / "c.tif")
     with tifffile.TiffFile(tmp_path / "c.tif") as file:
         assert file.pages.first.tags[42112].value.count("W/m2") == 4
+
+
+@pytest.mark.parametrize("unit", ["µW/cm²", "a & <b>", "a\x00b\nc"])
+def test_units_of_any_letters_are_written_for_gdal(tmp_path, unit):
+    found = read(write(Cube(np.ones((4, 3, 2), np.float32), units=unit), tmp_path / "a.tif"))
+    assert found.units == unit
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        items = ElementTree.fromstring(file.pages.first.tags[42112].value)
+    assert {item.text for item in items} == {one_line(unit)}
 
 
 def test_integers_of_24_bits_are_called_that(tmp_path):

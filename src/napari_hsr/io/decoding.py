@@ -281,6 +281,21 @@ def is_factor(name: str) -> bool:
     return _FACTOR.fullmatch(plain_name(name)) is not None
 
 
+def unpacked(values: Any, attributes: Any) -> Any:
+    """A list beside the array, such as its wavelengths, as CF's scale and offset of its own say; others as they are."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        return values
+    stated = [
+        np.ravel(np.asarray(attributes.get(key, ()))) for key in ("scale_factor", "add_offset")
+    ]
+    numbers = [float(n[0]) if n.size == 1 and n.dtype.kind in "iuf" else None for n in stated]
+    if numbers in ([None, None], [1.0, None], [None, 0.0], [1.0, 0.0]):
+        return values
+    scale, offset = numbers
+    moved = values.astype(np.float64) * (1.0 if scale is None else scale)
+    return moved + (0.0 if offset is None else offset)
+
+
 def with_markers(decoding: Decoding, of_bands: Sequence[float | None]) -> Decoding:
     """With a number for missing values, or None, of each band; one that all bands share is that of all."""
     stated = {marker for marker in of_bands if marker is not None}

@@ -32,6 +32,14 @@ def beside(path: Path) -> dict[str, Any] | None:
     return geotiff.of_six(grid) | (geotiff.of_text(text) if text else {})
 
 
+def stated_by_gdal(path: Path) -> dict[str, Any] | None:
+    """The same of ``scene.tif.aux.xml`` alone, which counts for GDAL before what the image itself says."""
+    grid, text = _of_gdal(path)
+    if grid is None:
+        return None
+    return geotiff.of_six(grid) | (geotiff.of_text(text.strip()) if text.strip() else {})
+
+
 def system(path: Path) -> dict[str, Any]:
     """The coordinate system of ``scene.prj`` beside ``scene.bil``; empty where there is none."""
     text = _content(path.with_suffix(".prj")).strip()

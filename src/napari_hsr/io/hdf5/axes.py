@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5.structure import attributes, own
 from napari_hsr.io.limits import MOST_VALUES
 from napari_hsr.io.wavelengths import resolve as wl
@@ -139,7 +140,9 @@ def _scales(dataset: Any, beside: References) -> tuple[list[str], Values]:
         for scale in dimension.values()[:_MOST_SCALES]:
             name = name or str(scale.name).rsplit("/", 1)[-1]
             if scale.shape == (dataset.shape[axis],) and dataset.shape[axis] <= MOST_VALUES:
-                values[axis] = np.asarray(beside.value(scale)), text(attributes(scale).get("units"))
+                of_scale = attributes(scale)
+                listed = unpacked(np.asarray(beside.value(scale)), of_scale)
+                values[axis] = listed, text(of_scale.get("units"))
         names.append(name)
     return names, values
 
@@ -224,7 +227,8 @@ def _nexus(file: Any, dataset: Any, near: References) -> tuple[list[str], Values
         item = own(group, name) if name else None
         size = dataset.shape[axis]
         if getattr(item, "shape", None) == (size,) and size <= MOST_VALUES:
-            values[axis] = np.asarray(near.value(item)), text(attributes(item).get("units"))
+            listed_there = unpacked(np.asarray(near.value(item)), attributes(item))
+            values[axis] = listed_there, text(attributes(item).get("units"))
     return names, values
 
 

@@ -23,6 +23,7 @@ from napari_hsr.io import (
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
+from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5 import cells as hdf5_cells
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
@@ -254,7 +255,7 @@ def _found(
     attributes = _attributes(file, (chosen.parts or (chosen.name,))[0], stated)
 
     def load(name: str) -> Any:
-        return values.value(items[name])
+        return unpacked(values.value(items[name]), stated_of(name))
 
     beside = companions(variables, chosen, load, attributes, stated_of)
     unit = beside.unit

@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.io import bands_apart, build_cube, detect, json_facts, limits, masks_beside
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
+from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5.axes import are_turned, is_spectral, text
 from napari_hsr.io.hdf5.files import NETCDF_FILL
 from napari_hsr.io.library_errors import translated
@@ -63,9 +64,11 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         source = np.stack([np.squeeze(stored[name][0]) for name in chosen.parts])
         attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
     around = _facts_of(of_file) | _facts_of(attributes)
-    beside = companions(
-        variables, chosen, lambda name: stored[name][0], around, lambda name: stored[name][2]
-    )
+
+    def listed(name: str) -> Any:
+        return unpacked(stored[name][0], stored[name][2])
+
+    beside = companions(variables, chosen, listed, around, stated)
     found = build_cube.Found(
         source,
         wavelengths=beside.wavelengths,
@@ -86,7 +89,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         _state_bands(found, dimensions, stored)
     mapping = stored.get(text(attributes.get("grid_mapping")), (None, (), None))[2]
     if mapping is not None:
-        along = {name: stored[name][0] for name in dimensions if name in stored}
+        along = {name: listed(name) for name in dimensions if name in stored}
         place = cf_grid.of_array(mapping, along)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     state_numbers(found, attributes, beside.around)
@@ -127,5 +130,5 @@ def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: A
     if values is None:
         return
     if found.wavelengths is None and values.dtype.kind in "iuf":
-        found.wavelengths = values
+        found.wavelengths = unpacked(values, attributes)
     found.unit = found.unit or text(attributes.get("units")) or None

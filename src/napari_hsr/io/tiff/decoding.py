@@ -61,6 +61,12 @@ def guard(path: Path, file: Any) -> None:
                 with translated(path, "the TIFF file is damaged"):
                     _check_jpeg(_head_of_strip(file, page), page.imagelength * page.imagewidth)
         elif page.compression in PICTURES:
+            if page.parent.byteorder == ">" and np.dtype(page.dtype).itemsize > 1:
+                raise FileError(
+                    path,
+                    f"its pixels are packed by {page.compression.name} in a big-endian file, where programs do not "
+                    "agree on the order of their bytes; save it as a little-endian one",
+                )
             page.decode = _apart(path, page)
 
 

@@ -289,11 +289,12 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
     if cube.units:
         for sample in range(cube.bands):
             item = {"name": "UNITTYPE", "sample": str(sample), "role": "unittype"}
-            ElementTree.SubElement(root, "Item", item).text = cube.units
+            ElementTree.SubElement(root, "Item", item).text = one_line(cube.units)
     if factor != 1.0:
         of_bands("SCALE", [1 / factor] * cube.bands, role="scale")
         of_bands("OFFSET", [0.0] * cube.bands, role="offset")
-    return ElementTree.tostring(root, encoding="unicode") if len(root) else ""
+    # what is not ASCII as references: TIFF has no other letters
+    return ElementTree.tostring(root, encoding="us-ascii").decode("ascii") if len(root) else ""
 
 
 def colours(page: Any) -> dict[int, str]:

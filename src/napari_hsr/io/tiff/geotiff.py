@@ -19,6 +19,8 @@ _TAGS = {
     "pixel_scale": (33550, "d"), "tiepoints": (33922, "d"), "transformation": (34264, "d"),
     "keys": (34735, "H"), "doubles": (34736, "d"), "ascii": (34737, "s"),
 }  # fmt: skip
+#: Of these, what tells where pixels lie.
+GRID = ("pixel_scale", "tiepoints", "transformation")
 #: What GDAL says of the whole image and stays true of a copy.
 _NOT_KEPT = ("scale", "offset", "wavelength", "fwhm", "statistics", "bbl", "description")
 _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
@@ -218,6 +220,11 @@ def read_otherwise(items: Any) -> str | None:
         return (
             "The header's map info says rotation=180: rows and columns were taken as turned, as ENVI does; "
             "GDAL, which writes this of rows that run to the north, does not turn the columns."
+        )
+    if float(items[5]) != float(items[6]):
+        return (
+            "The header's map info turns pixels that are not square: so their place was taken as GDAL takes it; "
+            "others may lay it elsewhere."
         )
     if [float(item) for item in items[1:3]] != [1.0, 1.0]:
         return (

@@ -258,8 +258,12 @@ def _add_whole(found: build_cube.Found, stated: dict[str, Any], bands: int) -> N
 
 
 def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:
-    """The tags of its place; without a grid among them, that of a file beside it."""
+    """The tags of its place, but for what GDAL keeps beside it; without a grid, that of another file beside it."""
     own = geotiff.read(page)
+    later = ground_beside.stated_by_gdal(path)
+    if later is not None:
+        kept = {k: v for k, v in (own or {}).items() if k not in geotiff.GRID}
+        return kept | later
     if own and {"tiepoints", "transformation"} & set(own):
         return own
     place = ground_beside.beside(path)

@@ -20,6 +20,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, bands_apart, build_cube, embedded_record, json_facts
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
+from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5.axes import are_turned, is_spectral, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
@@ -155,10 +156,14 @@ def _plain(
         source or ArrayOfThree(array), units=text(attributes.get("units")) or None
     )
     every = {**json_facts.facts(around), **around, **json_facts.facts(attributes), **attributes}
+
+    def listed_in(name: str) -> Any:
+        return unpacked(np.asarray(small(arrays[name])), arrays[name].attrs)
+
     known = companions(
         variables,
         chosen,
-        lambda name: np.asarray(small(arrays[name])),
+        listed_in,
         every,
         lambda name: arrays[name].attrs,
     )
@@ -179,7 +184,11 @@ def _plain(
     mapping = arrays.get(zarr_axes.beside(chosen.name, text(attributes.get("grid_mapping"))))
     if mapping is not None:
         at = {name: arrays.get(zarr_axes.beside(chosen.name, name)) for name in names}
-        along = {name: np.asarray(small(axis)) for name, axis in at.items() if axis is not None}
+        along = {
+            name: unpacked(np.asarray(small(axis)), axis.attrs)
+            for name, axis in at.items()
+            if axis is not None
+        }
         place = cf_grid.of_array(dict(mapping.attrs), along)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     kept = [name for name, size in zip(names, array.shape, strict=False) if size > 1]
@@ -190,7 +199,7 @@ def _plain(
         found.turned = are_turned(kept, spectral[0])
         axis = arrays.get(zarr_axes.beside(chosen.name, kept[spectral[0]]))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
-            values = np.asarray(small(axis))
+            values = unpacked(np.asarray(small(axis)), axis.attrs)
             if not wl.are_band_numbers(values):
                 found.wavelengths = values
         if axis is not None and found.unit is None:
