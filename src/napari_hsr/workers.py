@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -210,24 +211,37 @@ def in_order(
 def result_of_task(task: Any, seconds: float | None = None) -> Any:
     """The result of a future of dask.distributed.
 
+    Where the library stops asking by itself, its call ends in an UnboundLocalError of its own: the
+    scheduler forgot the task, or the connection was made again while its result was on the way.
+
     Raises
     ------
     TimeoutError
         If there is none within this time.
     FutureCancelledError
-        If the scheduler forgot the task, as when the connection was lost and made again: the
-        library's own call ends in an UnboundLocalError then.
+        If the scheduler forgot the task, as when the connection was lost and made again.
     Exception
         What ended the task.
     """
     from distributed.client import FutureCancelledError
 
-    try:
-        return task.result(timeout=seconds)
-    except UnboundLocalError as error:
-        if task.status != "cancelled":  # the task's own
-            raise
-        raise FutureCancelledError(task.key, "the scheduler forgot it") from error
+    while True:
+        try:
+            return task.result(timeout=seconds)
+        except UnboundLocalError as error:
+            if not _of_the_library(error):  # the task's own
+                raise
+            if task.status == "cancelled":
+                raise FutureCancelledError(task.key, "the scheduler forgot it") from error
+            if seconds is not None:
+                raise TimeoutError("the result was on its way, and is asked for again") from error
+            time.sleep(_POLL)
+
+
+def _of_the_library(error: Exception) -> bool:
+    """Whether an error was raised by the library's call itself, not by the task that it waits for."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == "distributed.utils"
 
 
 def with_patience(

@@ -571,6 +571,28 @@ def test_a_fault_of_the_task_itself_is_not_taken_for_a_loss(client):
         list(workers.in_order(client, faulty, [(1,)]))
 
 
+@pytest.mark.parametrize("seconds", [None, 0.5])
+def test_a_result_that_is_lost_on_its_way_is_asked_for_again(client, monkeypatch, seconds):
+    import asyncio
+
+    gather, lost = client._gather, []
+
+    async def lost_once(*args, **kwargs):
+        if not lost:
+            lost.append(args)
+            raise asyncio.CancelledError
+        return await gather(*args, **kwargs)
+
+    task = client.submit(abs, -3, pure=False)
+    distributed.wait(task)
+    monkeypatch.setattr(client, "_gather", lost_once)
+    if seconds is not None:
+        with pytest.raises(TimeoutError):
+            workers.result_of_task(task, seconds)
+    assert workers.result_of_task(task, seconds) == 3
+    assert lost
+
+
 def test_tiles_that_the_scheduler_forgot_are_computed_again(client, image, local):
     expected = reconstruct(image, local, tile=16, device="cpu")
     forgotten, result = False, None

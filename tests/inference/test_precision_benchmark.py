@@ -98,7 +98,8 @@ def test_progress_and_cancelling(model):
     assert all(isinstance(p, Progress) for p in said[:-1])
     assert [p.done for p in steps] == sorted(p.done for p in steps)
     assert len({p.total for p in steps}) == 1
-    assert len({p.done for p in steps}) == 1 + 2 * 4  # before and after each tile of both runs
+    tiles = [steps[-1].total * n // 8 for n in range(9)]  # before and after each of both runs
+    assert {p.done for p in steps} >= set(tiles)  # and in slow ones on the way
     assert steps[-1].done == steps[-1].total
     assert {p.message for p in steps} == {"Computing in float32", "Computing in bfloat16"}
     cancel = threading.Event()
