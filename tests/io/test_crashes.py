@@ -106,7 +106,9 @@ def test_sigterm_at_any_point_leaves_the_old_or_the_new_file_and_nothing_else(tm
     names = {left.name for left in tmp_path.iterdir()}
     points = killed(work, 0, before=False)
     assert points >= 1
-    for at in range(1, points + 1):
+    # of the files of a store, which are made alike, every third, and all changes at the end
+    every = 3 if suffix == ".zarr" else 1
+    for at in sorted({*range(1, points + 1, every), *range(max(1, points - 6), points + 1)}):
         for before in (True, False):
             killed(work, at, before, lambda: os.kill(os.getpid(), signal.SIGTERM))
             assert {left.name for left in tmp_path.iterdir()} == names, (at, before)

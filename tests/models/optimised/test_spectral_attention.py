@@ -89,7 +89,7 @@ def test_equal_where_features_nearly_cancel(parity, published):
 
 def test_lower_precisions_are_near(parity, published):
     assert published.precisions == ("float32", "bfloat16", "float16")
-    image = parity.seeded_input(12, (1, 3, 41, 66))
+    image = parity.seeded_input(12, (1, 3, 25, 34))
     exact = published.module(image)
     for precision, least in (("bfloat16", 45), ("float16", 55)):
         found = prepared(published, precision)(image)
