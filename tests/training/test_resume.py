@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.model_file import save_model
 from napari_hsr.training.engine import checkpoint
 from napari_hsr.training.events import Measured, Saved, Step
@@ -261,6 +261,67 @@ def test_another_start_model_is_not_gone_on_with(tmp_path, change):
     save_model(start, weights, model.card)
     fitted, _ = engine.run(folder, recipe, resume=True)
     assert fitted.state.step == 4
+
+
+def _in_state(**changes):
+    return lambda saved: saved["state"].update(changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(_in_state(step=step) for step in ("x", 2.5, -5, 2**40, True, 5)),
+        *(_in_state(total=total) for total in (-3, 2**62, "x", 3)),
+        *(_in_state(parts=parts) for parts in (0, -1, "a")),
+        *(_in_state(seconds=seconds) for seconds in ("x", float("nan"), None)),
+        _in_state(measured="x"),
+        *(_in_state(best_file=file) for file in ("/etc/passwd", "../best-1.pt", "gone.pt", ["a"])),
+        *(_in_state(best_mean=mean) for mean in ([1], {"psnr_db": "x"}, {1: 2.0})),
+        _in_state(best_images={"a": 3}),
+        *(lambda s, value=value: s.update(state=value) for value in ([], "x", None)),
+        *(lambda s, value=value: s.update(split=value) for value in ("x", None, {"train": {}})),
+        lambda saved: saved.update(tables=5),
+        lambda saved: saved.update(models=["a"]),
+        lambda saved: saved.update(average=[1]),
+        lambda saved: saved["average"].popitem(),
+        lambda saved: saved.update(average={k: v.ravel()[:1] for k, v in saved["average"].items()}),
+        lambda saved: saved.update(optimiser="x"),
+        lambda saved: saved.update(optimiser={}),
+        lambda saved: saved["optimiser"]["state"][0].update(exp_avg=torch.ones(2)),
+        lambda saved: saved.update(precision="x"),
+    ],
+)
+def test_a_checkpoint_made_by_hand_is_refused_in_a_sentence(tmp_path, change):
+    """It had ended in a fault inside, gone on with other steps, or read a file that nobody named."""
+    engine.stopped_after(tmp_path, engine.recipe(4), 2)
+    saved = last(tmp_path)
+    change(saved)
+    checkpoint.save(tmp_path, saved)
+    with pytest.raises((FileError, InputError)):
+        engine.run(tmp_path, engine.recipe(4), resume=True)
+
+
+@pytest.mark.parametrize("step", [7, 8, 9], ids=["plain", "measured", "saved"])
+def test_weights_that_a_gradient_spoilt_are_not_saved(tmp_path, monkeypatch, step):
+    """The loss tells it a step later: by then the weights are NaN."""
+    plain, calls = torch.nn.utils.clip_grad_norm_, []
+
+    def spoilt(parameters, *args):
+        parameters = list(parameters)
+        calls.append(parameters)
+        if len(calls) == step:
+            parameters[0].grad.fill_(float("nan"))
+        return plain(parameters, *args)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spoilt)
+    with pytest.raises(HSRError, match=r"NaN|nan"):
+        engine.run(tmp_path)
+    saved = last(tmp_path)
+    for part in ("weights", "average"):
+        assert all(torch.isfinite(value).all() for value in saved[part].values())
+    assert saved["state"]["step"] in (6, 8)
+    fitted, _ = engine.run(tmp_path, resume=True)
+    assert fitted.state.step == 10
 
 
 def test_every_checkpoint_holds_its_recipe_and_its_split(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError, disk_is_full
+from napari_hsr.training.engine.checkpoint_check import check_content
 
 if TYPE_CHECKING:
     import torch
@@ -101,6 +102,7 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise FileError(path, f"a checkpoint of format {FORMAT} was expected")
+    check_content(state, path)
     return state
 
 
@@ -276,6 +278,9 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
                 f"it is of a training with other settings ({', '.join(differing)}): begin a new "
                 "one in another folder",
             )
+        steps, total = b["schedule"]["steps"], saved.get("state", {}).get("total")
+        if steps and total and steps != total:
+            raise FileError(path, f"it says that {total:,} steps are all, its recipe {steps:,}")
     if "split" in saved:
         for part, what in (("train", "trained on"), ("held_out", "held out")):
             _check_images(saved["split"][part], now["split"][part], what)

@@ -21,7 +21,7 @@ from napari_hsr.notices import Code, Notice
 from napari_hsr.training.engine import checkpoint, devices
 from napari_hsr.training.engine.checkpoint import Fitted, State
 from napari_hsr.training.engine.losses import fetch_weights
-from napari_hsr.training.engine.optimisation import Average
+from napari_hsr.training.engine.optimisation import Average, all_finite, finite_state
 from napari_hsr.training.engine.step import StepBatches, Stepper, trainable_network
 from napari_hsr.training.events import Began, Event, Measured, Noticed, Saved, Step
 from napari_hsr.training.time_budget import steps_fixed
@@ -144,7 +144,7 @@ class Fit:
         try:
             self.network.load_state_dict(saved["weights"])
             self.average = Average(self.network, self.recipe.ema)
-            self.average.weights = saved["average"]
+            self.average.take(saved["average"])
             self.optimiser_state, self.precision_state = saved["optimiser"], saved["precision"]
             self.state = State.from_dict(saved["state"])
         except (KeyError, RuntimeError, TypeError) as error:
@@ -349,7 +349,7 @@ class Fit:
             {
                 **self.identity,
                 "state": {**vars(self.state)},
-                "weights": checkpoint.on_cpu(self.network.state_dict()),
+                "weights": checkpoint.on_cpu(finite_state(self.network)),
                 "average": checkpoint.on_cpu(self.average.weights),
                 "optimiser": self.optimiser_state,
                 "precision": self.precision_state,
@@ -368,7 +368,7 @@ class Fit:
     def _step_back(self) -> None:
         """Return to the last whole step after one was interrupted."""
         self.network.to("cpu")
-        if self.stepper is not None and self.stepper.updating:
+        if self.stepper is not None and (self.stepper.updating or not all_finite(self.network)):
             self._restore(checkpoint.read(self.folder))
             return
         self.average.restore_buffers(self.network)
@@ -392,7 +392,7 @@ class Fit:
         weights, step = self.average.weights, state.step
         if self.place.leads and state.best_file:
             saved = checkpoint.read(self.folder, state.best_file)
-            if saved is None:
+            if saved is None or "weights" not in saved:
                 raise FileError(self.folder / state.best_file, "the best weights are gone")
             weights, step = saved["weights"], state.best_step
         ended = self._ended() and (not self.place.leads or state.measured == state.step)

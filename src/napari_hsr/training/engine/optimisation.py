@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_hsr.errors import HSRError
 from napari_hsr.training.engine.learning_rate import first_beta, learning_rate
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ class Average:
         self.trained = set(trained_parameters(network))
         self.weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
+    def take(self, weights: dict[str, torch.Tensor]) -> None:
+        """Go on from an average; RuntimeError if it is that of another network."""
+        if {k: v.shape for k, v in weights.items()} != {
+            k: v.shape for k, v in self.weights.items()
+        }:
+            raise RuntimeError("the average has other names or shapes")
+        self.weights = weights
+
     def to(self, device: torch.device) -> None:
         """Move the average to a device."""
         self.weights = {key: value.to(device) for key, value in self.weights.items()}
@@ -92,3 +101,36 @@ class Average:
         for key, value in network.named_buffers():
             if key in self.weights:
                 value.copy_(self.weights[key])
+
+
+def all_finite(network: Module) -> bool:
+    """Whether no weight is NaN or infinite: a gradient may be where the loss is a number."""
+    return all(bool(torch.isfinite(value).all()) for value in network.parameters())
+
+
+def finite_state(network: Module) -> dict[str, Tensor]:
+    """The weights and buffers of a network for a checkpoint; HSRError if weights are spoilt."""
+    if not all_finite(network):
+        raise HSRError(
+            "The weights became NaN or infinite; training stopped, and the last checkpoint stays. "
+            "A lower optimiser.learning_rate may help."
+        )
+    return network.state_dict()
+
+
+def load_moments(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take the moments of a checkpoint, but not its settings: those are the recipe's.
+
+    Raises
+    ------
+    ValueError
+        If they are not shaped like the weights.
+    """
+    groups = [{**group} for group in optimiser.state_dict()["param_groups"]]
+    optimiser.load_state_dict(state)
+    for value, moments in optimiser.state.items():
+        for name, moment in moments.items():
+            if getattr(moment, "ndim", 0) and moment.shape != value.shape:
+                raise ValueError(f"{name} has the shape {tuple(moment.shape)}")
+    for group, own in zip(optimiser.param_groups, groups, strict=True):
+        group.update({key: setting for key, setting in own.items() if key != "params"})

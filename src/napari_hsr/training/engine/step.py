@@ -14,6 +14,7 @@ from napari_hsr.training.engine import checkpoint
 from napari_hsr.training.engine.launch import launch, quiet
 from napari_hsr.training.engine.losses import Loss
 from napari_hsr.training.engine.optimisation import (
+    load_moments,
     make_optimiser,
     pull_to_anchor,
     set_learning_rate,
@@ -186,11 +187,23 @@ class Stepper:
             self._anchor = [start[name].detach() for name in self.parameters]
 
     def load_state(self, optimiser: dict[str, Any] | None, precision: dict[str, Any]) -> None:
-        """Take the optimiser's moments, and the loss scale of float16, of a checkpoint."""
-        if optimiser is not None:
-            self.optimiser.load_state_dict(optimiser)
-        if precision:
-            self.fabric.strategy.precision.load_state_dict(precision)
+        """Take the optimiser's moments, and the loss scale of float16, of a checkpoint.
+
+        Raises
+        ------
+        InputError
+            If they are no such moments, or those of another network.
+        """
+        try:
+            if optimiser is not None:
+                load_moments(self.optimiser, optimiser)
+            if precision:
+                self.fabric.strategy.precision.load_state_dict(precision)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                "The checkpoint's state of the optimiser is damaged, or that of another network: "
+                "begin a new training in another folder."
+            ) from error
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What :meth:`load_state` takes, on the CPU."""
