@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.cli import main
@@ -40,8 +41,9 @@ def test_a_folder_becomes_one_array_with_times_and_wavelengths(folder, tmp_path)
     out = tmp_path / "lapse.zarr"
     stored = store_frames(stack, MODEL, output=out, device="cpu")
     assert (stored.frames, stored.computed, list(stored.failures)) == (4, 3, [2])
-    (told,) = stored.notices
-    assert told.code == Code.FRAME_FAILED
+    # noise is like no photograph: that is said once, of the first
+    assert [n.code for n in stored.notices] == [Code.UNLIKE_TRAINING, Code.FRAME_FAILED]
+    assert stored.notices[0].text.startswith("Frame 1 (and so of 2 others): ")
     group = zarr.open_group(out, mode="r")
     assert group["0"].shape == (4, 31, 20, 24)
     assert group["0"].metadata.dimension_names == ("t", "c", "y", "x")
@@ -74,7 +76,8 @@ def test_a_cancelled_run_goes_on_and_tries_empty_frames_again(folder, tmp_path):
     write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame2.png")
     stored = store_frames(folder, MODEL, output=out, device="cpu")
     assert (stored.computed, stored.failures) == (2, {})
-    assert [n.code for n in stored.notices] == [Code.RESUMED]
+    assert has(stored.notices, Code.RESUMED)
+    assert not has(stored.notices, Code.FRAME_FAILED)
     assert np.isfinite(zarr.open_group(out, mode="r")["0"][:]).all()
 
 
@@ -259,3 +262,40 @@ def test_a_store_that_is_removed_while_it_is_written_is_told_and_leaves_nothing(
         list(events)
     store_frames(folder, MODEL, output=out, device="cpu")
     assert np.isfinite(zarr.open_group(out, mode="r")["0"][0]).all()
+
+
+def test_a_frame_whose_new_file_cannot_be_read_is_no_longer_the_old_one(folder, begun, tmp_path):
+    """The cube of an earlier file had stood under its number, and nothing was said."""
+    out, _unfinished = begun
+    (folder / "frame1.png").write_bytes(b"no picture")
+    stored = store_frames(folder, MODEL, output=out, device="cpu")
+    assert set(stored.failures) == {1, 2}
+    with pytest.raises(FileError, match="frame 2 was left empty"):
+        read(f"{out}:2")
+    assert np.isnan(zarr.open_group(out, mode="r")["0"][1]).all()
+
+
+def test_what_is_said_of_a_stack_and_of_its_frames_is_said_of_the_store(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 4096, (3, 20, 24, 3), np.uint16)
+    where = tmp_path / "lapse"
+    where.mkdir()
+    for number, frame in enumerate(frames):
+        tifffile.imwrite(where / f"frame{number}.tif", frame, photometric="rgb")
+    stored = store_frames(where, MODEL, output=tmp_path / "lapse.zarr", device="cpu")
+    assert has(stored.notices, Code.FULL_SCALE_DOUBTFUL)
+
+
+def test_the_command_takes_a_full_scale_and_refuses_what_it_does_not_use(tmp_path, capsys):
+    frame = np.random.default_rng(0).integers(0, 4096, (20, 24, 3), np.uint16)
+    where, out = tmp_path / "lapse", str(tmp_path / "lapse.zarr")
+    where.mkdir()
+    for number in range(2):
+        tifffile.imwrite(where / f"frame{number}.tif", frame, photometric="rgb")
+    command = ["predict", str(where), "--stack", "-o", out, "--model", MODEL, "--device", "cpu"]
+    assert main([*command, "--full-scale", "4095"]) == 0
+    alone = read(where / "frame0.tif", full_scale=4095)
+    expected = reconstruct(alone, MODEL, device="cpu").data
+    np.testing.assert_array_equal(read(f"{out}:2").data, expected)
+    with pytest.raises(SystemExit):
+        main([*command, "--bands", "0,1"])
+    assert "without --bands" in capsys.readouterr().err

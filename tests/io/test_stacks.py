@@ -5,6 +5,7 @@ import sys
 import threading
 import warnings
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import tifffile
 from PIL import Image
 
 import napari_hsr
+from napari_hsr import read
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import Cancelled, FileError, GreyImageError, InputError
 from napari_hsr.io import helper_process
@@ -431,3 +433,73 @@ def test_a_film_that_ends_its_library_fails_in_that_frame_alone(film, monkeypatc
     assert stack.photograph(1).data.shape == (HEIGHT, WIDTH, 3)
     for helper in helpers.values():
         helper.close()
+
+
+def _film_of_levels(path, levels, *, codec="libx264", times=None, **options):
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=10, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, level in enumerate(levels):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8))
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 10)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def _levels(stack, order):
+    return {number: float(stack.data[number].mean()) for number in order}
+
+
+def test_an_avi_with_frames_between_others_gives_them_in_the_order_of_showing(tmp_path):
+    """AVI says when frames are decoded: those that lie between two others stood in each other's place."""
+    path, levels = tmp_path / "film.avi", [(37 * n) % 200 + 20 for n in range(24)]
+    _film_of_levels(path, levels, crf="1", bf="3", g="8")
+    order = [13, 2, 23, 17, 0, *range(24)]
+    for number, level in _levels(read_stack(path), order).items():
+        assert level == pytest.approx(levels[number], abs=4)
+
+
+def test_a_frame_before_a_whole_picture_that_is_decoded_before_it_is_shown(tmp_path):
+    """The file is entered at the whole picture before it, however far apart decoding and showing are."""
+    path, levels = tmp_path / "film.mp4", [(37 * n) % 200 + 20 for n in range(24)]
+    times = [n if n < 12 else 5 * n for n in range(24)]
+    _film_of_levels(path, levels, times=times, crf="1", bf="2")
+    for number in range(24):
+        found = _levels(read_stack(path), [number])[number]
+        films._opened.cache_clear()
+        assert found == pytest.approx(levels[number], abs=4)
+
+
+def test_times_of_a_gif_are_those_of_all_its_pictures(tmp_path):
+    path = tmp_path / "a.gif"
+    first, *others = [Image.fromarray(picture(n)) for n in range(4)]
+    first.save(path, save_all=True, append_images=others, duration=[50, 100, 1050, 50])
+    stack = read_stack(path)
+    assert stack.axes[0].step == pytest.approx(0.4)
+    assert has(stack.notices, Code.FRAMES_UNEVEN)
+
+
+@pytest.mark.parametrize("kind", ["turned", "swapped", "twelve bits"])
+def test_pages_of_a_tiff_are_what_single_pictures_are(tmp_path, kind):
+    pages = np.stack([picture(n) for n in range(3)])
+    about = {"extratags": [(274, "H", 1, 6, True)]} if kind == "turned" else {}
+    if kind != "turned":
+        pages = pages.astype(np.uint16) * 16
+    for path, values in ((tmp_path / "all.tif", pages), (tmp_path / "one.tif", pages[1])):
+        order = ">" if kind == "swapped" else "<"
+        tifffile.imwrite(path, values, photometric="rgb", byteorder=order, **about)
+    scale = 4095 if kind == "twelve bits" else None
+    stack = read_stack(tmp_path / "all.tif", full_scale=scale)
+    one = read(tmp_path / "one.tif", full_scale=scale)
+    assert np.array_equal(stack.photograph(1).data, one.data)
+    assert stack.data.shape[1:] == one.data.shape
+    assert [n.code for n in stack.notices] == [n.code for n in one.notices]
+
+
+def test_a_full_scale_of_frames_of_8_bits_is_refused(tmp_path):
+    path = tmp_path / "a.gif"
+    Image.fromarray(picture(0)).save(path)
+    with pytest.raises(InputError, match="8 bits"):
+        read_stack(path, full_scale=4095)

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     axis = {"axis": "time", "step": args.interval, "unit": "second"} if args.interval else {}
-    stack = read_stack(args.inputs[0], **axis)
+    stack = read_stack(args.inputs[0], full_scale=args.full_scale, **axis)
     prepare_output(Path(args.output), [Path(args.inputs[0])], args.overwrite)
     names = ["device", "tile", "precision", "ensemble", "finer", "detail", "exact", "camera"]
     names += ["output", "overwrite", "watch"]
@@ -79,5 +79,8 @@ def _check(args: argparse.Namespace) -> None:
         args.usage_error("--stack writes one store: name it OUT.zarr")
     if args.intervals or args.jobs or args.summary:
         args.usage_error("--stack goes with neither --intervals nor --jobs nor --summary")
+    for option in ("variable", "axes", "bands", "no_data"):
+        if getattr(args, option) is not None:
+            args.usage_error(f"--stack reads photographs, without --{option.replace('_', '-')}")
     if args.region:
         args.usage_error("--stack computes whole frames, without --region")

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from napari_hsr.inference.results import Result
     from napari_hsr.models.model import Model
+    from napari_hsr.photograph import Photograph
 
 #: Steps of the progress within a frame.
 _WITHIN = 100
@@ -118,16 +120,13 @@ def store_frames_events(
         raise InputError(reason)
     on = on_grid(loaded, options.get("finer", 1))
     like = _empty_frame(opened, on)
-    settings = {key: str(value) for key, value in sorted(options.items()) if key != "client"}
-    made_by = fingerprint(on, sample.data, encoding=opened.encoding, **settings)
-    axis = opened.axes[0]
-    made_by["frames"] = {"axis": axis.name, "step": axis.step, "unit": axis.unit}
-    made_by["input"].pop("file", None)
-    with closing(_Closing(FrameStore(path, like, axis, made_by, overwrite=overwrite))) as held:
+    made_by = _made_by(opened, sample, on, options)
+    made = FrameStore(path, like, opened.axes[0], made_by, overwrite=overwrite)
+    with closing(_Closing(made)) as held:
         store, cube, seen = held.store, like, 0
         earlier = len(store.finished)
         pace = _Pace(_expected_seconds(opened, loaded, options))
-        again: list[int] = []
+        again, said = list[int](), _Said(opened)
         quiet = time.monotonic()
         while True:
             for number in (*again, *range(seen, len(opened))):
@@ -146,8 +145,10 @@ def store_frames_events(
                     result = yield from as_part(work, *steps, later=pace.left(total - number - 1))
                 except HSRError as error:  # of this frame, which stays empty; the rest goes on
                     opened.failures[number] = str(error)
+                    store.drop(number)
                     continue
                 store.put(number, result.cube, file=name)
+                said.add(number, result)
                 cube, quiet = result.cube, time.monotonic()
                 pace.add(time.perf_counter() - begun)
             seen = len(opened)
@@ -164,11 +165,12 @@ def store_frames_events(
                 yield Progress(seen * _WITHIN, seen * _WITHIN, "Waiting for the next frame")
                 time.sleep(min(LOOK_SECONDS, watch))
         failures = {n: why for n, why in opened.failures.items() if n not in store.finished}
-        made = replace(cube.provenance, input=opened.provenance.input)  # of all, not of the last
-        whole = like.replace(provenance=made, _value_range=like.value_range)
+        of_all = replace(cube.provenance, input=opened.provenance.input)  # not of the last alone
+        whole = like.replace(provenance=of_all, _value_range=like.value_range)
         store.finish(whole, failures)
-    told = _notices(opened, earlier, failures), time.perf_counter() - start
-    yield FramesStored(path, len(opened), pace.frames, failures, *told)
+    told = (*said.notices(), *_notices(opened, earlier, failures))
+    seconds = time.perf_counter() - start
+    yield FramesStored(path, len(opened), pace.frames, failures, told, seconds)
 
 
 def _opened(
@@ -186,6 +188,18 @@ def _opened(
             f"{opened.name} is no folder: nothing comes into it that could be awaited."
         )
     return opened
+
+
+def _made_by(
+    stack: PhotographStack, sample: Photograph, model: Model, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What the run is known by: another one does not go on with its store."""
+    settings = {key: str(value) for key, value in sorted(options.items()) if key != "client"}
+    known = fingerprint(model, sample.data, encoding=stack.encoding, **settings)
+    axis = stack.axes[0]
+    known["frames"] = {"axis": axis.name, "step": axis.step, "unit": axis.unit}
+    known["input"].pop("file", None)
+    return known
 
 
 def _empty_frame(stack: PhotographStack, model: Model) -> Cube:
@@ -217,6 +231,31 @@ class _Pace:
     def left(self, frames: int) -> float | None:
         """What so many take."""
         return None if self.expected is None else frames * self.expected
+
+
+class _Said:
+    """What is said of a stack as a whole, and of single frames, once of each kind."""
+
+    def __init__(self, stack: PhotographStack):
+        # of frames that are empty it is said one by one
+        self._of_all = [note for note in stack.notices if note.code is not Code.FRAME_FAILED]
+        self._of_frames: dict[Code, list[tuple[int, Notice]]] = {}
+
+    def add(self, number: int, result: Result) -> None:
+        """What the run on a frame warns of, where that is not said of all of them."""
+        kept = {note.code: note for note in reversed(result.notices) if note.severity == "warning"}
+        for code, note in kept.items():
+            if code not in {one.code for one in self._of_all}:
+                self._of_frames.setdefault(code, []).append((number, note))
+
+    def notices(self) -> tuple[Notice, ...]:
+        """All of it."""
+        told = list(self._of_all)
+        for code, found in self._of_frames.items():
+            number, note = found[0]
+            others = f" (and so of {len(found) - 1} others)" if found[1:] else ""
+            told.append(Notice(code, note.severity, f"Frame {number + 1}{others}: {note.text}"))
+        return tuple(told)
 
 
 def _expected_seconds(

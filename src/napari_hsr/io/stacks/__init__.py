@@ -43,7 +43,7 @@ def read_stack(
         Of separate files: what their axis is, the spacing along it and its unit, such as
         ``"time", 60, "second"``. Films and TIFFs of ImageJ state these themselves.
     full_scale : float, optional
-        Of separate files, as for :func:`napari_hsr.read`.
+        Of separate files and TIFFs, as for :func:`napari_hsr.read`.
 
     Returns
     -------
@@ -81,20 +81,30 @@ def read_stack(
     if head.startswith(b"GIF8"):
         from napari_hsr.io.stacks.pages import read_gif
 
+        _of_8_bits(one, full_scale)
         return read_gif(one)
     if head.startswith(detect.TIFF):
         from napari_hsr.io.stacks.pages import read_tiff
 
-        return read_tiff(one)
+        return read_tiff(one, full_scale)
     if one.suffix.lower() in detect.FILM_SUFFIXES:
         from napari_hsr.io.stacks.films import read
 
+        _of_8_bits(one, full_scale)
         return read(one)
     raise FileError(
         one,
         "a folder of photographs, a film "
         f"({', '.join(detect.FILM_SUFFIXES)}), a .gif or a TIFF of several pages was expected",
     )
+
+
+def _of_8_bits(path: Path, full_scale: float | None) -> None:
+    """Refuse a full scale where there is nothing to be said."""
+    if full_scale is not None:
+        raise InputError(
+            f"{path.name} has frames of 8 bits, whose white is 255: no full scale is stated for them."
+        )
 
 
 def can_read_stack(path: Any) -> bool:

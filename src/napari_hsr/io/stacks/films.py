@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError
 from napari_hsr.io import helper_process, limits
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.stacks.pages import KEPT_BYTES
+from napari_hsr.io.stacks.pages import KEPT_BYTES, even_step
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
@@ -37,8 +38,6 @@ _HDR = {16: "PQ", 18: "HLG"}
 _BT709, _BT601, _UNSPECIFIED = 1, 5, 2
 #: Frames up to which going on costs less than looking for the last whole picture.
 _NEAR = 8
-#: Frames that come this much later or earlier than evenly are told.
-_UNEVEN = 0.5
 
 
 class FilmFrames:
@@ -144,15 +143,24 @@ class _Film:
             self._frames = int(self.stream.frames)  # 0 if it does not say
             self._packets, self._last_is_cut = 0, False
             times: set[int | None] = set()
+            wholes: dict[int, int] = {}
             for packet in self._container.demux(self.stream):
                 if packet.size and not packet.is_discard:
                     times.add(_time(packet))
+                    if packet.is_keyframe and (time := _time(packet)) is not None:
+                        wholes[time] = time if packet.dts is None else int(packet.dts)
                 if packet.size or packet.dts is not None:  # else it only empties the decoder
                     self._packets += 1
                     self._last_is_cut = packet.is_corrupt
         self.times = sorted(t for t in times if t is not None)
         if not self.times:
             raise FileError(path, "it holds no frame")
+        #: Times of the whole pictures, ascending, and where the file is entered for each: by the order of decoding.
+        self._wholes = sorted(wholes.items())
+        #: AVI says when pictures are decoded, not when they are shown: they are counted as they come.
+        self._counted = self._container.format.name == "avi" and bool(
+            self.stream.codec_context.has_b_frames
+        )
 
     def ends_too_early(self) -> bool:
         """Whether fewer frames are there than it states, or only a part of the last."""
@@ -168,9 +176,9 @@ class _Film:
     def _decoded(self, number: int, about: str) -> _Decoded:
         wanted = self.times[number]
         with translated(self._path, about):
-            if self._pictures is None or not self._next <= number <= self._next + _NEAR:
-                self._container.seek(wanted, stream=self.stream, backward=True)
-                self._pictures = self._from_here()
+            near = self._counted or number <= self._next + _NEAR
+            if self._pictures is None or number < self._next or not near:
+                self._pictures = self._entered(wanted)
             for time, picture in self._pictures:
                 at = bisect_left(self.times, time)
                 self._next = at + 1
@@ -184,6 +192,25 @@ class _Film:
         if found is None:
             raise FileError(self._path, about)
         return found
+
+    def _entered(self, wanted: int) -> Iterator[tuple[int, Any]]:
+        """Pictures and their times, from a whole one on that is not shown after the wanted one."""
+        # containers look for what is decoded by then, and the whole picture found may be shown later
+        shown = bisect_right(self._wholes, wanted, key=itemgetter(0))
+        at = 0 if self._counted else max(shown - 1, 0)
+        place = self._wholes[at][1] if self._wholes else self.times[0]
+        self._container.seek(place, stream=self.stream, backward=True)
+        return self._by_count() if self._counted else self._from_here()
+
+    def _by_count(self) -> Iterator[tuple[int, Any]]:
+        """All pictures in the order in which the decoder gives them, which is that of showing."""
+        number = 0
+        for time, picture in self._from_here():
+            if picture.key_frame:  # those before it that cannot be decoded have their numbers
+                number = max(number, bisect_left(self.times, time))
+            if number < len(self.times):
+                yield self.times[number], picture
+            number += 1
 
     def _from_here(self) -> Iterator[tuple[int, Any]]:
         """Pictures from where the file stands on; what cannot be decoded is passed over."""
@@ -212,14 +239,8 @@ def read(path: Path) -> PhotographStack:
     frames = FilmFrames(path)
     first = next(_first(frames))
     seconds = frames.stated["unit"] * np.diff(frames.times)
-    step = float(seconds.mean()) if seconds.size else 1.0
-    notices = []
-    if seconds.size and np.abs(seconds / step - 1).max() > _UNEVEN:
-        told = (
-            f"Its frames come every {seconds.min():.3g} to {seconds.max():.3g} s; the time axis "
-            f"takes the mean, {step:.3g} s."
-        )
-        notices.append(Notice.info(Code.FRAMES_UNEVEN, told))
+    step, uneven = even_step(seconds)
+    notices = [*uneven]
     if frames.stated["cut"]:
         lacking = frames.stated["frames"] > len(frames)
         how = f"of {frames.stated['frames']} that it states" if lacking else "the last not whole"

@@ -14,11 +14,12 @@ from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.photographs import icc
-from napari_hsr.io.photographs.reader import finish, unknown_encoding
+from napari_hsr.io.photographs.reader import finish
+from napari_hsr.io.read_choice import Choice
 from napari_hsr.io.stacks import gif_blocks
 from napari_hsr.io.tiff import decoding as tiff_decoding
 from napari_hsr.io.tiff import page_chain as tiff_chain
+from napari_hsr.io.tiff import photographs
 from napari_hsr.io.tiff.images import is_unconverted
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: Decoded frames of a file that are kept, in bytes.
 KEPT_BYTES = 64 * 2**20
 _RGB, _YCBCR = 2, 6
+#: Frames that come this much later or earlier than evenly are told.
+_UNEVEN = 0.5
 #: What the letters of tifffile's axes mean.
 _AXES = {"T": "time", "Z": "z", "C": "channel", "I": "frame", "Q": "frame", "R": "position"}
 
@@ -66,8 +69,8 @@ def _stack_shape(file: Any) -> tuple[str, tuple[int, ...]] | None:
 class _TiffFrames:
     """Pages of a TIFF, each decoded when it is asked for."""
 
-    def __init__(self, path: Path, pages: int, encoding: str | None):
-        self.path, self._pages, self._encoding = path, pages, encoding
+    def __init__(self, path: Path, pages: int, full_scale: float | None):
+        self.path, self._pages, self._choice = path, pages, Choice(full_scale=full_scale)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -79,21 +82,19 @@ class _TiffFrames:
 
         about = f"page {number + 1} is damaged or cut short"
         with self._lock, translated(self.path, about), tifffile.TiffFile(self.path) as file:
-            series = file.series[0]
+            series, page = file.series[0], file.pages.first
             if series.dataoffset is not None:  # one block: the pages may not stand in the file
                 whole = tifffile.memmap(self.path, series=0, mode="r")
                 values = np.array(whole.reshape(self._pages, *series.shape[-3:])[number])
             else:
                 tiff_decoding.guard(self.path, file)
-                page: Any = series.pages[number]
-                values = page.asarray()
-            profile = file.pages.first.iccprofile
-        stated = icc.parse(bytes(profile)) if profile else None
-        return finish(self.path, values, self._encoding, [], {}, None, profile=stated)
+                values = np.asarray(series.pages[number].asarray())  # type: ignore[union-attr]
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)
+            return photographs.of_pixels(self.path, file, page, values, choice=self._choice)
 
 
-def read_tiff(path: Path) -> PhotographStack:
-    """A TIFF of several RGB pages of one size.
+def read_tiff(path: Path, full_scale: float | None = None) -> PhotographStack:
+    """A TIFF of several RGB pages of one size; ``full_scale`` as for :func:`napari_hsr.read`.
 
     Raises
     ------
@@ -120,19 +121,39 @@ def read_tiff(path: Path) -> PhotographStack:
         StackAxis(_AXES.get(letter, "frame"), size, *spacing.get(letter, (1.0, 0.0, "pixel")))
         for letter, size in zip(letters, lead, strict=True)
     ]
-    encoding = encodings.SRGB if plain else None
-    notices = () if plain else (unknown_encoding("A TIFF of floats"),)
+    frames, failures = _TiffFrames(path, count, full_scale), dict[int, str]()
+    one = _first(frames, failures)
     return PhotographStack(
-        _TiffFrames(path, count, encoding),
+        frames,
         tuple(axes),
-        int(first.imagelength),
-        int(first.imagewidth),
-        dtype if dtype.itemsize != 8 else np.float32,
-        encoding,
+        one.height,
+        one.width,
+        one.data.dtype,
+        one.encoding,
         path.stem,
         Provenance(input=path.name),
-        notices,
+        one.notices,
+        one.metadata,
+        failures,
     )
+
+
+def _first(frames: _TiffFrames, failures: dict[int, str]) -> Photograph:
+    """The first page that can be read; why those before it cannot is added to ``failures``.
+
+    Raises
+    ------
+    FileError
+        If none can be read: what is wrong with the last.
+    """
+    for number in range(len(frames)):
+        try:
+            return frames.read(number)
+        except FileError as error:
+            failures[number] = str(error)
+            if number == len(frames) - 1:
+                raise
+    raise AssertionError("there is a page")
 
 
 def _spacing(file: Any) -> dict[str, tuple[float, float, str]]:
@@ -149,6 +170,18 @@ def _spacing(file: Any) -> dict[str, tuple[float, float, str]]:
 
 
 # --- GIF ---------------------------------------------------------------------------------------
+
+
+def even_step(seconds: np.ndarray) -> tuple[float, tuple[Notice, ...]]:
+    """The mean time from one frame to the next, and a notice where they come much earlier or later."""
+    step = float(seconds.mean()) if seconds.size else 1.0
+    if not seconds.size or np.abs(seconds / step - 1).max() <= _UNEVEN:
+        return step, ()
+    told = (
+        f"Its frames come every {seconds.min():.3g} to {seconds.max():.3g} s; the time axis takes the mean, "
+        f"{step:.3g} s."
+    )
+    return step, (Notice.info(Code.FRAMES_UNEVEN, told),)
 
 
 class _GifFrames:
@@ -199,16 +232,18 @@ def read_gif(path: Path) -> PhotographStack:
     ):
         limits.check_room(path, 3 * image.width * image.height, "a frame")
         count = int(getattr(image, "n_frames", 1))
-        step = (image.info.get("duration") or 100) / 1000
         height, width = image.height, image.width
+    blocks = gif_blocks.pictures(path.read_bytes())
+    # browsers show a picture that does not say how long for a tenth of a second
+    seconds = np.array([delay or 10 for delay in blocks.delays[: max(count - 1, 1)]]) / 100
+    step, notices = even_step(seconds)
     axis = StackAxis("time", count, step, 0.0, "second")
-    notices: tuple[Notice, ...] = ()
-    if not gif_blocks.pictures(path.read_bytes()).complete:
+    if not blocks.complete:
         told = (
             f"The GIF file is damaged or cut short: frames found: {count}, and others may be missing, "
             "since nothing says that it ends there."
         )
-        notices = (Notice.warning(Code.MAYBE_DAMAGED, told),)
+        notices += (Notice.warning(Code.MAYBE_DAMAGED, told),)
     return PhotographStack(
         _GifFrames(path, count),
         (axis,),

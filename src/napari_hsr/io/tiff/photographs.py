@@ -43,8 +43,6 @@ def read(
         If it is grey, of another colour model, or damaged.
     """
     page = file.pages.first
-    notices: list[Notice] = []
-    metadata: dict[str, Any] = {}
     if 0 in page.shape:
         raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
     if _stays_on_disk(page, ours, choice) and (ours is not None or not _significant_bits(page)):
@@ -52,8 +50,20 @@ def read(
     if page.dtype is not None:
         size = f"{page.imagewidth} x {page.imagelength} pixels"
         limits.check_room(path, int(page.nbytes), f"the picture ({size})")
-    values = _pixels(path, page)
-    metadata["bit_depth"] = 8 * values.dtype.itemsize
+    return of_pixels(path, file, page, _pixels(path, page), ours, choice)
+
+
+def of_pixels(
+    path: Path,
+    file: Any,
+    page: Any,
+    values: np.ndarray,
+    ours: embedded_record.Record | None = None,
+    choice: Choice = ANY,
+) -> Photograph:
+    """The stored pixels of a page (height, width, 3 or 4) as a photograph, by what the page says of them."""
+    notices: list[Notice] = []
+    metadata: dict[str, Any] = {"bit_depth": 8 * values.dtype.itemsize}
     encoding: str | None = encodings.SRGB
     profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
     stated = profile is not None and (profile.is_srgb or profile.can_convert)

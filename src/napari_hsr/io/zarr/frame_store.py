@@ -83,6 +83,12 @@ class FrameStore(UnfinishedStore):
         self.note(entry)
         self.finished[number] = entry
 
+    def drop(self, number: int) -> None:
+        """Leave a frame empty that an earlier run wrote from a file which is there no longer."""
+        if self.finished.pop(number, None) is not None:
+            with self._writing():
+                shutil.rmtree(self._place(number))
+
     def finish(self, cube: Cube, failures: Mapping[int, str]) -> None:
         """No frame comes any more: write the facts, those of ``cube`` for all, and give it its name."""
         known = [entry["range"] for entry in self.finished.values() if entry["range"]]
