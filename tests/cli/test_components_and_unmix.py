@@ -58,3 +58,19 @@ def test_wrong_endmembers(hsr, cube_file, tmp_path):
     status, _, err = hsr(*words, "--endmembers", library, "--pick", "z")
     assert status == 1
     assert "'z'" in err
+
+
+def test_endmembers_of_two_scales_and_of_one_name_are_told(hsr, cube_file, tmp_path):
+    """Pixels in counts beside a library of fractions: shares were wrong without a word."""
+    cube = napari_hsr.read(cube_file())
+    chosen = from_pixels(cube, {"a": (0, 0), "b": (2, 3)})
+    small = chosen.replace(values=chosen.values / 10_000)
+    library = napari_hsr.write(small, tmp_path / "lib.csv")
+    words = ["unmix", cube_file(), "-o", tmp_path / "m.tif", "--at", "c=5,4"]
+    status, _, err = hsr(*words, "--endmembers", library)
+    assert status == 0
+    assert "pixels that are endmembers are" in err
+    assert "on another scale" in err
+    status, _, err = hsr(*words, "c=0,1")
+    assert status == 2
+    assert "names 'c' twice" in err

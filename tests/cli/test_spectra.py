@@ -86,3 +86,13 @@ def test_label_images_come_back_and_others_are_refused(scene, tmp_path):
         read_labels(tmp_path / "real.npy")
     with pytest.raises(FileError, match="are written as"):
         write_labels(image, tmp_path / "a.jpg")
+
+
+def test_bands_marked_as_bad_are_told_of(tmp_path, capsys):
+    values = np.random.default_rng(0).random((31, 6, 8), dtype=np.float32) + 0.1
+    marks = {"bbl": [0, 0] + [1] * 29}
+    write(Cube(values, Wavelengths.default(), name="scene", metadata=marks), tmp_path / "a.hdr")
+    assert main(["spectra", str(tmp_path / "a.hdr"), "--at", "0,1", "--process", "max"]) == 0
+    said = capsys.readouterr().err
+    assert "2 of 31 bands are marked as bad" in said
+    assert "counted in what is computed" in said

@@ -140,3 +140,14 @@ def test_the_camera_decides_what_is_seen(unseen):
     assert found.to_dict()["indistinguishable"] == []
     unknown = cube(LEAF, "rootpoly", {"card": {"input_encoding": "camera:homemade"}})
     assert match(pixel(unknown, 0, 0), library(unseen, LEAF), cube=unknown).indistinguishable
+
+
+@pytest.mark.parametrize("by", ["angle", "sid", "correlation"])
+def test_bands_that_the_cube_marks_as_bad_are_left_out(by):
+    """As of classification: what stands in a band of water vapour had decided the match."""
+    values, usable = LEAF.copy(), np.ones(31, int)
+    values[20:23], usable[20:23] = 7.0, 0
+    marked = cube(values, card={"bbl": usable.tolist()})
+    found = match(pixel(marked, 0, 0), library(GREY, LEAF), by=by, cube=marked)
+    assert (found.best[0].name, found.bands) == ("b", 28)
+    assert found.best[0].angle == pytest.approx(0, abs=1e-4)

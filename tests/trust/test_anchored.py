@@ -118,3 +118,19 @@ def test_spectra_that_may_hold_the_light_are_asked_about(cube, library, units):
 def test_wavelengths_in_micrometres_are_recognised(cube, library):
     with pytest.raises(InputError, match="in µm"):
         anchored(cube, library.replace(wavelengths_nm=NM / 1000), PLACES)
+
+
+@pytest.mark.parametrize("stands_there", [7.0, np.nan])
+def test_bands_marked_as_bad_count_for_nothing_and_stay_as_they_are(cube, library, stands_there):
+    usable = np.ones(cube.bands, int)
+    usable[[4, 9]] = 0
+    without = np.flatnonzero(usable)
+    few = cube.replace(data=cube.data[without], wavelengths=Wavelengths(NM[without]))
+    plain = anchored(few, library, PLACES, radius=0)[1]
+    data = np.array(cube.data)
+    data[[4, 9]] = stands_there
+    marked = cube.replace(data=data, metadata={"bbl": usable.tolist()})
+    fit, made = anchored(marked, library, PLACES, radius=0)
+    assert fit.helps
+    np.testing.assert_array_equal(made.data[[4, 9]], data[[4, 9]])
+    np.testing.assert_allclose(made.data[without], plain.data, rtol=1e-5)

@@ -253,7 +253,13 @@ def _checked(used: SpectralLibrary, sum_to_one: bool) -> list[Notice]:
 
 def _about_scale(bright: np.ndarray, used: SpectralLibrary, cube: Cube) -> list[Notice]:
     """A warning where pixels are so much brighter or darker than the endmembers that one is on another scale."""
-    seen, own = bright[np.isfinite(bright)], np.abs(used.values).mean(axis=1)
+    own = np.abs(used.values).mean(axis=1)
+    return about_scales(bright, own, f"The pixels of {cube.name}", "the endmembers")
+
+
+def about_scales(seen: np.ndarray, own: np.ndarray, these: str, those: str) -> list[Notice]:
+    """The same of the brightnesses of spectra, and of what they are called."""
+    seen = seen[np.isfinite(seen)]
     if not seen.size or not np.median(seen) or not np.median(own):
         return []
     ratio = float(np.median(seen) / np.median(own))
@@ -261,8 +267,8 @@ def _about_scale(bright: np.ndarray, used: SpectralLibrary, cube: Cube) -> list[
         return []
     more, times = ("brighter", ratio) if ratio > 1 else ("darker", 1 / ratio)
     text = (
-        f"The pixels of {cube.name} are {times:,.3g} times {more} than the endmembers: if one of them is on "
-        "another scale, such as percent or counts, these abundances are wrong. Both are to be in one unit."
+        f"{these} are {times:,.3g} times {more} than {those}: if one of them is on another scale, such as "
+        "percent or counts, these abundances are wrong. Both are to be in one unit."
     )
     return [Notice.warning(Code.SCALES_DIFFER, text)]
 

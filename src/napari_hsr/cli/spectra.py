@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, checked_output, prepare_output, read_cube
-from napari_hsr.cli.output import print_json, print_table
+from napari_hsr.cli.output import note, print_json, print_table
 from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
@@ -102,6 +102,12 @@ def run(args: argparse.Namespace) -> int:
     out = checked_output(args, suffixes, "these tables") if args.output else None
     cube = read_cube(args.cube, **stated(args))
     curves = curves_of(args, cube, spectra.QUANTILES)
+    bad = int((~cube.good_bands).sum())
+    if bad:
+        lies = "is" if bad == 1 else "are"
+        told = f"{bad} of {cube.bands} bands {lies} marked as bad, and stand in these spectra as they are"
+        counted = "." if args.process == "none" else ", counted in what is computed of them."
+        note([told + counted], about=Path(args.cube).name)
     other = None
     if args.against is not None:
         other = next((curve for curve in curves if curve.name == args.against), None)

@@ -17,7 +17,7 @@ from napari_hsr.cli.files import (
     read_cube,
     write_map,
 )
-from napari_hsr.cli.output import worked
+from napari_hsr.cli.output import note, worked
 from napari_hsr.cli.reading import add_reading_options, stated, whole_number
 
 if TYPE_CHECKING:
@@ -110,9 +110,12 @@ def _endmembers(args: argparse.Namespace, cube: Cube) -> SpectralLibrary:
     import numpy as np
 
     from napari_hsr.analysis import from_pixels
-    from napari_hsr.analysis.unmixing import on_bands
+    from napari_hsr.analysis.unmixing import about_scales, on_bands
     from napari_hsr.io import read_library
 
+    names = [name for name, _ in args.at]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        args.usage_error(f"--at names {twice!r} twice: endmembers are told apart by their names")
     pixels = from_pixels(cube, dict(args.at)) if args.at else None
     if not args.endmembers:
         assert pixels is not None  # as run has checked
@@ -123,6 +126,11 @@ def _endmembers(args: argparse.Namespace, cube: Cube) -> SpectralLibrary:
     if pixels is None:
         return library
     library = on_bands(library, cube, np.arange(cube.bands))
+    seen, own = (np.nanmean(np.abs(each.values), axis=1) for each in (pixels, library))
+    those = f"the spectra of {library.name}"
+    note(about_scales(seen, own, "The pixels that are endmembers", those))
     return pixels.replace(
-        names=(*library.names, *pixels.names), values=np.vstack([library.values, pixels.values])
+        names=(*library.names, *pixels.names),
+        values=np.vstack([library.values, pixels.values]),
+        notices=library.notices,
     )

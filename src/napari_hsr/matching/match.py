@@ -129,8 +129,8 @@ def match(
     most : int
         Entries to return.
     cube : Cube, optional
-        That the curve was taken from. If it was reconstructed from a photograph, the result says
-        which entries its three numbers cannot tell apart.
+        That the curve was taken from: bands that it marks as bad are left out. If it was
+        reconstructed from a photograph, the result says which entries its three numbers cannot tell apart.
     camera : str or Camera, optional
         That took the photograph; by default as the model's encoding says, else the CIE observer.
     seen : LinearCamera, optional
@@ -148,6 +148,8 @@ def match(
     if most < 1:
         raise InputError(f"At least one entry must be asked for, not {most}.")
     values = np.asarray(curve.mean, dtype=np.float64)
+    if cube is not None and len(values) == cube.bands:
+        values = np.where(cube.good_bands, values, np.nan)
     entries = entries_on(library, curve.wavelengths_nm, len(values))
     shared = np.isfinite(values) & np.isfinite(entries.values).any(axis=0)
     if shared.sum() < LEAST_BANDS:

@@ -6,11 +6,13 @@ The figures are therefore the same to the last bit, wherever they were computed.
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.zarr.files import ArrayOfThree
+from napari_hsr.io.zarr.store_check import METADATA
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.workers import in_order, reuse_memory, with_patience
 
@@ -90,7 +92,7 @@ def _of_span(pair: Pair, span: Span, part: Pass) -> Pass:
 
 
 def _seen(pair: Pair, client: Any) -> bool:
-    """Whether all workers see the stores that both cubes lie in."""
+    """Whether all workers see the stores that both cubes lie in, not others of these names."""
     stores = [
         Path(source.path)
         for source in pair.sources
@@ -98,9 +100,19 @@ def _seen(pair: Pair, client: Any) -> bool:
     ]
     if len(stores) < len(pair.sources):
         return False
-    found = {path: path.resolve() for path in stores}
+    found = {path: _known_by(path) for path in stores}
     return all(with_patience(client, lambda: client.run(_are_there, found)).values())
 
 
-def _are_there(stores: dict[Path, Path]) -> bool:
-    return all(path.resolve() == whole and whole.is_dir() for path, whole in stores.items())
+def _known_by(store: Path) -> tuple[Path, list[tuple[str, int, int, int]]]:
+    """What a store has in common with none of that name on another machine."""
+    there = []
+    for name in sorted(METADATA):
+        with suppress(OSError):
+            seen = (store / name).stat()
+            there.append((name, seen.st_ino, seen.st_size, seen.st_mtime_ns))
+    return store.resolve(), there
+
+
+def _are_there(stores: dict[Path, tuple[Path, list[tuple[str, int, int, int]]]]) -> bool:
+    return all(_known_by(path) == known for path, known in stores.items())

@@ -94,7 +94,8 @@ def anchored_events(
     if not pairs:
         raise InputError("No measured spectrum has a place.")
     names = [name for name, _ in pairs]
-    fit = fit_anchors(np.stack(found, axis=1), np.stack(measured, axis=1), names=names)
+    good = np.flatnonzero(cube.good_bands)  # the others stay as they are
+    fit = fit_anchors(np.stack(found, axis=1)[good], np.stack(measured, axis=1)[good], names=names)
     if not fit.helps:
         yield fit, cube
         return
@@ -104,7 +105,8 @@ def anchored_events(
         stop_if(cancel)
         yield Progress(start, height, "Correcting the cube")
         strip = slice(start, start + rows_each)
-        data[:, strip] = fit.apply(np.asarray(cube.data[:, strip]))
+        data[:, strip] = np.asarray(cube.data[:, strip])
+        data[good, strip] = fit.apply(data[good, strip])
     step = f"Corrected by spectra measured at {len(pairs)} places: {', '.join(names)}."
     if factor != 1:
         step += (
@@ -132,7 +134,7 @@ def _doubts(cube: Cube, library: SpectralLibrary, fit: AnchorFit) -> Iterator[No
     known = quantity_of(library.units)
     if known is not None or quantity_of(cube.units) not in (None, *_REFLECTANCES):
         return
-    nm, gain = np.asarray(cube.wavelengths), fit.gain
+    nm, gain = np.asarray(cube.wavelengths)[cube.good_bands], fit.gain
     low, high = int(gain.argmin()), int(gain.argmax())
     if gain[high] < _LIGHT * gain[low]:
         return
@@ -168,9 +170,10 @@ def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:
 
 def _mean(values: np.ndarray, name: str, cube: Cube) -> np.ndarray:
     """Of what is finite of (bands, pixels)."""
-    if not np.isfinite(values).any(axis=1).all():
+    if not np.isfinite(values).any(axis=1)[cube.good_bands].all():
         raise InputError(f"The anchor {name} lies where {cube.name} has no values.")
-    mean: np.ndarray = np.nanmean(values, axis=1)
+    known = np.isfinite(values)
+    mean: np.ndarray = np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return mean
 
 
