@@ -30,6 +30,12 @@ def cubes(scan_states, white_states, dark_states=None, exposure=1.0):
         ({"integration time": [5.0, 5.0]}, {"integration time": [10.0, 10.0]}),
         ({"IntegrationTime": 5000}, {"IntegrationTime": 10000}),
         ({"camera_exposure_ms": 5}, {"camera_exposure_ms": 10}),
+        ({"camera_exposure_ms": 5}, {"camera_exposure_us": 10_000}),
+        ({"Exposure Time (ms)": 5}, {"Exposure Time (s)": 0.01}),
+        ({"exposure": "5 milliseconds"}, {"exposure": "10000 microseconds"}),
+        ({"shutter": "1/200"}, {"shutter": "1/100 s"}),
+        ({"exposure": "0,005"}, {"exposure": "0,01"}),
+        ({"tint": "5 ms (auto)"}, {"tint": "10 ms"}),
     ],
 )
 def test_exposure_times_under_the_names_of_cameras(of_scan, of_white):
@@ -106,3 +112,19 @@ def test_references_whose_bands_lie_in_another_order(tmp_path, listed, stating):
     else:
         with pytest.raises(InputError, match="which are which cannot be told"):
             calibrate(scan, white)
+
+
+@pytest.mark.parametrize(
+    ("of_scan", "of_white"),
+    [
+        ({"exposure": "20,000"}, {"exposure": "5,000"}),
+        ({"tint": 5}, {"exposure": 10}),
+        ({"shutter": "short"}, {"shutter": "long"}),
+        ({"shutter": "1/0"}, {"shutter": "1/00"}),
+    ],
+)
+def test_exposure_times_that_cannot_be_compared_are_told(of_scan, of_white):
+    """Two that differ had counted as equal without a word."""
+    found = calibrate(*cubes(of_scan, of_white))
+    np.testing.assert_allclose(found.data[:], TRUTH, atol=1e-6)
+    assert any("could not be compared" in notice for notice in found.notices)

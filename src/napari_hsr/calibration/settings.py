@@ -15,25 +15,32 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-#: Names under which headers state exposure times, small and without blanks, lines and units.
+#: Names under which headers state exposure times, small and without blanks and lines, and their units.
 _EXPOSURE = re.compile(
-    r"(?:camera|sensor|frame)?(?:exposure|exposuretime|integrationtime|tint|shutter|shuttertime)(?:ms|us|s|sec|seconds)?"
+    r"((?:camera|sensor|frame)?(?:exposuretime|exposure|integrationtime|tint|shuttertime|shutter))(ms|us|s|sec|seconds)?"
 )
+#: The unit that a name ends with, or has in brackets.
+_UNIT_OF_NAME = re.compile(r"[\s_\-(\[]([a-zµμ]+)[)\]]?\s*$")
+#: A time: a number or a fraction, such as 1/50, and its unit. 20,000 may be twenty or twenty thousand.
+_TIME = re.compile(
+    r"\s*(\d*[.,]?\d+(?:e[-+]?\d+)?)(?:\s*/\s*(\d{1,9}))?\s*([a-zµμ]*)\s*(?:[(\[;|].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_THOUSANDS = re.compile(r"[1-9]\d*,\d{3}(?!\d)")
 #: Other settings that make counts of one scene differ.
 _OTHERS = re.compile(
     r"(?:camera|sensor|analog|digital)?gain(?:position)?|(?:spatial|spectral|sample|line)?binning"
 )
 #: Seconds by their units.
 _SECONDS = {
-    "s": 1.0,
-    "sec": 1.0,
-    "seconds": 1.0,
-    "ms": 1e-3,
-    "msec": 1e-3,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "usec": 1e-6,
+    name: seconds
+    for seconds, names in {
+        1.0: ("s", "sec", "secs", "second", "seconds"),
+        1e-3: ("ms", "msec", "msecs", "millisecond", "milliseconds"),
+        1e-6: ("us", "µs", "μs", "usec", "usecs", "microsecond", "microseconds"),
+        1e-9: ("ns", "nsec", "nsecs", "nanosecond", "nanoseconds"),
+    }.items()
+    for name in names
 }
 
 
@@ -62,10 +69,8 @@ def exposure_ratio(
     else:
         both = _in_both(raw, white)
         if both is None:
-            if not (_times(raw.metadata) or _times(white.metadata)):
-                return 1.0, []
-            told = "Only one of scan and white states its exposure time: they count as equal."
-            return 1.0, [Notice.warning(Code.REFERENCE_FITTED, told)]
+            told = _why_equal(raw.metadata, white.metadata)
+            return 1.0, [Notice.warning(Code.REFERENCE_FITTED, told)] if told else []
         (scan, reference), said = both, "as the files state"
     if scan == reference:
         return 1.0, []
@@ -113,21 +118,47 @@ def _in_both(one: Cube, other: Cube) -> tuple[float, float] | None:
     return None
 
 
+def _why_equal(raw: Mapping[str, Any], white: Mapping[str, Any]) -> str:
+    """What is said where no two exposure times can be compared; nothing where none is stated, or they are one."""
+    stated = [
+        {_plain(name): _shown(value) for name, value in each.items() if is_exposure(name)}
+        for each in (raw, white)
+    ]
+    if stated[0] == stated[1]:
+        return ""
+    if not all(stated):
+        return "Only one of scan and white states its exposure time: they count as equal."
+    scan, reference = (
+        ", ".join(f"{name} {value}" for name, value in each.items()) for each in stated
+    )
+    return (
+        f"The exposure times of scan ({scan}) and white ({reference}) could not be compared: they count as "
+        "equal."
+    )
+
+
 def _times(metadata: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
-    """Positive exposure times and their units, by their names."""
-    found = {}
+    """Positive exposure times and their units, by their names without these."""
+    found: dict[str, tuple[float, str]] = {}
     for name, value in metadata.items():
-        if not is_exposure(name):
+        known = _EXPOSURE.fullmatch(_plain(name))
+        if known is None:
             continue
         one = (
             value[0]
             if isinstance(value, list) and value and len(set(map(str, value))) == 1
             else value
         )
-        match = re.match(r"\s*(\d*\.?\d+(?:e[-+]?\d+)?)\s*([a-zµμ]*)", str(one), re.IGNORECASE)
-        if match is not None and 0 < float(match[1]) < np.inf:
-            unit = match[2].lower()
-            found[_plain(name)] = float(match[1]), unit if unit in _SECONDS else ""
+        match = _TIME.fullmatch(str(one))
+        if match is None or _THOUSANDS.match(match[1]) or int(match[2] or 1) == 0:
+            continue
+        time = float(match[1].replace(",", ".")) / int(match[2] or 1)
+        of_name = _UNIT_OF_NAME.search(name.lower())
+        run_on = known[2] if known[2] != "s" else None  # which may be a plural
+        units = match[3].lower(), of_name[1] if of_name else "", run_on
+        if 0 < time < np.inf:
+            unit = next((unit for unit in units if unit in _SECONDS), None) or ""
+            found.setdefault(known[1], (time, unit))
     return found
 
 
