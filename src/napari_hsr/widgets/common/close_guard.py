@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from qtpy.QtCore import QEvent, QObject, Qt, QThread
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
+from napari_hsr.units import one_line
 from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from napari_hsr.widgets.common.job import Job
+
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
+_LOST = "If napari is closed now, what is not written yet is lost."
 
 
 def question(
@@ -120,6 +124,31 @@ class CloseGuard(QObject):
         if answer == STOP:
             self._stop(running)
         return False
+
+
+def saving_question(parent: QWidget | None, what: str) -> QMessageBox:
+    """The question whether napari is closed while something is being written, such as ``"Saving scan.h5"``."""
+    return question(
+        parent,
+        ("Files are being written", f"{one_line(what, 200)}: this is not finished yet.", _LOST),
+        (
+            (CANCEL, "Cancel", "Stay in napari until it is written"),
+            (LEAVE, "Close without it", "What is not written yet is lost"),
+        ),
+    )
+
+
+def ask_while(job: Job, panel: QWidget, what: str) -> None:
+    """Ask before napari is closed while a job writes something, which would be lost without a word.
+
+    The job must have begun: where the window is its parent, it ends with it once nobody asks.
+    """
+    guard = CloseGuard(
+        panel, lambda: what if job.running else None, saving_question, lambda _what: None
+    )
+    guard.watch(panel)
+    job.ended.connect(guard.leave)
+    job.ended.connect(guard.deleteLater)
 
 
 def main_window(panel: QWidget) -> QWidget | None:

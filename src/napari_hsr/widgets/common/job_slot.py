@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.widgets.common.close_guard import ask_while
 from napari_hsr.widgets.common.job import Job, Work
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -46,13 +47,17 @@ class JobSlot:
         """Whether the job under way was asked to stop."""
         return self.running and present(self._job).cancelling
 
-    def start(self, work: Work, title: str = "", **slots: Callable[..., Any]) -> None:
+    def start(
+        self, work: Work, title: str = "", *, saves: bool = False, **slots: Callable[..., Any]
+    ) -> None:
         """Start a job.
 
         Parameters
         ----------
         work, title
             As for :class:`~napari_hsr.widgets.common.job.Job`.
+        saves : bool
+            Whether it writes files that the user asked for: closing napari meanwhile asks first.
         **slots : callable
             What is called by the job's signals, by their names: ``progressed``, ``finished``,
             ``failed``, ``cancelled`` and ``ended``.
@@ -65,6 +70,8 @@ class JobSlot:
         job.ended.connect(partial(self._on_ended, job, ended))
         self._last = job
         job.start()
+        if saves:
+            ask_while(job, self._panel, title)
 
     def cancel(self) -> None:
         """Ask the job to stop, and hear what it says until it has."""

@@ -141,6 +141,7 @@ class SaveCubesWindow(QDialog):
         self._jobs.start(
             work,
             f"Saving {layer.name}",
+            saves=True,
             progressed=self.progress.follow,
             finished=self._on_written,
             failed=self._on_failed,

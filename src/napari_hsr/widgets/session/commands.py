@@ -18,6 +18,7 @@ from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
 from napari_hsr.viewer.unreadable import telling
+from napari_hsr.widgets.common.close_guard import ask_while
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -62,7 +63,10 @@ def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
     def saved(done: Plan) -> None:
         _tell(f"The session was saved as {path.name}.", done.told)
 
-    return _start(viewer, partial(save_events, made, path), f"Saving {path.name}", saved)
+    title = f"Saving {path.name}"
+    job = _start(viewer, partial(save_events, made, path), title, saved)
+    ask_while(job, _window(viewer), title)
+    return job
 
 
 def ask_beside(window: QMainWindow, made: Plan) -> bool | None:

@@ -178,12 +178,16 @@ class ResultView(QWidget):
             partial(events, present(self._directory), path),
             "Exporting the model",
             lambda written: self.outcome.show_info(f"Exported to {written}."),
+            saves=True,
         )
 
-    def _work(self, work: Work, title: str, finished: Callable[[Any], object]) -> None:
+    def _work(
+        self, work: Work, title: str, finished: Callable[[Any], object], *, saves: bool = False
+    ) -> None:
         self._job.start(
             work,
             title,
+            saves=saves,
             finished=finished,
             failed=lambda error: self.outcome.show_exception(error, title),
             ended=self._enable,

@@ -1,0 +1,58 @@
+"""Closing napari while something is being saved."""
+
+from __future__ import annotations
+
+import threading
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMainWindow
+
+from napari_hsr.progress import Progress
+from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE
+from napari_hsr.widgets.common.job_slot import JobSlot
+
+
+def test_closing_napari_while_something_is_written_asks(qtbot):
+    window, release = QMainWindow(), threading.Event()
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+
+    def work(cancel):
+        while not release.wait(0.005) and not cancel.is_set():
+            yield Progress(0, 1)
+        yield "written"
+
+    jobs = JobSlot(window)
+    asked, answers, done = [], [CANCEL, LEAVE], []
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            asked.append(box.text())
+            next(b for b in box.buttons() if b.objectName() == answers[len(asked) - 1]).click()
+
+    timer = QTimer(window)
+    timer.timeout.connect(answer)
+    timer.start(10)
+
+    def close():
+        QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+        count = len(done)
+        qtbot.waitUntil(lambda: len(done) > count)
+
+    jobs.start(work, "Saving leaf.h5", saves=True)
+    close()
+    assert done == [False]
+    assert jobs.running
+    close()
+    assert done == [False, True]
+    assert asked == ["Saving leaf.h5: this is not finished yet."] * 2
+    assert not jobs.running  # the window, to which it belongs, was closed
+    window.show()
+    ended = []
+    jobs.start(work, "Saving leaf.h5", saves=True, ended=lambda: ended.append(True))
+    release.set()
+    qtbot.waitUntil(lambda: bool(ended))
+    close()  # nothing is written any more
+    assert len(asked) == 2
