@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ntpath
+import posixpath
 
 import numpy as np
 import pytest
@@ -82,6 +84,22 @@ def test_a_name_in_a_file_is_no_markup_in_the_list_of_layers(viewer, name):
         assert shown.replace("\u200b", "").startswith(name[:4])
         assert "\x1b" not in shown
     assert layer_data.layer_cube(layer).name == name
+
+
+@pytest.mark.parametrize("name", ["../../report", "/etc/passwd", "C:\\report", "a/../../report"])
+def test_a_name_in_a_file_leads_out_of_no_folder_that_layers_are_saved_in(viewer, name):
+    layer = layers.add_cube(viewer, Cube(np.zeros((3, 2, 2), np.float32), name=name))
+    made = layers.add_map(viewer, np.zeros((2, 2)), name=f"sum · {name}", like=layer)
+    for shown in (layer.name, made.name):
+        assert posixpath.normpath(posixpath.join("/f/tmp", shown)).startswith("/f/tmp/")
+        assert ntpath.normpath(ntpath.join("D:\\f", shown)).startswith("D:\\f\\")
+    assert layer_data.layer_cube(layer).name == name
+    assert layer_data.layer_name(layer.name) == layer.name
+
+
+def test_an_ordinary_name_stays_as_it_is(viewer):
+    for name in ("b500 / b600", "leaf: 3 of 4", "scan.entry/data"):
+        assert layer_data.layer_name(name) == name
 
 
 def test_the_current_array_counts(viewer):

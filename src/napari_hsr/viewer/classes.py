@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
-from napari_hsr.viewer.layer_data import KEY, spatial_transform, state_of
+from napari_hsr.viewer.layer_data import KEY, layer_name, spatial_transform, state_of
 from napari_hsr.viewer.layers import put_above
 from napari_hsr.viewer.names import INDEX, NAME
 from napari_hsr.viewer.undo import push_added
@@ -56,7 +56,7 @@ def add_classes(
     }
     layer = viewer.add_labels(
         found.labels,
-        name=f"classes of {found.cube}",
+        name=layer_name(f"classes of {found.cube}"),
         colormap=DirectLabelColormap(color_dict=drawn),
         features=features,
         opacity=0.6,

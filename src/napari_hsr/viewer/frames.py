@@ -176,7 +176,7 @@ def add_frames(
     was_first = not cube_layers(viewer)
     layer = viewer.add_image(
         frames.data,
-        name=name,
+        name=layer_name(name),
         colormap="gray",
         contrast_limits=contrast_limits(first),
         rgb=False,

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 KEY = "hsr"
 #: A space without width: what stands behind it is no tag.
 _BREAK = "\u200b"
+#: Of a name that begins with a folder or a disk, or goes up, signs that look alike are taken.
+_LEADS_ELSEWHERE = re.compile(r"^\s*([/\\~]|[A-Za-z]:)|\.\.")
+_NO_FOLDERS = str.maketrans("/\\:", "\u2215\u29f5\u2236")
 #: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
 FRAMES = "frames"
 #: Key in the metadata of a map or a picture: the id of the layer that it was added as. Copies carry it too.
@@ -352,9 +355,12 @@ def layer_name(name: str) -> str:
     """A name from a file for napari's lists of layers and of what runs, which are rich text to Qt.
 
     A tag in it would load pictures: it is broken by a space without width. Control characters are replaced.
-    What was made such a name before stays as it is.
+    napari's *Save All Layers* makes the name of a file of it, so that it must not lead out of the
+    folder that the user chose. What was made such a name before stays as it is.
     """
     plain = one_line(name.replace(_BREAK, ""), 500)
+    if _LEADS_ELSEWHERE.search(plain):
+        plain = plain.translate(_NO_FOLDERS)
     return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", _BREAK, plain)
 
 
