@@ -11,6 +11,7 @@ from scipy.io import savemat
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, embedded_record, lazy, read, write
+from napari_hsr.notices import Code, has
 from napari_hsr.photograph import Photograph
 
 NM = np.arange(400, 701, 10, dtype=np.float64)
@@ -429,3 +430,17 @@ class TestBadFiles:
         with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
             archive.writestr("readme.txt", "hello")
         self.fault(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"), [(np.int16(7), True), (np.float64(3e37), True), (np.inf, False)]
+)
+def test_what_a_scale_makes_too_large_for_float32_is_told(tmp_path, stored, told):
+    values = np.zeros((3, 4, 5), np.asarray(stored).dtype)
+    values[0, 0, 0] = stored
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"] = values
+        file["cube"].attrs["scale_factor"] = 1e38
+    found = read(tmp_path / "a.h5")
+    assert np.isinf(found.data[0, 0, 0])
+    assert has(found.notices, Code.VALUES_ROUNDED) == told

@@ -454,3 +454,37 @@ def test_headings_with_numbers_in_them_are_headings(tmp_path, heading):
     path = tmp_path / "a.csv"
     path.write_text(f"{heading}\n400,0.1,0.2\n410,0.3,0.4\n420,0.5,0.6\n430,0.5,0.6\n")
     assert read_library(path).wavelengths.nm.tolist() == [400, 410, 420, 430]
+
+
+@pytest.mark.parametrize(
+    ("heading", "factor"),
+    [
+        ("Spectralon 99%,Spectralon 5%", 1),
+        ("soil 20 % water,50 percent grey", 1),
+        ("grey 50% [reflectance],black [reflectance]", 1),
+        ("a (%),b (%)", 0.01),
+        ("Reflectance %,Reflectance % 2", 0.01),
+    ],
+)
+def test_shares_in_names_are_no_unit(tmp_path, heading, factor):
+    path = tmp_path / "a.csv"
+    path.write_text(f"wavelength_nm,{heading}\n500,0.9,0.05\n600,0.8,0.04\n")
+    found = read_library(path)
+    np.testing.assert_allclose(found.values, np.array([[0.9, 0.8], [0.05, 0.04]]) * factor)
+    # fractions below a heading of percent are doubtful
+    doubted = [n for n in found.notices if n.code is Code.SCALE_APPLIED]
+    assert [n.severity.value for n in doubted] == ["warning"] * (factor != 1)
+
+
+def test_shares_in_names_and_large_values_are_percent(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("wavelength_nm,sample 1 %,sample 2 %\n500,90,3\n600,80,4\n")
+    np.testing.assert_allclose(read_library(path).values, [[0.9, 0.8], [0.03, 0.04]])
+
+
+@pytest.mark.parametrize("units", ["reflectance", None])
+def test_names_of_percent_survive_csv(tmp_path, units):
+    written = library(names=("a (%)", "b percent"), units=units)
+    found = read_library(napari_hsr.write(written, tmp_path / "a.csv"))
+    np.testing.assert_allclose(found.values, written.values)
+    assert found.units == units

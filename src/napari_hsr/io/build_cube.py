@@ -235,7 +235,7 @@ def _data(
     told += value_notices.usual_marker(found.decoding, stored) if found.record is None else []
     missing = found.decoding.missing(stored)
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
-    of_wide, wide = value_notices.beyond(stored, values) if plain else ([], 0)
+    of_wide, wide = value_notices.beyond(stored, values, not found.decoding.scales_nothing)
     told += of_wide
     values = values if bands is None else values[list(bands)]
     if missing is None and source.dtype.kind != "f":

@@ -73,12 +73,23 @@ def rounded(stored: np.ndarray) -> list[Notice]:
     return [Notice.info(Code.VALUES_ROUNDED, told)]
 
 
-def beyond(stored: np.ndarray, values: np.ndarray) -> tuple[list[Notice], int]:
-    """A notice of numbers that only wider floats hold, and how many there are."""
-    if stored.dtype.kind != "f" or stored.dtype.itemsize <= 4:
+def beyond(
+    stored: np.ndarray, values: np.ndarray, scaled: bool = False
+) -> tuple[list[Notice], int]:
+    """A notice of numbers that only wider floats hold, and how many there are.
+
+    Parameters
+    ----------
+    stored, values : ndarray
+        Of one shape.
+    scaled : bool
+        The values are not what is stored: any number may become one of those.
+    """
+    if not scaled and (stored.dtype.kind != "f" or stored.dtype.itemsize <= 4):
         return [], 0
-    count = int(np.isfinite(stored).sum()) - int(np.isfinite(values).sum())
-    if not count:
+    count = int(np.isinf(values).sum())
+    count -= int(np.isinf(stored).sum()) if count and stored.dtype.kind == "f" else 0
+    if count <= 0:  # infinite ones may be marked as missing
         return [], 0
     are = "1 value is" if count == 1 else f"{count} values are"
     told = f"{are} too large for float32, which cubes hold, and infinite in the cube."

@@ -26,9 +26,9 @@ _MOST = 1e36
 #: What tables have in place of a value that is not there; no spectrum has it by chance.
 _NOT_MEASURED = (-999.0, -9999.0, -99999.0)
 #: A reflectance above this is none: beyond the white of a panel and beyond glitter.
-_MOST_REFLECTANCE = 2.0
+MOST_REFLECTANCE = 2.0
 #: Below it the largest value of a table is absorbance, if anything, rather than percent.
-_LEAST_PERCENT = 5.0
+_LEAST_PERCENT, _PERCENT = 5.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,17 @@ def _factor(
         return choice.scale, found.units, []
     if found.factor is not None:
         told = f"Values were multiplied by {found.factor:g}, as {found.said_by} says."
-        notices = [Notice.info(Code.SCALE_APPLIED, told)] if found.factor != 1.0 else []
+        largest = float(np.max(values, initial=0.0, where=np.isfinite(values)))
+        doubtful = found.factor == _PERCENT and largest <= MOST_REFLECTANCE  # fractions, perhaps
+        told += " They are hardly percent: a scale of 1 keeps them." * doubtful
+        tell = Notice.warning if doubtful else Notice.info
+        notices = [tell(Code.SCALE_APPLIED, told)] if found.factor != 1.0 else []
         return found.factor, found.units or REFLECTANCE, notices
     largest = float(np.nanmax(np.where(np.isfinite(values), values, np.nan)))
-    if found.units not in (None, REFLECTANCE) or largest <= _MOST_REFLECTANCE:
+    if found.units not in (None, REFLECTANCE) or largest <= MOST_REFLECTANCE:
         return 1.0, found.units, []
     if largest <= 150 and (largest > _LEAST_PERCENT or found.units == REFLECTANCE):
-        factor, what = 0.01, "percent"
+        factor, what = _PERCENT, "percent"
     elif found.units == REFLECTANCE and largest <= 15000:
         factor, what = 1e-4, "ten-thousandths"
     else:

@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.libraries import tables
-from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.io.libraries.assemble import MOST_REFLECTANCE, REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
@@ -47,6 +47,8 @@ _ON_THE_WAY = re.compile(
     r"rad\b|rad[.\W]|radiance|count|norm\W*dn|\bdn\b|\bsample\b|\bdark\b|\breference\b|\bwhite\b|\bscope\b|\braw\b",
     re.IGNORECASE,
 )
+#: A share in the name of a spectrum, such as “99%”.
+_QUANTITY_IN_NAME = re.compile(r"\d\s*(?:%|percent)")
 #: Headings of what is no reflectance: the values stay as they are.
 _QUANTITY = re.compile(
     r"irradiance|intensity|absorbance|absorption|log\W{0,2}\s*\(?\s*1\s*/\s*\w+\)?|counts?\b|\bdn\b|emission|fluorescence|"
@@ -147,7 +149,7 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
         raise FileError(path, "beside the wavelengths there is no column of values")
     names = [heading[j] if heading else f"spectrum {i + 1}" for i, j in enumerate(kept)]
     units = {_units_of(name, items) for name in names}
-    percent = all("%" in name or "percent" in name.lower() for name in names)
+    percent = _are_percent(names, table.numbers[:, kept])
     spectrometer = any(_is_quotient(heading[j]) for j in others) if heading else False
     found = Found(
         [path.stem] if spectrometer and len(kept) == 1 else [_bare(name) for name in names],
@@ -254,7 +256,30 @@ def _unit_in(heading: str) -> str | None:
 
 def _bare(name: str) -> str:
     """A heading without its unit in brackets."""
-    return re.sub(r"\s*(\[[^\]]*\]|%)\s*$", "", name[: limits.LONGEST_NAME]).strip() or name
+    unit = r"\s*(\[[^\]]*\]|(?<!\d)(?<!\d )%)\s*$"
+    return re.sub(unit, "", name[: limits.LONGEST_NAME]).strip() or name
+
+
+def _are_percent(names: list[str], values: np.ndarray) -> bool:
+    """Whether columns are percent, as each heading says.
+
+    The heading of another unit in brackets does not, and in “Spectralon 99 %” or “soil 20% water” the sign may
+    belong to the number before it: the values decide.
+    """
+    said = [(name if _other_unit(name) is None else "").lower() for name in names]
+    if not all("%" in name or "percent" in name for name in said):
+        return False
+    bare = [_QUANTITY_IN_NAME.sub("", name) for name in said]
+    if all("%" in name or "percent" in name for name in bare):
+        return True
+    return float(np.max(values, initial=0.0, where=np.isfinite(values))) > MOST_REFLECTANCE
+
+
+def _other_unit(heading: str) -> str | None:
+    """What stands in square brackets behind a heading, unless it is percent."""
+    bracket = re.search(r"\[([^\]]+)\]\s*$", heading[: limits.LONGEST_NAME])
+    stated = bracket[1].strip() if bracket else "%"
+    return None if "%" in stated or "percent" in stated.lower() else stated
 
 
 def _is_quotient(heading: str) -> bool:
@@ -263,9 +288,9 @@ def _is_quotient(heading: str) -> bool:
 
 def _units_of(heading: str, items: dict[str, str]) -> str | None:
     heading = heading[: limits.LONGEST_NAME]
-    bracket = re.search(r"\[([^\]]+)\]\s*$", heading)
-    if bracket and bracket[1].strip() not in ("%", "1", "-"):
-        return bracket[1].strip()
+    bracket = _other_unit(heading)
+    if bracket is not None and bracket not in ("1", "-"):
+        return bracket
     if _is_quotient(heading):
         return REFLECTANCE
     quantity = _QUANTITY.search(heading)

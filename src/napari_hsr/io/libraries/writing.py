@@ -25,11 +25,17 @@ def write_csv(library: SpectralLibrary, path: Path) -> None:
 
     Control characters of a name are replaced: a file with them would be taken for binary data.
     """
-    unit = f" [{library.units}]" if library.units else ""
-    rows = [["wavelength_nm", *(one_line(f"{name}{unit}") for name in library.names)]]
+    rows = [["wavelength_nm", *(one_line(_heading(name, library.units)) for name in library.names)]]
     for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
         rows.append([f"{nm:.10g}", *("" if np.isnan(v) else repr(float(v)) for v in values)])
     write_text(path, csv_text(rows))
+
+
+def _heading(name: str, units: str | None) -> str:
+    """A name with its unit; a name that speaks of percent gets one too, else its values would be taken as such."""
+    if units is None and ("%" in name or "percent" in name.lower()):
+        return f"{name} [1]"
+    return f"{name} [{units}]" if units else name
 
 
 def write_sli(library: SpectralLibrary, path: Path) -> None:
