@@ -172,3 +172,21 @@ def test_cubes_over_dask_are_written(tmp_path, suffix, chunks):
     np.testing.assert_array_equal(np.asarray(read(tmp_path / f"a{suffix}").data), values)
     assert evaluate(cube, cube).values["rmse"] == 0
     np.testing.assert_array_equal(convert(cube, scale=2).data, values * 2)
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_a_usual_marker_of_missing_values_is_told_of_a_mapped_cube_too(
+    tmp_path, monkeypatch, stated
+):
+    monkeypatch.setattr(lazy_module, "LAZY_ABOVE_BYTES", 1)
+    values = np.full((3, 40, 5), 7, np.int16)
+    values[:, :2] = -9999
+    (tmp_path / "a.img").write_bytes(values.tobytes())
+    header = tmp_path / "a.hdr"
+    header.write_text(
+        "ENVI\nsamples = 5\nlines = 40\nbands = 3\nheader offset = 0\ndata type = 2\n"
+        "interleave = bsq\nbyte order = 0\n" + "data ignore value = -9999\n" * stated
+    )
+    found = read(header)
+    assert not found.in_memory
+    assert any("as programs mark missing ones" in text for text in found.notices) != stated

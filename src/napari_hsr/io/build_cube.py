@@ -227,6 +227,10 @@ def _data(
     told = value_notices.no_effect(found.decoding, source.dtype)
     if lazy.too_big(source.shape) and not _in_memory(source):
         array = lazy.LazyArray(source, axes, found.decoding, bands, path)
+        # of a memory map alone a few rows cost nothing: elsewhere whole chunks or pages are unpacked
+        if isinstance(source, np.memmap) and found.record is None:
+            sample = _sample(lazy.LazyArray(source, axes, path=path))
+            told += value_notices.usual_marker(found.decoding, sample, sampled=True)
         return array, [*told, *value_notices.no_data(found.decoding)]
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
@@ -249,6 +253,13 @@ def _data(
         *value_notices.no_data(found.decoding, count),
         *value_notices.kept(others),
     ]
+
+
+def _sample(data: Any) -> np.ndarray:
+    """A few rows of the middle band, the first among them: what is missing often lies at the edges."""
+    band, height = data.shape[0] // 2, data.shape[1]
+    rows = [data[band, slice(top, top + 4)] for top in (0, height // 2)]
+    return np.concatenate([np.asarray(part) for part in rows])
 
 
 def _not_finite(data: Any) -> list[Notice]:

@@ -43,8 +43,11 @@ def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
     return [Notice.warning(Code.NO_DATA, told)]
 
 
-def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
-    """A notice of a usual marker of missing values that the file does not call one."""
+def usual_marker(decoding: Decoding, stored: np.ndarray, sampled: bool = False) -> list[Notice]:
+    """A notice of a usual marker of missing values that the file does not call one.
+
+    Where only a sample was looked at, it is not said how many there are.
+    """
     suspect = undeclared(stored) if decoding.valid is None else None
     if (
         suspect is None
@@ -55,8 +58,9 @@ def usual_marker(decoding: Decoding, stored: np.ndarray) -> list[Notice]:
     ):
         return []
     are = "value is" if suspect[1] == 1 else "values are"
+    many = "Some values are" if sampled else f"{suspect[1]} {are}"
     told = (
-        f"{suspect[1]} {are} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
+        f"{many} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
         "say so, and they are kept. Stated as no data when it is opened, they become NaN."
     )
     return [Notice.warning(Code.NO_DATA, told)]
