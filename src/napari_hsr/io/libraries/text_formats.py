@@ -263,7 +263,7 @@ def _bare(name: str) -> str:
 def _are_percent(names: list[str], values: np.ndarray) -> bool:
     """Whether columns are percent, as each heading says.
 
-    The heading of another unit in brackets does not, and in “Spectralon 99 %” or “soil 20% water” the sign may
+    The heading of another unit in brackets does not, and in “Spectralon 99%” or “soil 20% water” the sign may
     belong to the number before it: the values decide.
     """
     said = [(name if _other_unit(name) is None else "").lower() for name in names]
