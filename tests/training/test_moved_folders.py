@@ -122,3 +122,13 @@ def test_of_a_training_that_is_refused_nothing_of_the_users_goes(tmp_path):
     with pytest.raises(InputError, match="no images"):
         list(recorded(at_once(), RECIPE_OF_IT, folder))
     assert not folder.exists()
+
+
+def test_a_terminal_that_is_closed_interrupts_a_training_and_is_no_fault(tmp_path):
+    def closed():
+        raise SystemExit(129)
+
+    with pytest.raises(SystemExit):
+        list(recorded(training(tmp_path, closed), RECIPE_OF_IT, tmp_path))
+    assert read_state(tmp_path).status == "failed"
+    assert "Interrupted before the step was saved" in read_state(tmp_path).text

@@ -54,6 +54,17 @@ def test_before_and_after_of_the_mean_and_of_each_image(result):
     assert heads == ["Held out", "PSNR (dB)", "SAM (°)"]
 
 
+def test_of_thousands_of_images_some_have_a_row_and_the_rest_are_counted(result):
+    """A record of somebody else may name as many as it likes."""
+    images = {f"image {n}": {"psnr_db": 30.0, "sam_deg": 5.0} for n in range(1_234)}
+    mean = {"psnr_db": 30.0, "sam_deg": 5.0}
+    result.show_finished(Finished("", "Nothing.", mean, mean, 2), (images, images))
+    table = result.table
+    assert table.rowCount() == 202
+    assert table.item(200, 0).text() == "image 199"
+    assert table.item(201, 0).text() == "… and 1,034 more"
+
+
 def test_where_nothing_was_better_there_is_no_model_to_use(result):
     result.show_finished(Finished("", "Nothing was better than the start."), ({}, {}))
     assert result.message.kind == "warning"

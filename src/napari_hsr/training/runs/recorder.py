@@ -175,6 +175,7 @@ def missing(error: ModuleNotFoundError) -> Exception:
 
 def reason(error: BaseException) -> str:
     """Why a training failed, in one sentence; a fault of the product begins with "unexpected"."""
-    if isinstance(error, (KeyboardInterrupt, GeneratorExit, Cancelled)):
+    # SystemExit: a signal, such as that of a terminal that is closed
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, Cancelled)):
         return "Interrupted before the step was saved; the last checkpoint stays."
     return explain(error, "the command line's --debug shows where")

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 PANELS = {False: "Reconstruct", True: "Super-resolve"}
 #: The figures that have a column.
 _COLUMNS = FIGURES[:2]
+#: Images that have a row: thousands would hold the window up.
+_MOST_ROWS = 200
 #: Pixels of their table that are shown before it scrolls.
 _MOST = 260
 
@@ -228,7 +230,10 @@ class FiguresTable(PlainTable):
         rows = [("mean", before, after)]
         names = dict.fromkeys([*images_before, *images_after])
         if len(names) > 1:
-            rows += [(n, images_before.get(n, {}), images_after.get(n, {})) for n in names]
+            shown = list(names)[:_MOST_ROWS]
+            rows += [(n, images_before.get(n, {}), images_after.get(n, {})) for n in shown]
+            if len(names) > len(shown):
+                rows.append((f"… and {len(names) - len(shown):,} more", {}, {}))
         elif names:
             rows = [(next(iter(names)), before, after)]
         self.setRowCount(len(rows))
