@@ -40,6 +40,22 @@ def values():
     return np.random.default_rng(0).random(SHAPE, dtype=np.float32)
 
 
+class Watched:
+    """A data set of h5py, or its identifier, that notes when the library walks through its chunks."""
+
+    def __init__(self, inner, walks=None):
+        self._inner, self.walks = inner, [] if walks is None else walks
+
+    def __getattr__(self, name):
+        if name in ("chunk_iter", "get_chunk_info", "get_chunk_info_by_coord"):
+            self.walks.append(name)
+        found = getattr(self._inner, name)
+        return Watched(found, self.walks) if name == "id" else found
+
+    def __getitem__(self, key):
+        return self._inner[key]
+
+
 class TestHdf5:
     @pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
     @pytest.mark.parametrize("suffix", [".h5", ".mat"])
@@ -78,6 +94,37 @@ class TestHdf5:
             ours = CheckedDataset(path, stored)
             for key in ((), (3,), (slice(1, 30, 7), slice(0, 12, 5), 2), (slice(2, 2),)):
                 np.testing.assert_array_equal(ours[key], stored[key])
+
+    @pytest.mark.parametrize("libver", ["earliest", "latest"])
+    @pytest.mark.parametrize("compression", [None, "gzip"])
+    def test_the_places_of_many_chunks_are_found_in_one_walk(
+        self, tmp_path, values, libver, compression
+    ):
+        with h5py.File(tmp_path / "a.h5", "w", libver=libver) as file:
+            stored = file.create_dataset(
+                "cube", SHAPE, "f4", chunks=(2, 5, 3), compression=compression, fillvalue=7
+            )
+            stored[:, 5:] = values[:, 5:]  # the first row of chunks is never written
+
+        with h5py.File(tmp_path / "a.h5") as file:
+            stored = file["cube"]
+            watched = Watched(stored)
+            ours = CheckedDataset(tmp_path / "a.h5", watched)
+            for key in ((), (30,), (slice(1, 30, 7), slice(0, 12, 5), 2)):
+                np.testing.assert_array_equal(ours[key], stored[key])
+            assert len(watched.walks) == 1
+
+    def test_chunks_that_are_none_of_the_data_set(self, tmp_path, values):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            stored = file.create_dataset("cube", data=values, chunks=(1, 12, 10))
+            at = stored.id.get_chunk_info(5).byte_offset
+        content = bytearray(path.read_bytes())
+        key = np.array([5, 0, 0, 0], "<u8").tobytes() + at.to_bytes(8, "little")
+        place = content.index(key)
+        content[place : place + 8] = (10**6).to_bytes(8, "little")
+        path.write_bytes(content)
+        refused(path)
 
     def test_a_checksum_that_does_not_fit(self, tmp_path, values):
         path = tmp_path / "a.h5"

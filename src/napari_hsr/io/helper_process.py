@@ -187,7 +187,9 @@ class _Helper:
         self.usable = False
         status = self._process.poll() if answer is None else self._process.wait()
         self.close()
-        name = self._library.name
+        name, what = self._library.name, "the file is damaged"
+        if status is None or status == -getattr(signal, "SIGPROF", 0):
+            what += ", or in more parts than can be looked through"
         if status is None:
             how = f"came to no end within {_WAITING:g} s"
         elif status == -getattr(signal, "SIGPROF", 0):
@@ -201,7 +203,7 @@ class _Helper:
         else:
             told = signal.Signals(-status).name if status < 0 else f"status {status}"
             how = f"ended ({told}) while it looked through it"
-        return FileError(path, f"the file is damaged: {name} {how}")
+        return FileError(path, f"{what}: {name} {how}")
 
     @property
     def ended_from_outside(self) -> bool:

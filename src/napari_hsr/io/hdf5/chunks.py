@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from array import array
 from collections import OrderedDict
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _DEFLATE, _SHUFFLE, _FLETCHER, _SZIP, _NBIT, _SCALE_OFFSET, _LZF = 1, 2, 3, 4, 5, 6, 32000
@@ -52,6 +53,7 @@ class CheckedDataset:
         self._kept: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
         self._filters: list[tuple[int, tuple[int, ...]]] = []
         self._by_library = self.chunks is None
+        self._places: _Places | None = None
         if self.chunks is not None:
             self._chunk_bytes = math.prod(self.chunks) * dataset.id.get_type().get_size()
             self._note_filters()
@@ -69,6 +71,8 @@ class CheckedDataset:
             raise shortened(self.path, now, self._held)
         with translated(self.path, _DAMAGED):
             if self.chunks is None or not self.shape:
+                return self._dataset[key]
+            if self._whole_as_they_are():
                 return self._dataset[key]
             parts = self._parts(key)
             if self._by_library:
@@ -158,13 +162,23 @@ class CheckedDataset:
         values: np.ndarray = whole[taken]
         return values
 
+    def _found(self) -> _Places:
+        """Where its chunks lie."""
+        if self._places is None:
+            self._places = _Places(self.path, self._dataset)
+        return self._places
+
+    def _whole_as_they_are(self) -> bool:
+        """Whether nothing is packed and all chunks are whole: the library can do no harm then."""
+        return not self._filters and self._found().all_of(self._chunk_bytes, self._held)
+
     def _chunk(self, offset: tuple[int, ...]) -> np.ndarray | None:
         """The values of a chunk; None if it was never written."""
         kept = self._kept.get(offset)
         if kept is not None:
             return kept
-        place = self._dataset.id.get_chunk_info_by_coord(offset)
-        if place.byte_offset is None:
+        place = self._found().of(offset)
+        if place is None:
             return None
         if place.byte_offset + place.size > self._held:
             raise FileError(self.path, f"{_DAMAGED}: a part of it lies behind its end")
@@ -219,6 +233,84 @@ class CheckedDataset:
         room = bytearray(self._chunk_bytes + 64)
         unpacked = imagecodecs.lzf_decode(content, header=False, out=room)
         return bytes(unpacked)
+
+
+class _Places:
+    """Where the chunks of a data set lie, found in one walk.
+
+    Each time it is asked for one place, the library walks until it comes by: with the chunks of a few
+    megabytes that is minutes.
+    """
+
+    def __init__(self, path: Path, dataset: Any):
+        self._counts = [
+            -(-n // chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True)
+        ]
+        self._chunks = dataset.chunks
+        most = math.prod(self._counts)
+        numbers, offsets, sizes, masks = (array("Q") for _ in range(4))
+
+        def note(place: Any) -> bool | None:
+            number = self._number(place.chunk_offset)
+            if number is None or len(numbers) == most:
+                return True  # it ends the walk
+            numbers.append(number)
+            offsets.append(place.byte_offset)
+            sizes.append(place.size)
+            masks.append(place.filter_mask)
+            return None
+
+        if _walked(dataset.id, note):
+            raise FileError(path, f"{_DAMAGED}: its list of parts has some that are none of it")
+        found = np.frombuffer(numbers, np.uint64)
+        order = np.argsort(found, kind="stable")
+        self._numbers = found[order]
+        self._facts = [
+            np.frombuffer(values, np.uint64)[order] for values in (offsets, sizes, masks)
+        ]
+
+    def of(self, offset: tuple[int, ...]) -> _Place | None:
+        """The place of the chunk that begins there; None if it was never written."""
+        number = self._number(offset)
+        if number is None:
+            return None
+        at = np.searchsorted(self._numbers, np.uint64(number))
+        if at == len(self._numbers) or self._numbers[at] != number:
+            return None
+        return _Place(*(int(values[at]) for values in self._facts))
+
+    def all_of(self, size: int, held: int) -> bool:
+        """Whether all have this size and lie within so many bytes."""
+        offsets, sizes, _ = self._facts
+        return bool(
+            size <= held and (sizes == size).all() and (offsets <= np.uint64(held - size)).all()
+        )
+
+    def _number(self, offset: tuple[int, ...]) -> int | None:
+        """Which chunk in the order of the axes begins there; None if none does."""
+        number = 0
+        for begin, chunk, count in zip(offset, self._chunks, self._counts, strict=True):
+            index, rest = divmod(begin, chunk)
+            if rest or index >= count:
+                return None
+            number = number * count + index
+        return number
+
+
+def _walked(dataset: Any, note: Callable[[Any], bool | None]) -> bool | None:
+    """Show all places to ``note`` until it says that it is enough."""
+    if hasattr(dataset, "chunk_iter"):
+        return dataset.chunk_iter(note)  # type: ignore[no-any-return]
+    for index in range(dataset.get_num_chunks()):  # built with HDF5 before 1.12.3
+        if note(dataset.get_chunk_info(index)):
+            return True
+    return None
+
+
+class _Place(NamedTuple):
+    byte_offset: int
+    size: int
+    filter_mask: int
 
 
 def _without_checksum(content: bytes) -> bytes:

@@ -19,8 +19,6 @@ from napari_hsr.io.hdf5.writing import check_driver
 
 #: Files that are remembered.
 _REMEMBERED = 4096
-#: Chunks of a data set whose place is looked up.
-_CHUNKS = 16
 
 _LOCK = threading.Lock()
 _SEEN: OrderedDict[tuple[Any, ...], str] = OrderedDict()
@@ -91,5 +89,4 @@ def _look(path: Path) -> None:
 def _places(_checked: Any, item: Any) -> None:
     if item.chunks is None or item.is_virtual:
         return
-    for index in range(min(item.id.get_num_chunks(), _CHUNKS)):
-        item.id.get_chunk_info_by_coord(item.id.get_chunk_info(index).chunk_offset)
+    item.id.get_num_chunks()  # it walks to all of them, as the reader does
