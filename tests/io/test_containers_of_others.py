@@ -339,3 +339,25 @@ def test_classic_netcdf_of_64_bits(tmp_path, records):
         path.write_bytes(_cdf5(records)[:-size])
         with pytest.raises(FileError, match="damaged or cut short"):
             read(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("what", ["a dimension before the first one", "values in the head"])
+def test_a_head_of_classic_netcdf_is_not_believed(tmp_path, version, what):
+    path = tmp_path / "a.nc"
+    with netcdf_file(str(path), "w", version=version) as file:
+        for name, size in {"b": 7, "y": 6, "x": 5}.items():
+            file.createDimension(name, size)
+        file.createVariable("cube", "f4", ("b", "y", "x"))[:] = 0.5
+    content = bytearray(path.read_bytes())
+    assert read(path).shape == (7, 6, 5)
+    end = content.index(np.full(210, 0.5, ">f4").tobytes())  # of the head, where the values begin
+    if what == "values in the head":
+        content[end - 4 : end] = (8).to_bytes(4, "big")
+    else:
+        numbers = np.array([3, 0, 1, 2], ">i4").tobytes()
+        at = content.index(numbers)
+        content[at + 4 : at + 8] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"head|dimension"):
+        read(path)

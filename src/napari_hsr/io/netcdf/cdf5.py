@@ -29,8 +29,9 @@ Variables = dict[str, tuple[np.ndarray, tuple[str, ...], dict[str, Any]]]
 class _Header:
     """The head of a file, taken piece by piece; ValueError where it ends too early."""
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes, count: str = ">Q", place: str = ">Q"):
         self._content, self._at = content, len(MAGIC)
+        self._count, self._place = struct.Struct(count), struct.Struct(place)
 
     def take(self, size: int) -> bytes:
         """The next bytes, which are padded to multiples of four."""
@@ -45,7 +46,10 @@ class _Header:
         return int(struct.unpack(">I", self.take(4))[0])
 
     def count(self) -> int:
-        return int(struct.unpack(">Q", self.take(8))[0])
+        return int(self._count.unpack(self.take(self._count.size))[0])
+
+    def place(self) -> int:
+        return int(self._place.unpack(self.take(self._place.size))[0])
 
     def name(self) -> str:
         return self.take(self.count()).decode("utf-8", "replace")
@@ -75,6 +79,35 @@ class _Header:
                 found[name] = values[0] if count == 1 else values
         return found
 
+    def described(self) -> tuple[list[Any], dict[str, Any]]:
+        """All variables but their values, and the attributes of the file; where they begin is looked at."""
+        dimensions = [(self.name(), self.count()) for _ in self.listed(_DIMENSIONS)]
+        of_file, found = self.attributes(), []
+        for _ in self.listed(_VARIABLES):
+            name = self.name()
+            numbers = [self.count() for _ in range(self.count())]
+            if any(number >= len(dimensions) for number in numbers):
+                raise ValueError("a variable has a dimension that is none of the file")
+            attributes, dtype = self.attributes(), self.dtype()
+            size, begin = self.count(), self.place()
+            found.append((name, [dimensions[n] for n in numbers], attributes, dtype, size, begin))
+        if any(begin < self._at for *_, begin in found):
+            raise ValueError("values of a variable lie in its head")
+        return found, of_file
+
+
+def check_head(content: bytes) -> None:
+    """Look at the head of a file of 32-bit data, which SciPy reads, and believes.
+
+    Raises
+    ------
+    ValueError
+        If a variable has no such dimension, or its values lie in the head.
+    """
+    head = _Header(content, ">I", ">Q" if content[3] == 2 else ">I")
+    head.count()
+    head.described()
+
 
 def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
     """Values, names of dimensions and attributes of all variables, and the attributes of the file.
@@ -89,15 +122,7 @@ def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
     content = path.read_bytes()
     head = _Header(content)
     records = head.count()
-    dimensions = [(head.name(), head.count()) for _ in head.listed(_DIMENSIONS)]
-    of_file = head.attributes()
-    described = []
-    for _ in head.listed(_VARIABLES):
-        name = head.name()
-        along = [dimensions[head.count()] for _ in range(head.count())]
-        attributes, dtype = head.attributes(), head.dtype()
-        size, begin = head.count(), head.count()
-        described.append((name, along, attributes, dtype, size, begin))
+    described, of_file = head.described()
     by_record = [d for d in described if d[1] and d[1][0][1] == 0]
     step = sum(size for *_, size, _ in by_record)
     if len(by_record) == 1:  # not padded then

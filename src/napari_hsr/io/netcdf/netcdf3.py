@@ -46,6 +46,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         if detect.head_of(path, 4) == cdf5.MAGIC:
             stored, of_file = cdf5.variables(path)
         else:
+            cdf5.check_head(detect.head_of(path, limits.MOST_BYTES))
             with netcdf_file(str(path), "r", mmap=False) as file:
                 stored = {
                     name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
