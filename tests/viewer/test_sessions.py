@@ -286,7 +286,7 @@ def test_what_napari_refuses_is_told_and_the_rest_opened(viewer, tmp_path):
         if record["name"] == "plots":
             record["look"]["shape_type"] = ["spiral", "line"]
         if record["kind"] == "map":
-            record["file"]["beside"] = "a.mat"  # no array of NumPy
+            record["file"] |= {"beside": "a.mat", "path": "a.mat"}  # no array of NumPy
     (tmp_path / "s.hsrsession").write_text(json.dumps(values))
     again, told = opened(tmp_path / "s.hsrsession")
     assert len(again.layers) == len(viewer.layers) - 2

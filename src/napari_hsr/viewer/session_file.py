@@ -112,14 +112,34 @@ class Reference(_Strict):
         )
 
     def found(self, folder: Path) -> Path | None:
-        """Where it is now: seen from the session, where it was, or beside the session."""
+        """Where it is now: seen from the session, where it was, or beside the session.
+
+        Of several files the one that is as it was counts: beside a session that was copied there may
+        be another's of that name.
+        """
         ways = [Path(os.path.abspath(folder / self.beside))] if self.beside else []
         ways += [Path(self.path), folder / Path(self.path.replace("\\", "/")).name]
-        for way in ways:
+        there = []
+        for way in dict.fromkeys(ways):
             with suppress(OSError, ValueError):  # a name that no file can have
                 if way.exists():
-                    return way
-        return None
+                    there.append(way)
+        if len(there) > 1:
+            for way in there:
+                with suppress(FileError):
+                    if self.is_of(way):
+                        return way
+        return there[0] if there else None
+
+    def is_of(self, file: Path) -> bool:
+        """Whether a file is as it was when it was saved.
+
+        Raises
+        ------
+        FileError
+            If it cannot be looked at.
+        """
+        return fingerprint(file) == (self.size, self.digest)
 
     def choice(self) -> Choice:
         """What was stated of it.

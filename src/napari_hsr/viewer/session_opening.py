@@ -30,7 +30,6 @@ from napari_hsr.viewer.session_file import (
     LayerRecord,
     Session,
     View,
-    fingerprint,
     read,
 )
 from napari_hsr.viewer.session_limits import carried
@@ -101,7 +100,7 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
     file = record.file.found(folder)
     if file is None:
         raise FileError(Path(record.file.path), "it is no longer there")
-    if fingerprint(file) != (record.file.size, record.file.digest):
+    if not record.file.is_of(file):
         told.append(
             f"{file.name} has changed since the session was saved; it is shown as it is now."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import FileError, HSRError
+from napari_hsr.errors import HSRError
 from napari_hsr.io.atomic import beside, clear_up, replacing
 from napari_hsr.io.library_errors import check_name, translated
 from napari_hsr.photograph import Photograph
@@ -48,10 +47,10 @@ from napari_hsr.viewer.session_file import (
     Reference,
     Session,
     View,
-    read,
     told,
     write,
 )
+from napari_hsr.viewer.session_folder import files_of, placed, remove, taken_back, unclaimed
 from napari_hsr.viewer.session_limits import carried
 
 if TYPE_CHECKING:
@@ -282,7 +281,7 @@ def save_events(
     FileError
         If the file of the session cannot be written.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     check_name(path)
     folder = path.with_name(f"{path.stem}-layers")
     clear_up(path.parent)
@@ -296,15 +295,14 @@ def save_events(
 def _written(
     made: Plan, path: Path, folder: Path, aside: Path, cancel: threading.Event | None
 ) -> Iterator[Progress | Plan]:
-    taken = {str(file) for file, _ in made.files.values()} | _of_others(folder, path)
     kept: list[tuple[LayerRecord, Path | None, dict[str, Any] | None]] = []
     for at, record in enumerate(made.session.layers):
         stop_if(cancel)
         yield Progress(at, len(made.session.layers), f"Saving {record.name}")
         try:
             if at in made.things:
-                file = _free_name(folder, record, taken)
-                _write_thing(made.things[at], aside / file.name)
+                file = aside / str(at) / f"{_stem(record)}{_SUFFIXES[record.kind]}"
+                _write_thing(made.things[at], file)
                 kept.append((record, file, None))
             elif at in made.files:
                 kept.append((record, *made.files[at]))
@@ -313,61 +311,31 @@ def _written(
         except HSRError as error:
             made.told.append(f"{record.name} was left out. {error}")
     stop_if(cancel)
-    made.session.layers = []
-    with _taken_back(folder) as new:
+    layers: list[LayerRecord] = []
+    with taken_back(folder) as new:
+        known = files_of(path, folder)
         for record, where, read_as in kept:
+            begun = len(new)
             try:
                 if where is not None:
-                    if read_as is None:
-                        new += [] if where.exists() else [where]
-                        with translated(where, "it cannot be put in its place"):
-                            folder.mkdir(parents=True, exist_ok=True)
-                            os.replace(aside / where.name, where)
-                    reference = Reference.to(where, path.parent, read_as)
+                    place = where if read_as is not None else placed(where, folder, known, new)
+                    reference = Reference.to(place, path.parent, read_as)
                     record = record.model_copy(update={"file": reference})
             except HSRError as error:
                 made.told.append(f"{record.name} was left out. {error}")
+                remove(new[begun:])
+                del new[begun:]
             else:
-                made.session.layers.append(record)
-        write(made.session, path)
+                layers.append(record)
+        write(made.session.model_copy(update={"layers": layers}), path)
+    if left := unclaimed(path, folder):
+        made.told.append(left)
     yield made
 
 
-@contextmanager
-def _taken_back(folder: Path) -> Iterator[list[Path]]:
-    """Where a save fails, leave none of the files that are listed, nor a folder that was not there."""
-    new: list[Path] = []
-    was_there = os.path.lexists(folder)
-    try:
-        yield new
-    except BaseException:
-        with suppress(OSError):
-            for file in new:
-                file.unlink(missing_ok=True)
-            if not was_there:
-                folder.rmdir()
-        raise
-
-
-def _of_others(folder: Path, path: Path) -> set[str]:
-    """Files in the folder that are none of the session that is written over."""
-    try:
-        layers = read(path).layers if os.path.exists(path) else []
-    except FileError:  # no session: what lies there is somebody's
-        layers = []
-    ours = {Path(os.path.abspath(path.parent / one.file.beside)) for one in layers if one.file}
-    here = folder.iterdir() if os.path.isdir(folder) else ()
-    return {str(file) for file in here if Path(os.path.abspath(file)) not in ours}
-
-
-def _free_name(folder: Path, record: LayerRecord, taken: set[str]) -> Path:
-    """A file's name for a layer that no other layer of the session is in."""
-    stem = re.sub(r"[^\w\-. ]+", "_", record.name).strip(" .")[:60] or record.kind
-    names = (stem if n == 1 else f"{stem} {n}" for n in range(1, 10_000))
-    suffix = _SUFFIXES[record.kind]
-    file = next(f for name in names if str(f := folder / f"{name}{suffix}") not in taken)
-    taken.add(str(file))
-    return file
+def _stem(record: LayerRecord) -> str:
+    """What a layer's file is called."""
+    return re.sub(r"[^\w\-. ]+", "_", record.name).strip(" .")[:60] or record.kind
 
 
 def _write_thing(thing: Any, file: Path) -> None:

@@ -1,0 +1,123 @@
+"""The folder beside a session, in which lies what has no file of its own: nothing in it is replaced.
+
+Which sessions refer to a file in it cannot be known: they are saved under other names, copied, renamed and
+moved. So what changed is written under a new name, and what no session nearby needs any more stays, and is
+told once it is much.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.library_errors import translated
+from napari_hsr.units import format_bytes
+from napari_hsr.viewer.session_file import MOST_BYTES, SUFFIX, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: So many bytes that no session refers to are not worth a word.
+_UNTOLD = 500 * 2**20
+
+
+@contextmanager
+def taken_back(folder: Path) -> Iterator[list[Path]]:
+    """Where a save fails, leave none of the files that are listed, nor a folder that was not there."""
+    new: list[Path] = []
+    was_there = os.path.lexists(folder)
+    try:
+        yield new
+    except BaseException:
+        remove(new)
+        if not was_there:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def remove(files: list[Path]) -> None:
+    """Remove what was put there for a session that does not come to refer to it."""
+    for file in files:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def files_of(path: Path, folder: Path) -> list[Path]:
+    """Files in the folder that the session refers to as it was saved last."""
+    try:
+        layers = read(path).layers if os.path.exists(path) else []
+    except FileError:  # no session: what lies there is somebody's
+        layers = []
+    found = (Path(os.path.abspath(path.parent / one.file.beside)) for one in layers if one.file)
+    here = Path(os.path.abspath(folder))
+    return [file for file in dict.fromkeys(found) if file.parent == here and file.is_file()]
+
+
+def placed(made: Path, folder: Path, known: list[Path], new: list[Path]) -> Path:
+    """Where a file that was made is put: under a name that nothing has, or where the session has the same already.
+
+    Parameters
+    ----------
+    made : Path
+        The file, on the same disk.
+    known : list of Path
+        What the session has already; what is used again is taken out of it.
+    new : list of Path
+        What is put there is added to it.
+
+    Raises
+    ------
+    FileError
+        If it cannot be put there.
+    """
+    with translated(folder / made.name, "it cannot be put in its place"):
+        for at, file in enumerate(known):
+            if _is_same(made, file):
+                return known.pop(at)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            name = made.name if number == 1 else f"{made.stem} {number}{made.suffix}"
+            where = folder / name
+            with suppress(FileExistsError):
+                where.open("xb").close()  # of two viewers that save at once, one has the name
+                break
+        new.append(where)
+        os.replace(made, where)
+    return where
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    alike = one.suffix == other.suffix and one.stat().st_size == other.stat().st_size
+    return alike and filecmp.cmp(one, other, shallow=False)
+
+
+def unclaimed(path: Path, folder: Path) -> str:
+    """What is to be said of files in the folder that no session beside it names, where they take much room."""
+    try:
+        sizes = {file: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+        if sum(sizes.values()) <= _UNTOLD:
+            return ""
+        beside = {one for one in path.parent.iterdir() if one.suffix.lower() == SUFFIX}
+        texts = [limits.content(one, MOST_BYTES) for one in sorted({path, *beside})]
+    except (OSError, FileError):  # what cannot be looked at may well be needed
+        return ""
+    left = {
+        file: size
+        for file, size in sizes.items()
+        if not any(os.fsencode(file.name) in text for text in texts)
+    }
+    total = sum(left.values())
+    if total <= _UNTOLD:
+        return ""
+    largest = max(left, key=lambda file: left[file])
+    return (
+        f"{folder.name} holds {format_bytes(total)} that no session beside it refers to, such as "
+        f"{largest.name}: they stay, for a copy of a session elsewhere may. Remove what none needs."
+    )
