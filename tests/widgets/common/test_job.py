@@ -8,6 +8,7 @@ import time
 
 import pytest
 from napari.utils import progress
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hsr.errors import Cancelled, InputError
@@ -308,3 +309,55 @@ def test_a_lack_of_memory_is_a_sentence_and_no_fault(qtbot, caplog, error):
     assert isinstance(told[0], InputError)
     assert "not enough memory" in str(told[0])
     assert not caplog.records
+
+
+class Note(Progress):
+    """Progress that must be heard of."""
+
+    lasting = True
+
+
+@pytest.mark.parametrize("where", ["description", "lasting", "closing"])
+def test_a_panel_deleted_while_news_are_given_hears_no_more(qtbot, monkeypatch, where):
+    """napari's dock and every slot may run the event loop, in which a closed window is deleted."""
+    before = set(progress._all_instances)
+    panel = QWidget()
+
+    def work(cancel):
+        yield Note(1, 3, "one")
+        yield Note(2, 3, "two")
+        yield "done"
+
+    job = Job(work, "Deleted", panel)
+    heard: list[str] = []
+    deleted: list[bool] = []
+
+    def delete(*_args):
+        if not deleted:
+            deleted.append(True)
+            panel.deleteLater()
+            QCoreApplication.sendPostedEvents(panel, QEvent.Type.DeferredDelete)
+
+    job.start()
+    run = job._run
+    bar = run._activity
+    for name, of in (("set_description", "description"), ("close", "closing")):
+        if where == of:
+            known = getattr(bar, name)
+            monkeypatch.setattr(
+                bar, name, lambda *a, known=known: (delete(), known(*a)), raising=True
+            )
+    if where == "lasting":
+        job.progressed.connect(delete)
+    job.progressed.connect(lambda _p: heard.append("progressed") if deleted else None)
+    job.finished.connect(lambda _r: heard.append("finished"))
+    job.ended.connect(lambda: heard.append("ended"))
+    with qtbot.captureExceptions() as faults:
+        qtbot.waitUntil(lambda: bool(deleted))
+        qtbot.wait(60)
+    assert not faults
+    assert "finished" not in heard
+    assert "ended" not in heard
+    monkeypatch.undo()
+    assert_soon_no_threads()
+    assert set(progress._all_instances) == before

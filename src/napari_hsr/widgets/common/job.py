@@ -85,7 +85,7 @@ class Job(QObject):
         # Bound to the plain object, not to this one: Qt's half is being taken down by then. For
         # the same reason nothing is waited for there: other threads would get to run Python,
         # and its garbage collector, in the middle of Qt's destructors.
-        when_gone(self, self._run.abandon)
+        when_gone(self, self._run.leave)
 
     #: What was finished before a cancel, where the work hands it over (:class:`Cancelled`).
     part: object = None
@@ -145,20 +145,33 @@ class Job(QObject):
                 self.stop(seconds=0)
         return False
 
+    @property
+    def _silent(self) -> bool:
+        """True once it was stopped or deleted: it says nothing more, and Qt's half may not be there."""
+        return self._run.gone or not self.running
+
     def _deliver(self) -> None:
-        news = self._run.news()
+        # napari's dock and every slot may let the event loop run, and the panel be deleted in it:
+        # after each of them it is asked whether there is still something to speak with.
+        run = self._run
+        news = run.news()
         *earlier, last = [None, *(e for e in news if isinstance(e, Progress))]
         for progress in [one for one in earlier if one is not None and one.lasting]:
+            if self._silent:
+                return
             self.progressed.emit(progress)
-        if last is not None:
-            self._run.show_activity(last)
-            self.progressed.emit(last)
+        if last is not None and not self._silent:
+            run.show_activity(last)
+            if not self._silent:
+                self.progressed.emit(last)
         end = next((e for e in news if isinstance(e, _End)), None)
-        if end is None or not self.running:  # a slot may have stopped it just now
+        if end is None or self._silent:
             return
         self._timer.stop()
         was_cancelled = self.cancelling
-        self._run.stop(STOP_SECONDS)
+        run.stop(STOP_SECONDS)
+        if run.gone:
+            return
         if was_cancelled or isinstance(end.error, Cancelled):
             self.part = getattr(end.error, "part", None)
             self.cancelled.emit()
@@ -166,7 +179,8 @@ class Job(QObject):
             self.failed.emit(end.error)
         else:
             self.finished.emit(end.result)
-        self.ended.emit()
+        if not run.gone:
+            self.ended.emit()
 
 
 class _End:
@@ -182,6 +196,8 @@ class _Run:
 
     def __init__(self, work: Work, title: str):
         self.cancel = threading.Event()
+        #: True once the job's Qt half is gone.
+        self.gone = False
         self._title = title
         self._mail: SimpleQueue = SimpleQueue()
         self._activity = None
@@ -207,14 +223,20 @@ class _Run:
             self._activity = progress(total=0, desc=layer_name(self._title), leave=False)
 
     def show_activity(self, event: Progress) -> None:
-        if self._activity is None:
-            return
         steps = STEPS if event.total else 0
-        if self._activity.total != steps:
+        if self._activity is not None and self._activity.total != steps:
             self._activity.total = steps
-        self._activity.update(round(STEPS * event.share) - self._activity.n)
-        said = f"{self._title}: {event.message}" if event.message else self._title
-        self._activity.set_description(layer_name(said))  # rich text in napari's dock
+        # The dock lets the event loop run, and the run may be abandoned in it: asked each time.
+        if self._activity is not None:
+            self._activity.update(round(STEPS * event.share) - self._activity.n)
+        if self._activity is not None:
+            said = f"{self._title}: {event.message}" if event.message else self._title
+            self._activity.set_description(layer_name(said))  # rich text in napari's dock
+
+    def leave(self) -> None:
+        """The job was deleted: cancel, and nothing is said any more."""
+        self.gone = True
+        self.abandon()
 
     def abandon(self) -> None:
         """Cancel without waiting."""
