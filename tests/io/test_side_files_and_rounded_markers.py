@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 
+import napari_hsr
 from napari_hsr import read, read_library, write
 from napari_hsr.errors import FileError
+from napari_hsr.io import file_sets
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code, has
 
@@ -355,3 +357,37 @@ def test_one_scale_factor_for_every_band(tmp_path):
     path = envi(tmp_path, VALUES, 12, "reflectance scale factor = {100, 200, 100}")
     with pytest.raises(FileError, match="a positive number was expected"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ["new.tif", "new.hdr"])
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("<GeoTransform> 1e6, 1, 0, 2e6, 0, -1</GeoTransform>", "a place"),
+        ('<PAMRasterBand band="1"><Scale>0.1</Scale></PAMRasterBand>', "a scale"),
+        ('<PAMRasterBand band="1"><Offset>5</Offset></PAMRasterBand>', "an offset"),
+        ('<PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand>', "no data"),
+    ],
+)
+def test_nothing_is_written_beside_a_note_that_would_be_applied(tmp_path, name, note, said):
+    cube = napari_hsr.Cube(VALUES.astype(np.float32), NM, name="new")
+    out = tmp_path / name
+    beside = out.with_name("new.tif.aux.xml" if name == "new.tif" else "new.img.aux.xml")
+    beside.write_text(f"<PAMDataset>{note}</PAMDataset>")
+    with pytest.raises(FileError, match=rf"{beside.name} of an older image .* {said}"):
+        write(cube, out)
+    with pytest.raises(FileError, match=r"aux\.xml"):  # before it is computed, too
+        file_sets.replaces(out, ())
+    assert [file.name for file in tmp_path.iterdir()] == [beside.name]
+
+
+@pytest.mark.parametrize("name", ["new.tif", "new.hdr"])
+def test_a_note_of_statistics_does_no_harm(tmp_path, name):
+    cube = napari_hsr.Cube(VALUES.astype(np.float32), NM, name="new")
+    for image in ("new.tif", "new.img"):
+        (tmp_path / f"{image}.aux.xml").write_text(
+            '<PAMDataset><PAMRasterBand band="1"><Metadata><MDI key="STATISTICS_MEAN">3</MDI>'
+            "</Metadata></PAMRasterBand></PAMDataset>"
+        )
+    write(cube, tmp_path / name)
+    np.testing.assert_array_equal(np.asarray(read(tmp_path / name).data), cube.data)

@@ -134,9 +134,22 @@ class Inputs:
             check_replaceable(place, out)
         else:
             check_place(out)
+            _check_notes(out)
         there = [file for file in files_written(out) if file.exists()]
         if any({_identity(file), str(file)} & self._known for file in there):
             raise InputError(f"{out} is an input; nothing was written over it.")
+
+
+def _check_notes(out: Path) -> None:
+    """Refuse a TIFF or ENVI image beside a note of GDAL's that would be applied to it."""
+    from napari_hsr.io.tiff import stale_note
+
+    if out.suffix.lower() == ".hdr":
+        from napari_hsr.io.envi import writer as envi_write
+
+        stale_note.check(envi_write.binary_for(out))
+    elif out.suffix.lower() in (".tif", ".tiff"):
+        stale_note.check(out)
 
 
 def replaces(out: Path, inputs: Inputs | Iterable[Path]) -> bool:

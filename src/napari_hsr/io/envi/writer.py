@@ -16,7 +16,7 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.envi.reader import ITEM
 from napari_hsr.io.stored_numbers import DTYPES, Storing, plan, row_blocks, write_planes
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geotiff, stale_note
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -45,6 +45,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
         If the files cannot be written, or would be mixed up with others of that name.
     """
     binary, storing = binary_for(path), storing or plan(cube)
+    stale_note.check(binary)
     text = _header(cube, storing, interleave)  # refused before all values are written
     with replacing_both(binary, path) as (data, header):
         with data.open("wb") as file:

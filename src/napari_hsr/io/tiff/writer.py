@@ -10,7 +10,7 @@ import numpy as np
 from napari_hsr.io import embedded_record, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.stored_numbers import Storing, plan, write_planes
-from napari_hsr.io.tiff import gdal_metadata, geotiff
+from napari_hsr.io.tiff import gdal_metadata, geotiff, stale_note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,11 @@ def write_cube(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or a note of GDAL's beside it would be applied to it.
     """
     import tifffile
 
+    stale_note.check(path)
     facts: dict[str, Any] = {"axes": "CYX", embedded_record.KEY: embedded_record.of_cube(cube)}
     if cube.wavelengths is not None:
         facts["wavelengths_nm"] = list(cube.wavelengths)
@@ -82,10 +83,11 @@ def write_photograph(photograph: Photograph, path: Path) -> None:
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or a note of GDAL's beside it would be applied to it.
     """
     import tifffile
 
+    stale_note.check(path)
     with replacing(path) as temporary:
         tifffile.imwrite(
             temporary,
