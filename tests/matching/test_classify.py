@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from spectral import spectral_angles
 
+from napari_hsr.analysis import unmix
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.matching import Classification, classify, classify_events
+from napari_hsr.matching import Classification, classify, classify_events, match
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
 from napari_hsr.provenance import Provenance
@@ -142,3 +143,18 @@ def test_many_classes_fit_into_their_labels():
     found = classify(cube(VALUES[:, :4, :5]), library(RNG.random((300, 31))), threshold=None)
     assert isinstance(found, Classification)
     assert found.labels.dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    ("units", "told"), [("absorbance", 1), ("reflectance", 0), ("%", 0), (None, 0)]
+)
+def test_another_quantity_is_told(units, told):
+    field = cube(MEMBERS.T[:, :, None].astype(np.float32))
+    library = SpectralLibrary(tuple("abcdef"), NM, MEMBERS, units, "things")
+    found = [
+        classify(field, library).notices,
+        match(pixel(field, 0, 0), library, cube=field).notices,
+        unmix(field, library).notices,
+    ]
+    for notices in found:
+        assert sum(notice.code is Code.UNITS_DIFFER for notice in notices) == told

@@ -15,6 +15,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
     import threading
@@ -111,6 +112,7 @@ def unmix_events(
     spectra = used.values
     check_values(spectra, "the endmembers")
     told += _checked(used, sum_to_one)
+    told += differing(endmembers.units, cube.units, endmembers.name, cube.name)
     count = len(spectra)
     shares = np.empty((count, *cube.shape[1:]), np.float32)
     residual, bright = np.empty((2, 1, *cube.shape[1:]), np.float32)

@@ -42,11 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import read_library
     from napari_hsr.matching import entries_on, match
+    from napari_hsr.trust.physical_quantity import differing
 
     cube = read_cube(args.cube, **stated(args))
     curves = curves_of(args, cube)
     library = read_library(args.library)
     note(library.notices, about=library.name)
+    note(differing(library.units, cube.units, library.name, cube.name))
     entries = entries_on(library, curves[0].wavelengths_nm, cube.bands)
     options = {"by": args.by, "most": args.most, "cube": cube, "camera": args.camera}
     found = [match(curve, entries, **options) for curve in curves]

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 
 
 class Quantity(StrEnum):
@@ -84,6 +85,22 @@ def factor_to(units: str | None, wanted: str | None, whose: str, target: str) ->
         f"The spectra of {whose} are {_called(own, units)}, and {target} holds "
         f"{_called(other, wanted)}: these cannot be compared.{way}"
     )
+
+
+def differing(units: str | None, wanted: str | None, whose: str, target: str) -> list[Notice]:
+    """A warning where spectra and what they are held against are different quantities, as far as both say so.
+
+    A factor between them, as of percent, is none; spectra that were normalised keep their shape.
+    """
+    own, other = quantity_of(units), quantity_of(wanted)
+    unsaid = (None, Quantity.RELATIVE)
+    if own in unsaid or other in unsaid or own is other or (own in _FULL and other in _FULL):
+        return []
+    told = (
+        f"The spectra of {whose} are {_called(own, units)}, and {target} holds "
+        f"{_called(other, wanted)}: what is found by comparing them means little."
+    )
+    return [Notice.warning(Code.UNITS_DIFFER, told)]
 
 
 def _called(kind: Quantity, units: str | None) -> str:
