@@ -305,9 +305,7 @@ class _Closing:
 
 def _name_of(stack: PhotographStack, number: int) -> str:
     """What tells a frame from another that later has its number, or its name."""
-    frames, state = (
-        stack.frames,
-        file_state(stack, number),
-    )  # of one that is gone reading it says so
+    frames = stack.frames
+    state = file_state(stack, number)  # of one that is gone reading it says so
     known = f" {state[0]} {state[1]}" if state else ""
     return f"{frames.paths[number].name if isinstance(frames, FileFrames) else number}{known}"
