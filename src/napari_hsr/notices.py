@@ -130,6 +130,7 @@ class Code(StrEnum):
     BAD_BANDS_LEFT_OUT = "bad-bands-left-out"
     SCALES_DIFFER = "scales-differ"
     UNITS_DIFFER = "units-differ"
+    PLACES_DIFFER = "places-differ"
     FIGURE_UNDEFINED = "figure-undefined"
     BLACK_SPECTRA = "black-spectra"
     SCENE_NOT_IN_PROTOCOL = "scene-not-in-protocol"

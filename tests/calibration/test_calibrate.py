@@ -182,6 +182,18 @@ def test_an_overexposed_scan_is_said(most):
     assert not has(calibrate(cube(counts, name="scan"), white(), dark()).notices, Code.SATURATED)
 
 
+@pytest.mark.parametrize(("factor", "said"), [(1.0, False), (1e-4, True), (100.0, True)])
+def test_a_scan_of_another_scale_than_its_references_is_said(factor, said):
+    found = calibrate(cube(scan().data * factor), white(), dark())
+    assert has(found.notices, Code.SCALES_DIFFER) is said
+
+
+def test_a_white_of_a_shorter_exposure_is_not_taken_for_another_scale():
+    short = cube(GAIN / 100 + BLACK, name="white")
+    found = calibrate(scan(), short, dark(), exposures=(100.0, 1.0), white_dark=dark())
+    assert not has(found.notices, Code.SCALES_DIFFER)
+
+
 @pytest.mark.parametrize(("level", "said"), [(4095.0, True), (65535.0, True), (4000.0, False)])
 def test_a_white_that_is_nothing_but_the_limit_of_a_camera_is_said(level, said):
     flat = calibrate(scan(), cube(np.full((BANDS, 4, WIDTH), level), name="white"), dark())

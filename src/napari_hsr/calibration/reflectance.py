@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LEAST_OVER_NOISE = 3.0
 #: The same as a share of the brightest band, where single lines tell no noise.
 _LEAST_SHARE = 0.005
+#: No light of a scene is so many times as bright as a white.
+_TOO_BRIGHT = 50.0
 #: What stays untrue of reflectance.
 _OF_RAW = ("data ignore value", "reflectance scale factor", "default stretch")
 #: The scan, the white, the dark references, and the quotient.
@@ -138,6 +140,7 @@ def calibrate_events(
     _check_brighter(signal, reference, white_black)
     ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, white_dark is not None)
     told_exposure += settings.differences(raw, white, dark, white_dark, exposures is not None)
+    notices += _of_another_scale(raw, reference, black, ratio)
     curve = _reflectance_of(white_reflectance, raw)
     notices += getattr(white_reflectance, "notices", ())  # of a library
     least = _least(signal, reference, white_black, least_signal)
@@ -199,6 +202,26 @@ def _check_brighter(signal: np.ndarray, white: Reference, dark: Reference | None
     raise InputError(
         f"The white reference is nowhere brighter than the dark one ({found}): were they exchanged?"
     )
+
+
+def _of_another_scale(
+    raw: Cube, white: Reference, dark: Reference | None, ratio: float
+) -> list[Notice]:
+    """A warning where the scan is nowhere as bright as the dark, or far brighter than the white."""
+    brightest = raw.value_range[1]
+    least = float(np.nanmedian(dark.mean)) if dark else 0.0
+    most = float(np.nanmax(white.mean))
+    if brightest < least:
+        found, than = "nowhere as bright as the dark reference", least
+    elif most > 0 and brightest * ratio > _TOO_BRIGHT * most:
+        found, than = "far brighter than the white reference", most
+    else:
+        return []
+    text = (
+        f"The scan is {found} (up to {brightest:g} against {than:g}): if one of them is on another scale, such "
+        "as counts and shares, the reflectance is wrong."
+    )
+    return [Notice.warning(Code.SCALES_DIFFER, text)]
 
 
 def _reflectance_of(given: float | np.ndarray | SpectralLibrary, raw: Cube) -> np.ndarray:

@@ -83,11 +83,12 @@ def curves_of(args: argparse.Namespace, cube: Cube, quantiles: Sequence[float] =
     """The spectra that these options ask for; an InputError if there is none."""
     from napari_hsr import spectra
     from napari_hsr.errors import InputError
-    from napari_hsr.io.label_images import read_labels
+    from napari_hsr.io.label_images import place_notices, read_labels
 
     found = [spectra.pixel(cube, row, column) for row, column in args.at]
     if args.regions:
         found += spectra.labels(cube, read_labels(args.regions), quantiles=quantiles)
+        note(place_notices(args.regions, cube.metadata), about=Path(args.regions).name)
     if not found:
         raise InputError("Name pixels by --at, or a label image with regions by --regions.")
     return found

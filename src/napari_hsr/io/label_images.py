@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
+from napari_hsr.io import limits, places_apart
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import not_there, translated
 from napari_hsr.io.tiff import decoding as tiff_decoding
@@ -20,9 +20,13 @@ from napari_hsr.io.tiff import page_chain as tiff_chain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_hsr.notices import Notice
+
 #: Suffixes that :func:`read_labels` and :func:`write_labels` know.
 READ_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 WRITE_SUFFIXES = (".tif", ".tiff", ".npy")
+#: The tag of TIFF and EXIF that says how an image is to be turned.
+_ORIENTATION = 274
 
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
@@ -50,6 +54,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
                 size = f"the label image ({picture.width} x {picture.height} pixels)"
                 limits.check_room(path, 4 * picture.width * picture.height, size)
                 labels = np.asarray(picture)
+                _check_upright(path, picture.getexif().get(_ORIENTATION))
         else:
             import tifffile
 
@@ -57,6 +62,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             with tifffile.TiffFile(path) as file:
                 tiff_chain.check_pages(path, file)
                 tiff_decoding.guard(path, file)
+                _check_upright(path, getattr(file.pages.first.tags.get(_ORIENTATION), "value", 1))
                 limits.check_room(path, file.series[0].nbytes, "the label image")
                 labels = file.series[0].asarray()
     labels = np.asarray(labels)
@@ -66,6 +72,36 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             path, f"integers (height, width) were expected, but this holds {labels.dtype} of {size}"
         )
     return labels
+
+
+def place_notices(path: str | os.PathLike[str], metadata: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """A warning where a label image states another place on the ground than a cube.
+
+    Parameters
+    ----------
+    path : path-like
+        Of an image that :func:`read_labels` has read; a TIFF alone states a place.
+    metadata : mapping
+        Of the cube.
+    """
+    path = Path(os.path.expanduser(path))
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return ()
+    import tifffile
+
+    with translated(path, "a label image was expected"), tifffile.TiffFile(path) as file:
+        tags = geotiff.read(file.pages.first)
+    return places_apart.notices(metadata, {geotiff.KEY: tags} if tags else {})
+
+
+def _check_upright(path: Path, orientation: Any) -> None:
+    """A turned image is refused: cubes are as stored, whatever is said of how to show them."""
+    if orientation in range(2, 9):
+        raise FileError(
+            path,
+            f"it states orientation {orientation}, and labels are those of pixels as they are stored: save it upright, "
+            "without one",
+        )
 
 
 def write_labels(

@@ -9,6 +9,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io import places_apart
 from napari_hsr.io.bands import bad_bands_left_out, take
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.metrics.row_blocks import checked
@@ -56,6 +57,8 @@ def match(
     if not bad_bands:
         prediction, truth, left_out = _good(prediction, truth)
     first, second, wavelengths, notes = _matched(prediction, truth)
+    if isinstance(prediction, Cube) and isinstance(truth, Cube):
+        notes += places_apart.notices(prediction.metadata, truth.metadata)
     return first, second, wavelengths, (*left_out, *notes)
 
 
