@@ -236,6 +236,9 @@ def test_profiles_are_kept_listed_and_read_again(raw, tmp_path):
         {"encoding": "camera"},
         {"gains": ["1", "2", "3"]},
         {"gains": [1, 2, 1e308]},
+        {"gains": [1, 0, 1]},
+        {"gains": [-1, -1, -1]},
+        {"matrix": [[1, 1, 1]] * 3},
         {"matrix": [[1, 2, 3]] * 2 + [[1, 2, None]]},
         {"delta_e": "small"},
         {

@@ -180,6 +180,8 @@ class _Stored(BaseModel):
             raise ValueError("three sensitivities a wavelength")
         if len(self.polynomial) not in (0, TERMS):
             raise ValueError(f"{TERMS} terms")
+        if min(self.gains) <= 0 or np.linalg.matrix_rank(np.array(self.matrix)) < 3:
+            raise ValueError("gains above 0, and a matrix that keeps three colours apart")
         normalise_encoding(self.encoding)
         return self
 

@@ -181,4 +181,8 @@ def _read_colours(path: Path) -> dict[str, list[float]]:
     if not found:
         raise FileError(path, "it holds no patches")
     check_count(path, len(rows), "patches")
+    if len(found) < len(rows):
+        names = [row["name"] for row in rows]
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise FileError(path, f"it names the patch {twice!r} twice")
     return found
