@@ -101,6 +101,8 @@ def _seen(pair: Pair, client: Any) -> bool:
     if len(stores) < len(pair.sources):
         return False
     found = {path: _known_by(path) for path in stores}
+    if not all(there for _, there in found.values()):  # moved since it was opened
+        return False
     return all(with_patience(client, lambda: client.run(_are_there, found)).values())
 
 

@@ -33,6 +33,7 @@ def show_analysis(
     *,
     colormap: str = "viridis",
     limits: tuple[float, float] | None = None,
+    called: str | None = None,
 ) -> list[Image]:
     """Show the maps of an analysis, in place of earlier ones of the same kind of the same cube.
 
@@ -49,6 +50,8 @@ def show_analysis(
     limits : (float, float), optional
         Contrast limits of the maps of the first cube; by default from the 1st to the 99th
         percentile.
+    called : str, optional
+        What the cube is called in their names, which for a frame is more than the layer is.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def show_analysis(
                 add_map(
                     viewer,
                     data,
-                    f"{name} · {layer.name}",
+                    f"{name} · {called or layer.name}",
                     unit=cube.units,
                     title=name,
                     limits=chosen,

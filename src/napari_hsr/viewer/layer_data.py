@@ -16,6 +16,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.tiff.pixels import TiffPixels
+from napari_hsr.notices import Code, has
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.photograph_stack import ColoursOnDemand
 from napari_hsr.provenance import Provenance
@@ -124,8 +125,44 @@ def layer_cube(layer: Layer) -> Cube:
         frames = layer.data.frames
         name = f"{layer.name} · frame {frames.stack.number(frames.shown) + 1}"
         cube = frames.cube_at_hand(frames.shown)
+        if has(cube.notices, Code.PLACEHOLDER):  # in legends and tables, too
+            name += " (not yet computed)"
         return cube.replace(name=name, place=place_in(keywords)[0])
     return cube_from_parts(full_resolution(layer), keywords)
+
+
+def computed_cube(layer: Layer) -> Cube:
+    """As :func:`layer_cube`, for what is measured and kept.
+
+    Raises
+    ------
+    InputError
+        As there, and if something stands in for the frame on show while it is computed.
+    """
+    cube = layer_cube(layer)
+    check_computed(cube)
+    return cube
+
+
+def check_computed(cube: Cube) -> None:
+    """Refuse a cube whose values stand in for others that are still computed.
+
+    Raises
+    ------
+    InputError
+        If it is such a one.
+    """
+    waiting = why_not_computed(cube)
+    if waiting is not None:
+        raise InputError(waiting)
+
+
+def why_not_computed(cube: Cube) -> str | None:
+    """Why a cube holds no values to be kept, in one sentence; None where it does."""
+    told = [str(notice) for notice in cube.notices if notice.code == Code.PLACEHOLDER]
+    if not told:
+        return None
+    return f"{one_line(cube.name)}: {told[0]} Wait until it is done."
 
 
 def layer_photograph(layer: Layer) -> Photograph:

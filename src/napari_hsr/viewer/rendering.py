@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.notices import as_notices
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.viewer.layer_data import is_copy, layer_cube, layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import computed_cube, is_copy, layer_state, spatial_transform
 from napari_hsr.viewer.layers import add_photograph, photograph_layer
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, fl
 
 def add_true_colour(viewer: ViewerModel, layer: Image) -> Image:
     """Add or update the true-colour picture of a cube layer, placed over it."""
-    return add_picture(viewer, layer, true_colour(layer_cube(layer)))
+    return add_picture(viewer, layer, true_colour(computed_cube(layer)))
 
 
 def add_false_colour(
@@ -131,7 +131,7 @@ def add_false_colour(
     bands: Sequence[int] | None = None,
 ) -> Image:
     """Add or update the false-colour picture of a cube layer; as :func:`false_colour`."""
-    return add_picture(viewer, layer, false_colour(layer_cube(layer), nm, bands=bands))
+    return add_picture(viewer, layer, false_colour(computed_cube(layer), nm, bands=bands))
 
 
 def is_picture(layer: Any) -> bool:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
 from napari_hsr.viewer.layer_data import (
+    computed_cube,
     is_cube,
     is_frames,
     is_overlay,
@@ -174,7 +175,7 @@ class MoreForm(QWidget):
             If a cube cannot be read.
         """
         return {
-            "others": [layer_cube(one) for one in self.other_layers()],
+            "others": [computed_cube(one) for one in self.other_layers()],
             "lights": self.light_names(),
             "resample": self.resample.isChecked(),
             "every": self.all_frames,

@@ -24,9 +24,9 @@ from napari_hsr.progress import Progress, abandonable
 from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
+    computed_cube,
     is_cube,
     is_overlay,
-    layer_cube,
     layer_shape,
     layer_state,
     spatial_transform,
@@ -146,7 +146,7 @@ class CalibrateWidget(Panel):
                 chooser.set_layer(chooser.layer())
         self.message.clear()
         try:
-            work = partial(_reflectance, layer_cube(scan), **self._options(scan, white))
+            work = partial(_reflectance, computed_cube(scan), **self._options(scan, white))
         except HSRError as error:
             self.message.show_exception(error)
             return
@@ -169,10 +169,10 @@ class CalibrateWidget(Panel):
             "exposures": self._times(),
         }
         if is_cube(white):
-            options["white"] = layer_cube(white)
+            options["white"] = computed_cube(white)
         else:
             options["patch"] = self._patch(white, scan)
-        options |= {name: layer_cube(layer) for name, layer in self._darks().items()}
+        options |= {name: computed_cube(layer) for name, layer in self._darks().items()}
         return options
 
     def _darks(self) -> dict[str, Layer]:

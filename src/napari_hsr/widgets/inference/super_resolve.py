@@ -9,7 +9,13 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
-from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
+from napari_hsr.viewer.layer_data import (
+    computed_cube,
+    is_cube,
+    layer_cube,
+    photograph_layers,
+    spatial_transform,
+)
 from napari_hsr.viewer.super_resolved import add_super_resolved, display_of, place_over
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -136,7 +142,7 @@ class SuperResolveWidget(RunPanel):
         area, scale = self.area.area(layer), self.scale.value()
         keeping = self.place.keeping(layer, _with_scale(model, scale), "_part" if area else "")
         options = self._options() | {"region": area}
-        return SuperResolutionRequest(layer_cube(layer), model, options, scale, keeping=keeping)
+        return SuperResolutionRequest(computed_cube(layer), model, options, scale, keeping=keeping)
 
     def _without_cube(self) -> str:
         photographs = photograph_layers(self._viewer)

@@ -12,7 +12,13 @@ from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import (
+    is_cube,
+    is_frames,
+    layer_cube,
+    layer_wavelengths,
+    why_not_computed,
+)
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -52,6 +58,7 @@ class MapsWidget(Panel):
         self._viewer = viewer
         self._layer: Any = None  # of the map that is being made
         self._known: Wavelengths | None = None  # of its cube
+        self._called = ""
         self._made: list[Cube] = []
         self._job = JobSlot(self)
         self._following = Connections(self)  # the chosen cube
@@ -166,6 +173,8 @@ class MapsWidget(Panel):
         """Why no map can be made, in one sentence; None if it can."""
         if self._outline is None:
             return "Open a cube, or reconstruct one."
+        if waiting := why_not_computed(self._outline):
+            return waiting
         if self.tabs.currentIndex() == INDEX:
             return self.index.why_not()
         return self.unmix.why_not() if self.tabs.currentIndex() == UNMIX else None
@@ -210,6 +219,7 @@ class MapsWidget(Panel):
         self._layer = self.chooser.layer()
         cube = layer_cube(self._layer)
         self._known = cube.wavelengths
+        self._called = cube.name  # a frame's, while the slider may move on
         tab = self.tabs.currentIndex()
         if tab == INDEX:
             text, between = self.index.text(), self.index.interpolate.isChecked()
@@ -273,7 +283,7 @@ class MapsWidget(Panel):
             return
         self._made = made
         self._scroll.keep_at_top(self.message)  # what is said of the run, and its plots, are below
-        shown = show_analysis(self._viewer, made, self._layer, kind, **options)
+        shown = show_analysis(self._viewer, made, self._layer, kind, called=self._called, **options)
         hidden = f" {len(shown) - 1} more are hidden in the list of layers." if shown[1:] else ""
         over = covered(self._viewer, shown[0])
         told = [f"Added “{shown[0].name}”.{hidden} {over}".strip(), *made[0].notices]

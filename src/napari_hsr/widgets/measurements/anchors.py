@@ -13,7 +13,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
 from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
+from napari_hsr.viewer.layer_data import computed_cube, is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.names import rows_changed
 from napari_hsr.viewer.pins import is_points
@@ -230,7 +230,7 @@ class AnchorSection(QWidget):
         self.message.clear()
         self.bar.begin()
         self.bar.show()
-        work = partial(anchored_events, layer_cube(layer), self._library, self.attached(), 1)
+        work = partial(anchored_events, computed_cube(layer), self._library, self.attached(), 1)
         self._job.start(
             work,
             f"Correct {layer.name}",

@@ -25,7 +25,7 @@ from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.viewer.layer_data import check_computed, computed_cube, is_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser
@@ -159,6 +159,8 @@ class ClassifyWindow(QDialog):
                 parts.append(self._panel.libraries.entries(at, nm, cube.bands).chosen([number]))
                 one = kept.get((key, None))
             elif (one := kept.get(key)) is not None:
+                if one.source is not None:
+                    check_computed(one.source.cube)
                 parts.append(entries_on([replace(one.curve, name=apart[key])], nm, cube.bands))
             else:
                 continue
@@ -183,7 +185,7 @@ class ClassifyWindow(QDialog):
                 raise InputError("Open a cube first.")
             if not self._panel.measured():
                 raise InputError("The regions are being measured: classify once they are.")
-            cube = layer_cube(layer)
+            cube = computed_cube(layer)
             entries = self.entries(cube)
         except HSRError as error:
             self.message.show_exception(error)

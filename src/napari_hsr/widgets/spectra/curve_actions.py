@@ -22,7 +22,7 @@ from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.spectra import windows
-from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
+from napari_hsr.widgets.spectra.exports import ask_and_write, need_computed
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
 from napari_hsr.widgets.spectra.processing import Look, Marks, ProcessingRow
 
@@ -265,13 +265,13 @@ class CurvePanel(Panel):
         FileError
             If the file cannot be written.
         """
-        need_curves(self._drawn)
+        need_computed(self._drawn)
         spectra.write_csv([s.curve for s in self._drawn], path)
         return Path(path)
 
     def export_png(self, path: str | PathLike) -> Path:
         """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
-        need_curves(self.shown)
+        need_computed(self.shown)
         self.plot.export_png(path)
         return Path(path)
 

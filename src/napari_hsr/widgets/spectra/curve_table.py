@@ -22,7 +22,7 @@ from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.table import fit_columns, widen_for
-from napari_hsr.widgets.spectra.exports import ask_table, need_curves
+from napari_hsr.widgets.spectra.exports import ask_table, need_computed
 from napari_hsr.widgets.spectra.sources import PIXEL
 
 if TYPE_CHECKING:
@@ -200,9 +200,9 @@ class CurveTable(QDialog):
             If the file cannot be written.
         """
         look = self._panel.look
-        curves = [one.curve for one in self._shown if not look.is_hidden(one.key)]
-        need_curves(curves)
-        return spectra.write_table(curves, path)
+        shown = [one for one in self._shown if not look.is_hidden(one.key)]
+        need_computed(shown)
+        return spectra.write_table([one.curve for one in shown], path)
 
     def _ask(self) -> None:
         ask_table(self, self.message, self.export)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.viewer.layer_data import check_computed
 from napari_hsr.widgets.common.save_dialog import ask_path
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_hsr.widgets.common.messages import Message
+    from napari_hsr.widgets.spectra.sources import Shown
 
 
 class Notes:
@@ -49,6 +51,20 @@ def need_curves(curves: Sequence[object]) -> None:
     """
     if not curves:
         raise InputError("There is no spectrum to export: pin one by Shift-click.")
+
+
+def need_computed(curves: Sequence[Shown]) -> None:
+    """Refuse to write nothing, or what stands in for spectra that are still computed.
+
+    Raises
+    ------
+    InputError
+        If there is no curve, or one is of a frame that is not computed yet.
+    """
+    need_curves(curves)
+    for one in curves:
+        if one.source is not None:
+            check_computed(one.source.cube)
 
 
 def ask_and_write(

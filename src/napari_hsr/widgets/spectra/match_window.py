@@ -13,6 +13,7 @@ from superqt.utils import signals_blocked
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import LIBRARY_SUFFIXES
 from napari_hsr.matching import MEASURES, match
+from napari_hsr.viewer.layer_data import check_computed
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
@@ -134,6 +135,7 @@ class MatchWindow(QDialog):
             self.said.show_info(f"To find entries like a curve, {' and '.join(missing)}.")
         else:
             try:
+                check_computed(one.source.cube)
                 curve = one.curve
                 entries = self._panel.libraries.entries(at, curve.wavelengths_nm, len(curve))
                 evidence = evidence_of(one.source.layer)

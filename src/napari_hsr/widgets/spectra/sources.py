@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
+from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at, why_not_computed
 from napari_hsr.viewer.regions import Plane, RegionCurve, Target
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
@@ -124,7 +124,10 @@ class Sources:
                     continue
                 style = STYLES[len(self._found) % len(STYLES)]
                 try:
-                    self._found.append(Source(layer, layer_cube(layer), style, self._viewer, unit))
+                    cube = layer_cube(layer)
+                    self._found.append(Source(layer, cube, style, self._viewer, unit))
+                    if waiting := why_not_computed(cube):
+                        self.problems.append(waiting)
                 except ValueError as error:  # an array of text, of complex numbers…
                     self.problems.append(str(error))
         return self._found

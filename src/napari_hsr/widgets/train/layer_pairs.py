@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
-from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_cube, layer_photograph
+from napari_hsr.viewer.layer_data import computed_cube, is_cube, is_photograph, layer_photograph
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column
@@ -115,7 +115,7 @@ class LayerPairs(QWidget):
         stems = stems_of([layer.name for layer, _ in ticked])
         return [
             LayerPair(
-                dataclasses.replace(layer_cube(layer), name=stem),
+                dataclasses.replace(computed_cube(layer), name=stem),
                 None if photo is None else dataclasses.replace(layer_photograph(photo), name=stem),
             )
             for (layer, photo), stem in zip(ticked, stems, strict=True)

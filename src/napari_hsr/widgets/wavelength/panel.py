@@ -8,15 +8,16 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
-from napari_hsr.io import WRITE_SUFFIXES
+from napari_hsr.io import WRITE_SUFFIXES, write
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.canvas_text import show_wavelength
 from napari_hsr.viewer.contributions import write_image
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
+    computed_cube,
     is_cube,
-    layer_cube,
+    is_frames,
     layer_shape,
     layer_state,
     layer_wavelengths,
@@ -273,7 +274,7 @@ class WavelengthWidget(Panel):
     def _render(self, picture_of) -> None:
         layer = self._layer
         try:
-            cube = layer_cube(layer)
+            cube = computed_cube(layer)
         except HSRError as error:
             self.message.show_exception(error)
             return
@@ -312,11 +313,27 @@ class WavelengthWidget(Panel):
 
     def save(self, path: Path) -> None:
         """Write the cube with what its layer knows of it; the suffix sets the format."""
+        if is_frames(self._layer):
+            self._save_frame(path)
+            return
         data, meta, _ = self._layer.as_layer_data_tuple()
         self._start(
             "Saving",
             lambda: write_image(path, data, meta),
             lambda written: self.message.show_info(f"Wrote {written[0]}."),
+        )
+
+    def _save_frame(self, path: Path) -> None:
+        """Write the cube of the frame on show."""
+        try:
+            cube = computed_cube(self._layer)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self._start(
+            "Saving",
+            lambda: write(cube, path),
+            lambda written: self.message.show_info(f"Wrote {written}, of {one_line(cube.name)}."),
         )
 
     def _open_maps(self) -> None:
