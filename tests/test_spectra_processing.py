@@ -12,7 +12,7 @@ import pytest
 from napari_hsr import spectra
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.spectra import Curve, Processing
+from napari_hsr.spectra import Curve, Processing, sampling
 
 NM = np.arange(400.0, 701.0, 10.0)
 UNEVEN = np.cumsum(np.concatenate([[400.0], np.tile([7.0, 12.0, 9.0], 10)]))
@@ -192,6 +192,32 @@ def cube() -> Cube:
         values, Wavelengths([400.0, 450.0, 500.0, 600.0]), "reflectance", "field",
         metadata={"map info": info},
     )  # fmt: skip
+
+
+def test_quantiles_of_many_labels_are_those_of_each_alone():
+    rng = np.random.default_rng(4)
+    values = rng.random((2, 20, 30))
+    values[:, rng.random((20, 30)) < 0.2] = np.nan
+    values[0, 3, 3] = np.inf
+    image = rng.integers(0, 150, (20, 30))
+    values[1, image == 7] = np.nan
+    cube = Cube(values)
+    found = spectra.labels(cube, image, quantiles=(0, 0.1, 0.5, 0.9, 1))
+    assert len(found) > 100
+    data = np.where(np.isfinite(cube.data), cube.data, np.nan).astype(float)
+    for one in found:
+        inside = data[:, image == int(one.name.split()[1])]
+        for share, values in one.quantiles.items():
+            for band, value in enumerate(values):
+                known = inside[band][~np.isnan(inside[band])]
+                expected = np.quantile(known, share) if known.size else np.nan
+                np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+def test_an_image_of_values_is_no_label_image(monkeypatch):
+    monkeypatch.setattr(sampling, "MOST_LABELS", 20)
+    with pytest.raises(InputError, match="holds 24 labels, and at most 20"):
+        spectra.labels(Cube(np.ones((2, 5, 5))), np.arange(25).reshape(5, 5))
 
 
 def test_quantiles_of_regions_are_those_of_their_finite_values(cube):
