@@ -148,3 +148,14 @@ def test_pictures_of_several_bytes_in_a_big_endian_file_are_refused(tmp_path):
     tifffile.imwrite(path, values.astype(np.uint8), byteorder=">", compression="jpeg2000",
                      photometric="minisblack", metadata=None)  # fmt: skip
     np.testing.assert_array_equal(read(path).data, values.astype(np.uint8))
+
+
+def test_a_description_of_a_shape_below_zero_is_refused(tmp_path):
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.zeros((31, 12, 10), np.uint16), photometric="minisblack")
+    content = path.read_bytes()
+    assert content.count(b'{"shape": [31, 12, 10]}') == 1
+    path.write_bytes(
+        content.replace(b'{"shape": [31, 12, 10]}', b'{"shape":[-31,-12,10]}'.ljust(23))
+    )
+    assert "states a shape of -31 x -12 x 10" in refused(path)

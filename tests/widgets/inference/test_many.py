@@ -187,6 +187,19 @@ def test_selected_layers_become_cubes(viewer, panel, qtbot):
     np.testing.assert_array_equal(viewer.layers[3].data, expected)
 
 
+def test_a_layer_that_changes_while_the_queue_runs_is_told(viewer, panel, qtbot):
+    layers = [add_photograph(viewer, Photograph(v, name=f"p{n}")) for n, v in enumerate(VALUES)]
+    viewer.layers.selection = set(layers[:2])
+    window = panel.many.open_queue()
+    window.what.set_value(LAYERS)
+    window.start_button.click()
+    layers[1].data = VALUES[2]
+    qtbot.waitUntil(lambda: not window.busy)
+    assert "2 finished" in window.message.text()
+    assert "“p1” was changed during the run" in window.message.text()
+    assert "p0" not in window.message.text()
+
+
 def test_a_queue_waits_while_it_is_paused_and_can_be_cancelled(viewer, panel, qtbot):
     layers = [add_photograph(viewer, Photograph(v, name=f"p{n}")) for n, v in enumerate(VALUES)]
     viewer.layers.selection = set(layers)

@@ -23,6 +23,7 @@ from napari_hsr.inference.batch.summary import write_summary
 from napari_hsr.inference.results import Result
 from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.units import format_seconds
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
@@ -38,6 +39,7 @@ from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import Sentences, fit_columns
+from napari_hsr.widgets.inference.panel_texts import changed
 from napari_hsr.widgets.inference.queue_question import close_question
 from napari_hsr.widgets.inference.queue_texts import texts_of
 from napari_hsr.widgets.inference.replacing import MAY_REPLACE, replace_box
@@ -85,6 +87,8 @@ class BatchWindow(QDialog):
         self._rows: tuple[Row, ...] = ()
         self._result: BatchResult | None = None
         self._layers: list[Any] = []  # of the rows, where layers are computed
+        self._held: list[Held] = []
+        self._late: list[str] = []  # what is said of layers that were changed meanwhile
         self._added: set[int] = set()
         self._model = ""
         self._options: dict[str, Any] = {}
@@ -228,13 +232,12 @@ class BatchWindow(QDialog):
         if self.busy:
             return
         self.message.clear()
-        self._pause.clear()
-        self.pause_button.setChecked(False)
+        self._resume()
         self._added.clear()
         self._model = self._panel.model.name()
         options = self._options = self._panel.queue_options()
         asked = {"encoding": self.encoding.value(), "pause": self._pause}
-        model, self._layers = self._model, []
+        model, self._layers, self._late = self._model, [], []
         if self.what.value() == FOLDER:
             place = ([str(self.folder)], self.output, self.format.value())
             may = self.replace.isChecked()
@@ -246,6 +249,7 @@ class BatchWindow(QDialog):
 
         else:
             self._layers = self.selected()
+            self._held = [Held(layer) for layer in self._layers]
             try:
                 photographs = [layer_photograph(layer) for layer in self._layers]
             except HSRError as error:
@@ -282,10 +286,13 @@ class BatchWindow(QDialog):
 
     def cancel(self) -> None:
         """Stop the queue."""
-        self._pause.clear()
-        self.pause_button.setChecked(False)
+        self._resume()
         self._jobs.cancel()
         self.cancel_button.setEnabled(False)
+
+    def _resume(self) -> None:
+        self._pause.clear()
+        self.pause_button.setChecked(False)
 
     def _say_pause(self, paused: bool) -> None:
         self.pause_button.setText("Resume" if paused else "Pause")
@@ -315,12 +322,13 @@ class BatchWindow(QDialog):
         self._show(result.rows)
         counts = [f"{sum(r.state is s for r in result.rows)} {s}" for s in _ENDS if _has(result, s)]
         said = f"{', '.join(counts)} in {format_seconds(result.seconds)}."
+        late = "".join(f" {one}" for one in self._late)
         if _has(result, State.FAILED):
             there = any(isinstance(row.error, AlreadyThereError) for row in result.rows)
             more = f" {MAY_REPLACE}" if there else ""
-            self.message.show_warning(f"{said} The others are not affected.{more}")
+            self.message.show_warning(f"{said} The others are not affected.{more}{late}")
         else:
-            self.message.show_info(said)
+            (self.message.show_warning if late else self.message.show_info)(said + late)
 
     def _on_cancelled(self) -> None:
         if isinstance(self._jobs.part, BatchResult):
@@ -342,7 +350,10 @@ class BatchWindow(QDialog):
         for at, one in enumerate(rows):
             if at not in self._added and isinstance(one.value, Result):
                 self._added.add(at)
-                self._add(self._layers[at], self._model, self._options, one.value)
+                layer = self._layers[at]
+                self._add(layer, self._model, self._options, one.value)
+                if layer in self._viewer.layers and not self._held[at].by(layer):
+                    self._late.append(changed(layer))
 
     def _put(self, at: int, place: int, text: str, whole: str) -> None:
         item = self.table.item(at, place)
