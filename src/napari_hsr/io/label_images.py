@@ -56,11 +56,10 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
                 labels = np.asarray(picture)
                 _check_upright(path, picture.getexif().get(_ORIENTATION))
         else:
-            import tifffile
-
             tiff_chain.check(path)
-            with tifffile.TiffFile(path) as file:
+            with tiff_chain.opened(path) as file:
                 tiff_chain.check_pages(path, file)
+                tiff_chain.check_planes(path, file.series[0])
                 tiff_decoding.guard(path, file)
                 _check_upright(path, getattr(file.pages.first.tags.get(_ORIENTATION), "value", 1))
                 limits.check_room(path, file.series[0].nbytes, "the label image")

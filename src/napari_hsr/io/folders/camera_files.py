@@ -44,10 +44,8 @@ def looks_like_captures(folder: Path) -> bool:
 
 def centre_and_width(file: Path) -> tuple[float | None, float | None]:
     """What the XMP of one band states of it, in nm."""
-    import tifffile
-
     limits.check_regular(file)
     with translated(file, "it cannot be read"):
         tiff_chain.check(file)
-        with tifffile.TiffFile(file) as opened:
+        with tiff_chain.opened(file) as opened:
             return camera_band(opened)

@@ -301,7 +301,6 @@ def natural(path: Path) -> list[tuple[int, int, str]]:
 
 def size_of(path: Path) -> tuple[int, int] | None:
     """(height, width) that the head of a picture states; None if that is not known from there."""
-    import tifffile
     from PIL import Image
 
     suffix = path.suffix.lower()
@@ -309,7 +308,7 @@ def size_of(path: Path) -> tuple[int, int] | None:
         with translated(path, "its head cannot be read"), warnings.catch_warnings():
             if suffix in (".tif", ".tiff"):
                 tiff_chain.check(path)
-                with tifffile.TiffFile(path) as file:
+                with tiff_chain.opened(path) as file:
                     return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
             if suffix in (".png", ".jpg", ".jpeg", ".webp", ".bmp"):
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only its head

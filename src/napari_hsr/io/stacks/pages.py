@@ -14,6 +14,7 @@ from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs.reader import finish
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.io.stacks import gif_blocks
@@ -44,12 +45,10 @@ _AXES = {"T": "time", "Z": "z", "C": "channel", "I": "frame", "Q": "frame", "R":
 
 def is_stack(path: Path) -> bool:
     """Whether a TIFF holds more than one RGB image of one size."""
-    import tifffile
-
     try:
         with translated(path, "its pages cannot be listed"):
             tiff_chain.check(path)
-            with tifffile.TiffFile(path) as file:
+            with tiff_chain.opened(path) as file:
                 return _stack_shape(file) is not None
     except HSRError:  # reading the file says what is wrong
         return False
@@ -78,17 +77,16 @@ class _TiffFrames:
 
     def read(self, number: int) -> Photograph:
         """One page."""
-        import tifffile
-
         about = f"page {number + 1} is damaged or cut short"
-        with self._lock, translated(self.path, about), tifffile.TiffFile(self.path) as file:
+        with self._lock, translated(self.path, about), tiff_chain.opened(self.path) as file:
             series, page = file.series[0], file.pages.first
             if series.dataoffset is not None:  # one block: the pages may not stand in the file
-                whole = tifffile.memmap(self.path, series=0, mode="r")
+                dtype = np.dtype(series.dtype).newbyteorder(file.byteorder)
+                whole = map_file(self.path, dtype, tuple(series.shape), series.dataoffset)
                 values = np.array(whole.reshape(self._pages, *series.shape[-3:])[number])
             else:
                 tiff_decoding.guard(self.path, file)
-                values = np.asarray(series.pages[number].asarray())  # type: ignore[union-attr]
+                values = np.asarray(series.pages[number].asarray())
             values = values.astype(values.dtype.newbyteorder("="), copy=False)
             return photographs.of_pixels(self.path, file, page, values, choice=self._choice)
 
@@ -101,11 +99,10 @@ def read_tiff(path: Path, full_scale: float | None = None) -> PhotographStack:
     FileError
         If it is damaged, or holds no such pages.
     """
-    import tifffile
-
     tiff_chain.check(path)
-    with translated(path, "the TIFF file is damaged or cut short"), tifffile.TiffFile(path) as file:
+    with translated(path, "the TIFF file is damaged or cut short"), tiff_chain.opened(path) as file:
         tiff_chain.check_pages(path, file)
+        tiff_chain.check_planes(path, file.series[0])
         shape, first = _stack_shape(file), file.pages.first
         dtype = np.dtype(first.dtype)
         spacing = _spacing(file)

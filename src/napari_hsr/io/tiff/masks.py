@@ -53,12 +53,10 @@ def apply(path: Path, found: build_cube.Found, file: Any) -> None:
 
 def _mask_beside(path: Path, sides: tuple[int, ...]) -> np.ndarray | None:
     """The mask for all bands that GDAL keeps in ``NAME.msk``; None for a file of another kind."""
-    import tifffile
-
     if not detect.head_of(path, 4).startswith(detect.TIFF):
         return None
     tiff_chain.check(path)
-    with tifffile.TiffFile(path) as file:
+    with tiff_chain.opened(path) as file:
         tiff_decoding.guard(path, file)
         page = file.pages.first
         return page.asarray() if page.shape == sides else None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
+_FILE_NAME = re.compile(r'FileName="([^"]*)"')
 #: No page has more tags.
 _MOST_TAGS = 4096
 
@@ -52,6 +56,39 @@ def check(path: Path) -> None:
             seen.add(at)
             file.seek(end)
             at = number(file.read(wide))
+
+
+def opened(path: str | os.PathLike[str]) -> Any:
+    """The file by tifffile, and no other: OME-XML may name any file as one that holds planes of this."""
+    import tifffile
+
+    return tifffile.TiffFile(path, _multifile=False)
+
+
+def files_named(file: Any) -> str:
+    """Other files that the OME-XML says hold planes of the image; empty if it names none."""
+    stated = file.ome_metadata if file.is_ome else None
+    named = dict.fromkeys(_FILE_NAME.findall(stated or ""))
+    if len(named) < 2:  # the file's own, by whatever name it had
+        return ""
+    return one_line(", ".join(name for name in named if name.lower() != file.filename.lower()))
+
+
+def check_planes(path: Path, series: Any) -> None:
+    """Refuse an image that should have more pages than the file: the others would be zeros.
+
+    Raises
+    ------
+    FileError
+        Saying how many there are.
+    """
+    missing = sum(page is None for page in series.pages)
+    if missing:
+        whole = len(series.pages)
+        raise FileError(
+            path,
+            f"its OME-XML describes {whole} planes, of which {whole - missing} lie in the file",
+        )
 
 
 def check_pages(path: Path, file: Any) -> None:

@@ -91,11 +91,9 @@ def _read(
     path: Path, choice: Choice, centre: float | None = None
 ) -> tuple[Cube | Photograph, np.dtype]:
     """The image, and the type of what is stored; of a band ``centre`` is known."""
-    import tifffile
-
     tiff_chain.check(path)
     with translated(path, _DAMAGED):
-        file = tifffile.TiffFile(path)
+        file = tiff_chain.opened(path)
     keep = False
     try:
         with translated(path, _DAMAGED):
@@ -105,6 +103,7 @@ def _read(
             tiff_decoding.guard(path, file)
             series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
         chosen = images.choose(path, series)
+        tiff_chain.check_planes(path, chosen)
         ours, described = _described(file)
         of_ours = ours is not None and ours.wavelengths is None and centre is None
         if not of_ours:
@@ -131,6 +130,10 @@ def _read(
         found = _found(path, file, chosen, ours, described)
         if centre is not None:
             _state_band(found, choice, centre)
+        elsewhere = tiff_chain.files_named(file)
+        if elsewhere:
+            told = f"Planes that its OME-XML says lie in other files were left out: {elsewhere}."
+            found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
         others = [s for s in series if s is not chosen]
         if 0 < len(others) < len(series):
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in others[:5])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_hsr.errors import HSRError
 from napari_hsr.io import READ_SUFFIXES, can_read
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES, header_beside
+from napari_hsr.io.tiff import page_chain
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ def _is_photograph_tiff(path: Path) -> bool:
     from napari_hsr.io.library_errors import translated
 
     try:
-        import tifffile
-
-        with translated(path, "the TIFF file is damaged"), tifffile.TiffFile(path) as tiff:
+        with translated(path, "the TIFF file is damaged"), page_chain.opened(path) as tiff:
             page = tiff.pages.first
             return len(tiff.pages) == 1 and page.samplesperpixel in (3, 4)
     except HSRError:
