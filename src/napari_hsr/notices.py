@@ -121,6 +121,7 @@ class Code(StrEnum):
     ENDMEMBERS_ALIKE = "endmembers-alike"
 
     # matching
+    BAND_WIDTHS_ASSUMED = "band-widths-assumed"
     INDISTINGUISHABLE = "indistinguishable"
 
     # metrics

@@ -11,7 +11,7 @@ from napari_hsr.arguments import told
 from napari_hsr.arrays import unmasked
 from napari_hsr.cube import Wavelengths, jsonable
 from napari_hsr.errors import InputError
-from napari_hsr.notices import Notice, as_notices
+from napari_hsr.notices import Code, Notice, as_notices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 #: What :meth:`SpectralLibrary.normalised` divides a spectrum by.
 NORMALISATIONS = ("max", "area", "vector")
+#: Bands whose widths are not stated are no wider than this, in nm.
+_WIDEST = 10.0
+#: Full width at half maximum of a Gaussian in standard deviations.
+_FWHM = float(np.sqrt(8 * np.log(2)))
 #: Wavelengths in nm beyond the ends for which the last value stands too.
 _REPEATED = 10.5
 
@@ -146,16 +150,24 @@ class SpectralLibrary:
         divisor = np.where(divisor > 0, divisor, 1.0)
         return self.replace(values=self.values / divisor[:, None], units=f"relative ({by})")
 
-    def on(self, wavelengths_nm: ArrayLike) -> SpectralLibrary:
+    def on(self, wavelengths_nm: ArrayLike, widths_nm: ArrayLike | None = None) -> SpectralLibrary:
         """The spectra on other wavelengths; gaps are closed, ends repeated up to 10 nm.
 
-        Finer spectra are averaged with a triangle as wide as two of the new bands, so that detail
-        is not sampled by chance; coarser ones are interpolated linearly.
+        Finer spectra are averaged as each new band sees them: with a Gaussian of its width (that
+        which the library's own ``fwhm`` lacks of it), or, where no widths are stated, with a triangle
+        that falls to zero at its neighbours, at most 10 nm away; coarser ones are interpolated linearly.
 
         Parameters
         ----------
         wavelengths_nm : array-like, shape (bands,)
             In nm, ascending.
+        widths_nm : array-like, shape (bands,), optional
+            Full widths at half maximum of the new bands in nm.
+
+        Returns
+        -------
+        SpectralLibrary
+            A notice says where widths were assumed that may be wrong: of bands farther apart than 10 nm.
 
         Raises
         ------
@@ -179,23 +191,43 @@ class SpectralLibrary:
             whole = np.stack([np.interp(own, own[ok], row[ok]) for row, ok in rows])
         if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
             return self.replace(values=whole)
-        step = float(np.diff(nm).mean()) if nm.size > 1 else 0.0
-        if np.diff(own).mean() < 0.75 * step:
-            weights = np.maximum(0, 1 - np.abs(nm[:, None] - own) / step) * np.gradient(own)
-            total = weights.sum(axis=1, keepdims=True)
-            nearest = np.abs(nm[:, None] - own).argmin(axis=1)
-            weights = np.where(total > 0, weights / np.where(total > 0, total, 1), 0)
-            empty = total[:, 0] == 0
-            weights[empty, nearest[empty]] = 1
-            made = whole @ weights.T
-        else:
-            at = np.clip(nm, own[0], own[-1])
-            left = np.clip(np.searchsorted(own, at, side="right") - 1, 0, max(own.size - 2, 0))
-            right = np.minimum(left + 1, own.size - 1)
-            share = (at - own[left]) / np.where(right > left, own[right] - own[left], 1)
-            made = whole[:, left] * (1 - share) + whole[:, right] * share
+        at = np.clip(nm, own[0], own[-1])
+        left = np.clip(np.searchsorted(own, at, side="right") - 1, 0, max(own.size - 2, 0))
+        right = np.minimum(left + 1, own.size - 1)
+        share = (at - own[left]) / np.where(right > left, own[right] - own[left], 1)
+        made = whole[:, left] * (1 - share) + whole[:, right] * share
+        if nm.size > 1 or widths_nm is not None:
+            weights, seen = self._seen_by(nm, widths_nm)
+            averaged = whole @ weights.T
+            made[:, seen] = averaged[:, seen]
         kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
-        return self.replace(wavelengths_nm=nm, values=made, metadata=kept)
+        told = _told_of_widths(nm) if widths_nm is None and np.diff(own).mean() < _WIDEST else ()
+        return self.replace(
+            wavelengths_nm=nm, values=made, metadata=kept, notices=(*self.notices, *told)
+        )
+
+    def _seen_by(
+        self, nm: np.ndarray, widths_nm: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (new bands, bands) whose rows sum to 1, and which rows average: others see too few."""
+        own, apart = self.wavelengths_nm, np.gradient(self.wavelengths_nm)
+        nearest = np.abs(nm[:, None] - own).argmin(axis=1)
+        if widths_nm is None:
+            gap = np.minimum(np.gradient(nm), _WIDEST)
+            weights = np.maximum(0, 1 - np.abs(nm[:, None] - own) / gap[:, None])
+            wide = apart[nearest] < 0.75 * gap
+        else:
+            widths = np.broadcast_to(np.asarray(widths_nm, dtype=np.float64), nm.shape)
+            listed = self.metadata.get("fwhm")
+            has = isinstance(listed, list) and len(listed) == own.size
+            own_widths = np.asarray(listed, dtype=np.float64)[nearest] if has else 0.0
+            missing = np.sqrt(np.maximum(widths**2 - np.nan_to_num(own_widths) ** 2, 1e-12))
+            weights = np.exp(-0.5 * (_FWHM * (nm[:, None] - own) / missing[:, None]) ** 2)
+            wide = missing >= apart[nearest]
+        weights = weights * apart
+        total = weights.sum(axis=1)
+        seen = wide & (total > 0)
+        return weights / np.where(seen, total, 1)[:, None], seen
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON and for ``napari-hsr library``."""
@@ -210,3 +242,14 @@ class SpectralLibrary:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
+
+
+def _told_of_widths(nm: np.ndarray) -> tuple[Notice, ...]:
+    """A warning where bands are so far apart that their widths matter, and are not stated."""
+    if nm.size < 2 or float(np.median(np.diff(nm))) <= 2 * _WIDEST:
+        return ()
+    text = (
+        f"The widths of the bands are not stated: spectra of a library were averaged over {_WIDEST:g} nm "
+        "around each, and bands of other widths see other values."
+    )
+    return (Notice.warning(Code.BAND_WIDTHS_ASSUMED, text),)

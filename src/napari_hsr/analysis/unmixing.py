@@ -12,6 +12,7 @@ from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, p
 from napari_hsr.arguments import told
 from napari_hsr.cube import check_values
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.spectral_library import SpectralLibrary
@@ -136,7 +137,7 @@ def unmix_events(
         residual[0, rows] = rest.reshape(values.shape[1:])
         bright[0, rows] = np.abs(flat).mean(axis=0).reshape(values.shape[1:])
     told += no_value(int(np.isnan(residual).sum()), residual.size)
-    told = [*endmembers.notices, *told, *_about_scale(bright, used, cube)]
+    told = [*used.notices, *told, *_about_scale(bright, used, cube)]
     told += of_the_prior(cube, "an abundance")
     listed = ", ".join(used.names)
     rule = "non-negative, sum to one" if sum_to_one else "non-negative"
@@ -225,7 +226,8 @@ def on_bands(endmembers: SpectralLibrary, cube: Cube, bands: np.ndarray) -> Spec
         raise InputError(
             f"The wavelengths of {cube.name} are not known: endmembers of a library need them."
         )
-    return endmembers.on(nm[bands])
+    widths = widths_of(cube)
+    return endmembers.on(nm[bands], None if widths is None else widths[bands])
 
 
 def _checked(used: SpectralLibrary, sum_to_one: bool) -> list[Notice]:

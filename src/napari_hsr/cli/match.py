@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import read_library
+    from napari_hsr.io.bands import widths_of
     from napari_hsr.matching import entries_on, match
     from napari_hsr.trust.physical_quantity import differing
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     library = read_library(args.library)
     note(library.notices, about=library.name)
     note(differing(library.units, cube.units, library.name, cube.name))
-    entries = entries_on(library, curves[0].wavelengths_nm, cube.bands)
+    entries = entries_on(library, curves[0].wavelengths_nm, cube.bands, widths_of(cube))
     options = {"by": args.by, "most": args.most, "cube": cube, "camera": args.camera}
     found = [match(curve, entries, **options) for curve in curves]
     if args.json:

@@ -37,6 +37,19 @@ def lists_of_bands(metadata: Mapping[str, Any], bands: int) -> set[str]:
     }
 
 
+def widths_of(cube: Cube) -> np.ndarray | None:
+    """Full widths at half maximum of the bands in nm, (bands,), where all are stated; else None."""
+    listed = cube.metadata.get("fwhm")
+    if not isinstance(listed, list) or len(listed) != cube.bands:
+        return None
+    try:
+        widths = np.asarray(listed, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    known = widths.ndim == 1 and bool((np.isfinite(widths) & (widths > 0)).all())
+    return widths if known else None
+
+
 def _plain(key: str) -> str:
     return re.sub(r"[\W_]+", " ", key).strip().lower()
 

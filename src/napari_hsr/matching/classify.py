@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.analysis.block_reading import of_the_prior
 from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.io.stored_numbers import row_blocks
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
 from napari_hsr.progress import Progress, result_of, stop_if
@@ -143,7 +144,7 @@ def classify_events(
     notices = of_the_prior(cube, "a classification")
     if isinstance(entries, SpectralLibrary):
         notices += differing(entries.units, cube.units, entries.name, cube.name)
-    known = entries_on(entries, nm, cube.bands)
+    known = entries_on(entries, nm, cube.bands, widths_of(cube))
     if len(known) > np.iinfo(np.uint16).max:
         raise InputError(f"{len(known):,} classes are too many: choose entries of {known.name}.")
     bands = np.flatnonzero(np.isfinite(known.values).all(axis=0) & cube.good_bands)
@@ -185,7 +186,7 @@ def classify_events(
         cube.name,
         area,
         "pixels" if area is None else "m²",
-        tuple(notices),
+        (*known.notices, *notices),
     )
 
 

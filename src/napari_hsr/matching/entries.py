@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Notice
 from napari_hsr.spectral_library import SpectralLibrary
 
 if TYPE_CHECKING:
@@ -38,12 +39,15 @@ class Entries:
         Those of the cube.
     name : str
         Of the library.
+    notices : tuple of Notice
+        What was assumed of the cube's bands.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     wavelengths_nm: np.ndarray | None
     name: str = "library"
+    notices: tuple[Notice, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,7 +56,11 @@ class Entries:
         """Some of them, by number from 0."""
         at = list(which)
         return Entries(
-            tuple(self.names[i] for i in at), self.values[at], self.wavelengths_nm, self.name
+            tuple(self.names[i] for i in at),
+            self.values[at],
+            self.wavelengths_nm,
+            self.name,
+            self.notices,
         )
 
 
@@ -61,6 +69,7 @@ def entries_on(
     source: SpectralLibrary | Sequence[Curve] | Entries,
     wavelengths_nm: np.ndarray | None,
     bands: int,
+    widths_nm: np.ndarray | None = None,
 ) -> Entries:
     """A library or curves on the bands of a cube; bands that they do not reach have no value.
 
@@ -72,6 +81,8 @@ def entries_on(
         Of the cube.
     bands : int
         Of the cube; a source without wavelengths must have as many.
+    widths_nm : ndarray, shape (bands,), optional
+        Full widths at half maximum of the cube's bands, where it states them.
 
     Raises
     ------
@@ -84,27 +95,36 @@ def entries_on(
             raise InputError(f"The spectra of {source.name} are on other bands than the cube.")
         return source
     if isinstance(source, SpectralLibrary):
-        values = _values(source, nm, bands)
-        return Entries(source.names, values, nm, source.name)
+        values, told = _values(source, nm, bands, widths_nm)
+        return Entries(source.names, values, nm, source.name, told)
     curves = list(source)
     if not curves:
         raise InputError("There is no spectrum to compare with.")
-    rows = [_of_curve(curve, nm, bands) for curve in curves]
-    return Entries(tuple(curve.name for curve in curves), np.stack(rows), nm, "spectra")
+    rows, told = [], dict[str, Notice]()
+    for curve in curves:
+        row, said = _of_curve(curve, nm, bands, widths_nm)
+        rows.append(row)
+        told |= {notice.text: notice for notice in said}
+    names = tuple(curve.name for curve in curves)
+    return Entries(names, np.stack(rows), nm, "spectra", tuple(told.values()))
 
 
-def _of_curve(curve: Curve, nm: np.ndarray | None, bands: int) -> np.ndarray:
+def _of_curve(
+    curve: Curve, nm: np.ndarray | None, bands: int, widths: np.ndarray | None
+) -> tuple[np.ndarray, tuple[Notice, ...]]:
     if _same(curve.wavelengths_nm, nm) and len(curve) == bands:
-        return np.asarray(curve.mean, dtype=np.float64)
+        return np.asarray(curve.mean, dtype=np.float64), ()
     if curve.wavelengths_nm is None:
         raise InputError(f"{curve.name} has {len(curve)} bands without wavelengths, not {bands}.")
     values = np.asarray(curve.mean)[None]
     alone = SpectralLibrary((curve.name,), curve.wavelengths_nm, values)
-    row: np.ndarray = _values(alone, nm, bands)[0]
-    return row
+    rows, told = _values(alone, nm, bands, widths)
+    return rows[0], told
 
 
-def _values(library: SpectralLibrary, nm: np.ndarray | None, bands: int) -> np.ndarray:
+def _values(
+    library: SpectralLibrary, nm: np.ndarray | None, bands: int, widths: np.ndarray | None
+) -> tuple[np.ndarray, tuple[Notice, ...]]:
     own = library.wavelengths_nm
     if nm is None:
         if own.size != bands:
@@ -112,9 +132,9 @@ def _values(library: SpectralLibrary, nm: np.ndarray | None, bands: int) -> np.n
                 f"The cube has no wavelengths and {bands} bands, the spectra of {library.name} "
                 f"have {own.size}: set the wavelengths of the cube first."
             )
-        return np.asarray(library.values)
+        return np.asarray(library.values), ()
     if _same(own, nm):
-        return np.asarray(library.values)
+        return np.asarray(library.values), ()
     reached = (nm >= own[0] - _BEYOND) & (nm <= own[-1] + _BEYOND)
     if reached.sum() < LEAST_BANDS:
         raise InputError(
@@ -123,7 +143,9 @@ def _values(library: SpectralLibrary, nm: np.ndarray | None, bands: int) -> np.n
         )
     out = np.full((len(library), nm.size), np.nan)
     wanted = nm[reached]
+    of_wanted = None if widths is None else np.asarray(widths, dtype=np.float64)[reached]
     margin = max(_BEYOND, 2 * float(np.diff(wanted).max()))
+    margin = margin if of_wanted is None else max(margin, 2 * float(of_wanted.max()))
     near = (own >= wanted[0] - margin) & (own <= wanted[-1] + margin)
     values = library.values[:, near]
     known = np.isfinite(values)
@@ -132,10 +154,22 @@ def _values(library: SpectralLibrary, nm: np.ndarray | None, bands: int) -> np.n
         raise InputError(f"No spectrum of {library.name} has enough values to compare with.")
     names = tuple(name for name, use in zip(library.names, usable, strict=True) if use)
     kept = library.replace(
-        names=names, wavelengths_nm=own[near], values=values[usable], metadata={}
+        names=names,
+        wavelengths_nm=own[near],
+        values=values[usable],
+        metadata=_own_widths(library, near),
+        notices=(),
     )
-    out[np.ix_(usable, reached)] = kept.on(wanted).values
-    return out
+    made = kept.on(wanted, of_wanted)
+    out[np.ix_(usable, reached)] = made.values
+    return out, made.notices
+
+
+def _own_widths(library: SpectralLibrary, near: np.ndarray) -> dict[str, list[float]]:
+    listed = library.metadata.get("fwhm")
+    if not isinstance(listed, list) or len(listed) != near.size:
+        return {}
+    return {"fwhm": [listed[at] for at in np.flatnonzero(near)]}
 
 
 def _same(one: np.ndarray | None, two: np.ndarray | None) -> bool:

@@ -11,6 +11,7 @@ from napari_hsr.analysis.block_reading import of_the_prior
 from napari_hsr.arguments import told
 from napari_hsr.colour.transfer import srgb_decode, srgb_encode
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
 from napari_hsr.matching.similarity import FUNCTIONS, MEASURES
 from napari_hsr.notices import Code, Notice
@@ -151,7 +152,10 @@ def match(
     values = np.asarray(curve.mean, dtype=np.float64)
     if cube is not None and len(values) == cube.bands:
         values = np.where(cube.good_bands, values, np.nan)
-    entries = entries_on(library, curve.wavelengths_nm, len(values))
+    widths = None
+    if cube is not None and len(values) == cube.bands:
+        widths = widths_of(cube)
+    entries = entries_on(library, curve.wavelengths_nm, len(values), widths)
     shared = np.isfinite(values) & np.isfinite(entries.values).any(axis=0)
     if shared.sum() < LEAST_BANDS:
         raise InputError(
@@ -188,7 +192,7 @@ def match(
         entries=len(entries),
         bands=int(shared.sum()),
         indistinguishable=None if alike is None else tuple(entries.names[i] for i in alike[1:]),
-        notices=tuple(notices),
+        notices=(*entries.notices, *notices),
     )
 
 

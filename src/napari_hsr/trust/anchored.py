@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
@@ -83,7 +84,7 @@ def anchored_events(
     _, height, width = cube.shape
     yield Progress(0, height, "Fitting the correction")
     factor = factor_to(library.units, cube.units, library.name, cube.name)
-    on_grid = library.on(np.asarray(cube.wavelengths))
+    on_grid = library.on(np.asarray(cube.wavelengths), widths_of(cube))
     found, measured = [], []
     for name, place in pairs:
         if name not in library.names:
@@ -122,7 +123,8 @@ def anchored_events(
     }
     extra = {**cube.provenance.extra, "anchors": anchors}
     provenance = replace(cube.provenance, extra=extra).with_step(step)
-    told = (*cube.notices, *_doubts(cube, library, fit))
+    of_widths = on_grid.notices[len(library.notices) :]
+    told = (*cube.notices, *of_widths, *_doubts(cube, library, fit))
     yield (
         fit,
         cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance, notices=told),

@@ -312,7 +312,11 @@ class BatchWindow(QDialog):
             return
         self.progress.setRange(0, event.total)
         self.progress.setValue(event.done)
-        left = "" if event.seconds_left is None else f", {_left(event.seconds_left)}"
+        left = (
+            ""
+            if event.seconds_left is None
+            else f", about {format_seconds(event.seconds_left)} left"
+        )
         left = ", paused" if self._pause.is_set() else left
         self.progress.setFormat(f"{event.done} of {event.total}{left}")
         self._show(event.rows)
@@ -397,7 +401,3 @@ _ENDS = (State.FINISHED, State.UNCHANGED, State.FAILED, State.CANCELLED)
 
 def _has(result: BatchResult, state: State) -> bool:
     return any(row.state is state for row in result.rows)
-
-
-def _left(seconds: float) -> str:
-    return f"about {format_seconds(seconds)} left"

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.as_read import too_late
@@ -150,18 +151,23 @@ class ClassifyWindow(QDialog):
             If none is ticked, or they do not fit.
         """
         nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
+        widths = widths_of(cube)
         kept = {one.key: one for one in self._panel.kept}
         apart = told_apart([*kept.values()])
         parts, self._colors = [], []
         for key in self.classes.ticked():
             if key[0] == LIBRARY:
                 _, at, number = key
-                parts.append(self._panel.libraries.entries(at, nm, cube.bands).chosen([number]))
+                parts.append(
+                    self._panel.libraries.entries(at, nm, cube.bands, widths).chosen([number])
+                )
                 one = kept.get((key, None))
             elif (one := kept.get(key)) is not None:
                 if one.source is not None:
                     check_computed(one.source.cube)
-                parts.append(entries_on([replace(one.curve, name=apart[key])], nm, cube.bands))
+                parts.append(
+                    entries_on([replace(one.curve, name=apart[key])], nm, cube.bands, widths)
+                )
             else:
                 continue
             color = one.drawn.color if one else ""
@@ -174,7 +180,8 @@ class ClassifyWindow(QDialog):
         self._colors = [color or next(given) for color in self._colors]
         names = tuple(one_line(name) for part in parts for name in part.names)
         values = np.concatenate([part.values for part in parts])
-        return Entries(names, values, nm, "the chosen classes")
+        told = tuple({notice.text: notice for part in parts for notice in part.notices}.values())
+        return Entries(names, values, nm, "the chosen classes", told)
 
     def run(self) -> None:
         """Classify in the background."""

@@ -76,8 +76,14 @@ class Libraries:
         self.opened[at] = self.opened[at].replace(names=tuple(names))
         self._on_bands = {}
 
-    def entries(self, at: int, wavelengths_nm: np.ndarray | None, bands: int) -> Entries:
-        """All entries of a library on some bands, computed once.
+    def entries(
+        self,
+        at: int,
+        wavelengths_nm: np.ndarray | None,
+        bands: int,
+        widths_nm: np.ndarray | None = None,
+    ) -> Entries:
+        """All entries of a library on some bands, computed once; ``widths_nm`` where these are stated.
 
         Raises
         ------
@@ -85,9 +91,10 @@ class Libraries:
             If they do not fit.
         """
         grid = None if wavelengths_nm is None else tuple(np.asarray(wavelengths_nm).tolist())
-        key = (at, grid, bands)
+        widths = None if widths_nm is None else tuple(np.asarray(widths_nm).tolist())
+        key = (at, grid, bands, widths)
         if key not in self._on_bands:
-            self._on_bands[key] = entries_on(self.opened[at], wavelengths_nm, bands)
+            self._on_bands[key] = entries_on(self.opened[at], wavelengths_nm, bands, widths_nm)
         return self._on_bands[key]
 
     def shown(self, avoid: Collection[str], span: tuple[float, float] | None = None) -> list[Shown]:

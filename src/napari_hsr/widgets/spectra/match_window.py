@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QTableWidget, QTableWid
 from superqt.utils import signals_blocked
 
 from napari_hsr.errors import HSRError
+from napari_hsr.io.bands import widths_of
 from napari_hsr.io.libraries import LIBRARY_SUFFIXES
 from napari_hsr.matching import MEASURES, match
 from napari_hsr.viewer.layer_data import check_computed
@@ -137,7 +138,9 @@ class MatchWindow(QDialog):
             try:
                 check_computed(one.source.cube)
                 curve = one.curve
-                entries = self._panel.libraries.entries(at, curve.wavelengths_nm, len(curve))
+                entries = self._panel.libraries.entries(
+                    at, curve.wavelengths_nm, len(curve), widths_of(one.source.cube)
+                )
                 evidence = evidence_of(one.source.layer)
                 self._found = match(
                     curve,
