@@ -12,7 +12,8 @@ from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer import frames, rendering
-from napari_hsr.viewer.layer_data import computed_cube, layer_cube
+from napari_hsr.viewer.computed_cubes import computed_cube
+from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget

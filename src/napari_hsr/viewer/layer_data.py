@@ -131,40 +131,6 @@ def layer_cube(layer: Layer) -> Cube:
     return cube_from_parts(full_resolution(layer), keywords)
 
 
-def computed_cube(layer: Layer) -> Cube:
-    """As :func:`layer_cube`, for what is measured and kept.
-
-    Raises
-    ------
-    InputError
-        As there, and if something stands in for the frame on show while it is computed.
-    """
-    cube = layer_cube(layer)
-    check_computed(cube)
-    return cube
-
-
-def check_computed(cube: Cube) -> None:
-    """Refuse a cube whose values stand in for others that are still computed.
-
-    Raises
-    ------
-    InputError
-        If it is such a one.
-    """
-    waiting = why_not_computed(cube)
-    if waiting is not None:
-        raise InputError(waiting)
-
-
-def why_not_computed(cube: Cube) -> str | None:
-    """Why a cube holds no values to be kept, in one sentence; None where it does."""
-    told = [str(notice) for notice in cube.notices if notice.code == Code.PLACEHOLDER]
-    if not told:
-        return None
-    return f"{one_line(cube.name)}: {told[0]} Wait until it is done."
-
-
 def layer_photograph(layer: Layer) -> Photograph:
     """The photograph that an RGB layer holds, without its alpha channel.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.notices import as_notices
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.viewer.layer_data import computed_cube, is_copy, layer_state, spatial_transform
+from napari_hsr.viewer.computed_cubes import computed_cube
+from napari_hsr.viewer.layer_data import is_copy, layer_state, spatial_transform
 from napari_hsr.viewer.layers import add_photograph, photograph_layer
 
 if TYPE_CHECKING:

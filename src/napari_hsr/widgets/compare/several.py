@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.layer_data import (
-    computed_cube,
     is_cube,
     is_frames,
     is_overlay,

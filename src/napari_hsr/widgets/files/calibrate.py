@@ -22,9 +22,9 @@ from napari_hsr.io import read_library
 from napari_hsr.notices import Severity
 from napari_hsr.progress import Progress, abandonable
 from napari_hsr.viewer.as_read import Held
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
-    computed_cube,
     is_cube,
     is_overlay,
     layer_shape,

@@ -41,7 +41,7 @@ from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import Sentences, fit_columns
 from napari_hsr.widgets.inference.panel_texts import changed
 from napari_hsr.widgets.inference.queue_question import close_question
-from napari_hsr.widgets.inference.queue_texts import texts_of
+from napari_hsr.widgets.inference.queue_texts import ended, texts_of
 from napari_hsr.widgets.inference.replacing import MAY_REPLACE, replace_box
 
 if TYPE_CHECKING:
@@ -324,10 +324,9 @@ class BatchWindow(QDialog):
     def _on_result(self, result: BatchResult) -> None:
         self._result = result
         self._show(result.rows)
-        counts = [f"{sum(r.state is s for r in result.rows)} {s}" for s in _ENDS if _has(result, s)]
-        said = f"{', '.join(counts)} in {format_seconds(result.seconds)}."
+        said = ended(result)
         late = "".join(f" {one}" for one in self._late)
-        if _has(result, State.FAILED):
+        if any(row.state is State.FAILED for row in result.rows):
             there = any(isinstance(row.error, AlreadyThereError) for row in result.rows)
             more = f" {MAY_REPLACE}" if there else ""
             self.message.show_warning(f"{said} The others are not affected.{more}{late}")
@@ -393,11 +392,3 @@ class BatchWindow(QDialog):
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the cubes")
         if chosen:
             self.set_output(Path(chosen))
-
-
-#: States in which items end, in the order in which they are counted.
-_ENDS = (State.FINISHED, State.UNCHANGED, State.FAILED, State.CANCELLED)
-
-
-def _has(result: BatchResult, state: State) -> bool:
-    return any(row.state is state for row in result.rows)

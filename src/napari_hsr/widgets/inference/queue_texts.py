@@ -1,4 +1,4 @@
-"""What the table of a queue says of a row."""
+"""What is said of a queue: of a row in its table, and of all of it at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from napari_hsr.notices import Severity
 from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
-    from napari_hsr.inference.batch.queue import Row
+    from napari_hsr.inference.batch.queue import BatchResult, Row
+
+#: States in which items end, in the order in which they are counted.
+_ENDS = (State.FINISHED, State.UNCHANGED, State.FAILED, State.CANCELLED)
 
 
 def texts_of(one: Row) -> tuple[str, str, str, str]:
@@ -26,6 +29,13 @@ def texts_of(one: Row) -> tuple[str, str, str, str]:
         state = f"{state}, {format_seconds(one.seconds)}"
     left = "" if one.seconds_left is None or writing else format_seconds(one.seconds_left)
     return one.name, state, left, said_of(one)
+
+
+def ended(result: BatchResult) -> str:
+    """How many items ended in which way: ``2 finished, 1 failed in 3.0 s.``."""
+    counts = {state: sum(row.state is state for row in result.rows) for state in _ENDS}
+    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return f"{said} in {format_seconds(result.seconds)}."
 
 
 def said_of(one: Row) -> str:

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.layer_data import (
-    computed_cube,
     is_cube,
     layer_cube,
     photograph_layers,

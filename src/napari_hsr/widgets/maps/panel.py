@@ -11,13 +11,13 @@ from napari_hsr.analysis.components import components_events
 from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
+from napari_hsr.viewer.computed_cubes import why_not_computed
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
     is_cube,
     is_frames,
     layer_cube,
     layer_wavelengths,
-    why_not_computed,
 )
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections

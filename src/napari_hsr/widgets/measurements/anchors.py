@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
 from napari_hsr.viewer.as_read import too_late
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import computed_cube, is_cube, layer_cube, spatial_transform
+from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.names import rows_changed
 from napari_hsr.viewer.pins import is_points

@@ -25,8 +25,9 @@ from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.classes import add_classes, is_classes
+from napari_hsr.viewer.computed_cubes import check_computed, computed_cube
 from napari_hsr.viewer.covering import covered
-from napari_hsr.viewer.layer_data import check_computed, computed_cube, is_cube
+from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser

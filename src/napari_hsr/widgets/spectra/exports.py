@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.viewer.layer_data import check_computed
+from napari_hsr.viewer.computed_cubes import check_computed
 from napari_hsr.widgets.common.save_dialog import ask_path
 
 if TYPE_CHECKING:

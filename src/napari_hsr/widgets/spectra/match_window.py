@@ -14,7 +14,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.io.libraries import LIBRARY_SUFFIXES
 from napari_hsr.matching import MEASURES, match
-from napari_hsr.viewer.layer_data import check_computed
+from napari_hsr.viewer.computed_cubes import check_computed
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox

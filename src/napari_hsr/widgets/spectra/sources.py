@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at, why_not_computed
+from napari_hsr.viewer.computed_cubes import why_not_computed
+from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
 from napari_hsr.viewer.regions import Plane, RegionCurve, Target
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve

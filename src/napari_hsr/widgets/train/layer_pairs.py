@@ -8,7 +8,8 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
-from napari_hsr.viewer.layer_data import computed_cube, is_cube, is_photograph, layer_photograph
+from napari_hsr.viewer.computed_cubes import computed_cube
+from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_photograph
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column

@@ -12,10 +12,10 @@ from napari_hsr.io import WRITE_SUFFIXES, write
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.as_read import too_late
 from napari_hsr.viewer.canvas_text import show_wavelength
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.contributions import write_image
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
-    computed_cube,
     is_cube,
     is_frames,
     layer_shape,
