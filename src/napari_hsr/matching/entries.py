@@ -95,8 +95,8 @@ def entries_on(
             raise InputError(f"The spectra of {source.name} are on other bands than the cube.")
         return source
     if isinstance(source, SpectralLibrary):
-        values, told = _values(source, nm, bands, widths_nm)
-        return Entries(source.names, values, nm, source.name, told)
+        values, notices = _values(source, nm, bands, widths_nm)
+        return Entries(source.names, values, nm, source.name, notices)
     curves = list(source)
     if not curves:
         raise InputError("There is no spectrum to compare with.")
