@@ -201,10 +201,10 @@ class SpectralLibrary:
             averaged = whole @ weights.T
             made[:, seen] = averaged[:, seen]
         kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
-        told = _told_of_widths(nm) if widths_nm is None and np.diff(own).mean() < _WIDEST else ()
-        return self.replace(
-            wavelengths_nm=nm, values=made, metadata=kept, notices=(*self.notices, *told)
-        )
+        notices = self.notices
+        if widths_nm is None and np.diff(own).mean() < _WIDEST:
+            notices += _told_of_widths(nm)
+        return self.replace(wavelengths_nm=nm, values=made, metadata=kept, notices=notices)
 
     def _seen_by(
         self, nm: np.ndarray, widths_nm: ArrayLike | None
