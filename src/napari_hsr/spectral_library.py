@@ -150,8 +150,14 @@ class SpectralLibrary:
         divisor = np.where(divisor > 0, divisor, 1.0)
         return self.replace(values=self.values / divisor[:, None], units=f"relative ({by})")
 
-    def on(self, wavelengths_nm: ArrayLike, widths_nm: ArrayLike | None = None) -> SpectralLibrary:
-        """The spectra on other wavelengths; gaps are closed, ends repeated up to 10 nm.
+    def on(
+        self,
+        wavelengths_nm: ArrayLike,
+        widths_nm: ArrayLike | None = None,
+        *,
+        close_gaps: bool = False,
+    ) -> SpectralLibrary:
+        """The spectra on other wavelengths; single missing values are closed, ends repeated up to 10 nm.
 
         Finer spectra are averaged as each new band sees them: with a Gaussian of its width (that
         which the library's own ``fwhm`` lacks of it), or, where no widths are stated, with a triangle
@@ -163,6 +169,9 @@ class SpectralLibrary:
             In nm, ascending.
         widths_nm : array-like, shape (bands,), optional
             Full widths at half maximum of the new bands in nm.
+        close_gaps : bool
+            Draw lines over all that is missing. By default bands in a gap wider than they are apart, and
+            than one missing value, are NaN.
 
         Returns
         -------
@@ -185,12 +194,14 @@ class SpectralLibrary:
             )
             micrometres = own[-1] < 30 < nm[0]
             raise InputError(f"{told} Are theirs in µm?" if micrometres else told)
-        whole = self.values
+        whole, gaps = self.values, np.zeros((len(self), nm.size), dtype=bool)
         if not known.all():
             rows = zip(self.values, known, strict=True)
             whole = np.stack([np.interp(own, own[ok], row[ok]) for row, ok in rows])
+            if not close_gaps:
+                gaps = np.stack([_in_gaps(nm, own[ok], own) for ok in known])
         if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
-            return self.replace(values=whole)
+            return self.replace(values=np.where(gaps, np.nan, whole))
         at = np.clip(nm, own[0], own[-1])
         left = np.clip(np.searchsorted(own, at, side="right") - 1, 0, max(own.size - 2, 0))
         right = np.minimum(left + 1, own.size - 1)
@@ -200,6 +211,7 @@ class SpectralLibrary:
             weights, seen = self._seen_by(nm, widths_nm)
             averaged = whole @ weights.T
             made[:, seen] = averaged[:, seen]
+        made[gaps] = np.nan
         kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
         notices = self.notices
         if widths_nm is None and np.diff(own).mean() < _WIDEST:
@@ -242,6 +254,20 @@ class SpectralLibrary:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
+
+
+def _in_gaps(nm: np.ndarray, known: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Which new bands lie where values are missing, by more than one of them or than bands are apart."""
+    right = np.searchsorted(known, nm, side="left")
+    before, after = known[np.maximum(right - 1, 0)], known[np.minimum(right, known.size - 1)]
+    there = np.abs(nm[:, None] - known).min(axis=1) < 0.01
+    beyond = np.maximum(known[0] - nm, nm - known[-1])
+    apart = np.gradient(nm) if nm.size > 1 else 0.0
+    allowed = np.maximum(apart, 2.05 * float(np.median(np.diff(own))))
+    found: np.ndarray = np.where(
+        beyond > 0, beyond > _REPEATED, ~there & (after - before > allowed)
+    )
+    return found
 
 
 def _told_of_widths(nm: np.ndarray) -> tuple[Notice, ...]:

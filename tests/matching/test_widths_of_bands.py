@@ -7,11 +7,13 @@ import pytest
 
 from napari_hsr.analysis import unmix
 from napari_hsr.cube import Cube
+from napari_hsr.errors import InputError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.matching import classify, entries_on, match
 from napari_hsr.notices import Code, has
 from napari_hsr.spectra import pixel
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.anchored import anchored
 
 FINE = np.arange(400, 901, 1.0)
 #: A camera for drones: far apart, and of unlike widths (full, at half maximum).
@@ -112,3 +114,44 @@ def test_what_is_computed_by_a_library_takes_them():
 def test_widths_count_where_all_are_stated(listed):
     assert widths_of(scene(**({} if listed is None else {"fwhm": listed}))[0]) is None
     assert widths_of(scene(fwhm=WIDTHS.tolist())[0]).tolist() == WIDTHS.tolist()
+
+
+GAP = (FINE > 600) & (FINE < 700)
+
+
+def holed():
+    values = LIBRARY.values.copy()
+    values[:, GAP] = np.nan
+    return LIBRARY.replace(values=values)
+
+
+def test_bands_in_a_gap_of_the_library_have_no_value():
+    nm = np.arange(405, 896, 10.0)  # on a grid of their own
+    inside = (nm > 600) & (nm < 700)
+    found = holed().on(nm)
+    assert np.isnan(found.values[:, inside]).all()
+    assert np.isfinite(found.values[:, ~inside]).all()
+    assert np.isfinite(holed().on(nm, close_gaps=True).values).all()
+    assert np.isnan(holed().on(FINE).values[:, GAP]).all()  # on its own grid, too
+    single = LIBRARY.values.copy()
+    single[:, 100] = np.nan
+    assert np.isfinite(LIBRARY.replace(values=single).on(nm).values).all()
+    assert np.isfinite(LIBRARY.replace(values=single).on(FINE).values).all()
+
+
+def test_gaps_have_no_part_in_what_is_computed():
+    nm = np.arange(405, 896, 10.0)
+    cube = Cube(np.broadcast_to(LIBRARY.on(nm).values[0][:, None, None], (nm.size, 3, 4)), nm)
+    best = match(pixel(cube, 0, 0), holed(), cube=cube).best[0]
+    assert (best.name, best.angle < 0.2) == ("leaf", True)  # averages at the rims of the gap
+    assert (classify(cube, holed(), threshold=0.2).labels == 1).all()
+    with pytest.raises(InputError, match="The endmember leaf lacks values"):
+        unmix(cube, holed())
+    places = {"leaf": (0, 0), "soil": (1, 1)}
+    with pytest.raises(InputError, match="leaf lacks values between 605 and 695 nm"):
+        anchored(cube, holed(), places)
+    marked = cube.replace(metadata={"bbl": [int(not 600 < one < 700) for one in nm]})
+    assert len(unmix(marked, holed()).abundances.data) == 3
+    two = np.array(marked.data)
+    two[:, 1, 1] = LIBRARY.on(nm).values[1]
+    anchored(marked.replace(data=two), holed(), places)

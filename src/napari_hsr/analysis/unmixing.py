@@ -217,17 +217,24 @@ def on_bands(endmembers: SpectralLibrary, cube: Cube, bands: np.ndarray) -> Spec
     nm = counted if cube.wavelengths is None else cube.wavelengths.nm
     own = endmembers.wavelengths_nm
     if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
-        missing = ~np.isfinite(endmembers.values[:, bands]).all(axis=1)
-        if missing.any():
-            name = endmembers.names[int(missing.argmax())]
-            raise InputError(f"The endmember {name} lacks values in some of the bands in use.")
-        return endmembers.replace(wavelengths_nm=nm[bands], values=endmembers.values[:, bands])
+        found = endmembers.replace(wavelengths_nm=nm[bands], values=endmembers.values[:, bands])
+        _check_whole(found)
+        return found
     if cube.wavelengths is None:
         raise InputError(
             f"The wavelengths of {cube.name} are not known: endmembers of a library need them."
         )
     widths = widths_of(cube)
-    return endmembers.on(nm[bands], None if widths is None else widths[bands])
+    found = endmembers.on(nm[bands], None if widths is None else widths[bands])
+    _check_whole(found)
+    return found
+
+
+def _check_whole(endmembers: SpectralLibrary) -> None:
+    missing = ~np.isfinite(endmembers.values).all(axis=1)
+    if missing.any():
+        name = endmembers.names[int(missing.argmax())]
+        raise InputError(f"The endmember {name} lacks values in some of the bands in use.")
 
 
 def _checked(used: SpectralLibrary, sum_to_one: bool) -> list[Notice]:

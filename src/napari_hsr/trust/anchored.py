@@ -91,6 +91,7 @@ def anchored_events(
             known = ", ".join(library.names[:5])
             raise InputError(f"No measured spectrum is called {name!r}; there are {known}.")
         found.append(_at(cube, name, place, radius))
+        _check_whole(name, on_grid, cube)
         measured.append(factor * on_grid[name])
     if not pairs:
         raise InputError("No measured spectrum has a place.")
@@ -129,6 +130,16 @@ def anchored_events(
         fit,
         cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance, notices=told),
     )
+
+
+def _check_whole(name: str, library: SpectralLibrary, cube: Cube) -> None:
+    """Refuse a measured spectrum with gaps: a line over them would pass for measured."""
+    lacks = library.wavelengths_nm[~np.isfinite(library[name]) & cube.good_bands]
+    if lacks.size:
+        raise InputError(
+            f"The measured spectrum {name} lacks values between {lacks[0]:g} and {lacks[-1]:g} nm, where {cube.name} "
+            "has bands: mark these as bad, or leave the spectrum out."
+        )
 
 
 def _doubts(cube: Cube, library: SpectralLibrary, fit: AnchorFit) -> Iterator[Notice]:

@@ -77,7 +77,7 @@ def read_table(path: Path, wavelengths_nm: np.ndarray, scale: float | None = Non
     _tell_repeats(library, path, told)
     step = float(np.diff(library.wavelengths_nm).max(initial=0))
     try:
-        spectra = library.on(wavelengths_nm).values
+        spectra = library.on(wavelengths_nm, close_gaps=True).values  # as is told
     except InputError as error:
         raise FileError(path, str(error)) from error
     if step > _COARSE:
