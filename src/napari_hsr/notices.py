@@ -160,6 +160,7 @@ class Code(StrEnum):
     ENCODING_OF_NO_USE = "encoding-of-no-use"
     IMAGES_LEFT_OUT = "images-left-out"
     RESAMPLED = "resampled"
+    BANDS_NOT_MEASURED = "bands-not-measured"
     IMAGES_DECODED = "images-decoded"
     IMAGE_CHANGED = "image-changed"
     TENSORBOARD_MISSING = "tensorboard-missing"

@@ -164,3 +164,39 @@ def test_the_coarser_grid_keeps_what_belongs_to_its_bands():
     _, kept = common_grid(fine, coarse)
     assert kept.good_bands.tolist() == [True, False, True]
     assert kept.metadata["map info"] == ["Arbitrary", "1"]
+
+
+def water(nm):
+    """As of leaves: deep bands where the air lets no light through."""
+    return 0.5 - 0.35 * peak(nm, 1450, 120) - 0.35 * peak(nm, 1930, 120)
+
+
+@pytest.mark.parametrize("fwhm", [None, 25.0])
+@pytest.mark.parametrize("absent", [False, True])
+def test_bands_in_a_block_of_bad_ones_are_bad_and_told(fwhm, absent):
+    nm = np.arange(400.0, 2401.0, 10.0)
+    air = ((nm > 1350) & (nm < 1480)) | ((nm > 1800) & (nm < 1980))
+    spectrum = np.where(air, 0.0, water(nm))
+    cube = cube_of(spectrum, nm, metadata={"bbl": (~air).astype(int).tolist()})
+    if absent:
+        cube = cube_of(spectrum[~air], nm[~air])
+    new = np.arange(400.0, 2401.0, 20.0)
+    found = to_wavelengths(cube, new, fwhm=fwhm)
+    bad = new[~found.good_bands]
+    # those at the rim lie beside a good band, whose values they have
+    assert {1400, 1420, 1440, 1460, 1840, 1880, 1940} <= set(bad)
+    assert all(1350 < one < 1480 or 1800 < one < 1980 for one in bad)
+    assert has(found.notices, Code.BANDS_NOT_MEASURED)
+    report = napari_hsr.evaluate(cube_of(water(new), new), cube, resample=True)
+    assert report["sam"] < 1.0  # 5 degrees with lines over the gaps
+
+
+def test_a_single_bad_band_is_closed_where_others_outweigh_it():
+    nm = np.arange(400.0, 701.0, 5.0)
+    listed = [int(one != 552.0 and i != 30) for i, one in enumerate(nm)]
+    cube = cube_of(peak(nm), nm, metadata={"bbl": listed})
+    found = to_wavelengths(cube, np.arange(400.0, 701.0, 20.0))
+    assert found.good_bands.all()
+    assert not has(found.notices, Code.BANDS_NOT_MEASURED)
+    sparse = np.array([475, 560, 668, 717, 842.0])
+    assert to_wavelengths(cube_of(peak(sparse), sparse), [500.0, 600.0, 780.0]).good_bands.all()

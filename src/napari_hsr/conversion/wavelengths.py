@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _FWHM = float(np.sqrt(8 * np.log(2)))
 #: A triangle reaches no further than this, in nm: bands of such grids are not wider.
 WIDEST_NM = 10.0
+#: A new band is bad if bad ones have this share in it (half, but for rounding).
+_HALF = 0.499
+#: Good bands farther apart than so many times the usual distance have a gap between them.
+_GAP = 3.0
 #: Weights below this share of the largest one are left out.
 _LEAST_WEIGHT = 1e-4
 
@@ -39,7 +43,8 @@ def to_wavelengths(
     is missing, ``sqrt(fwhm² - old_fwhm²)``, times the distance of the old bands. Where nothing is
     missing, or the Gaussian is narrower than the old bands are apart, it is interpolated linearly.
     Without ``fwhm`` it is :func:`resampling`, as in training. Bands marked as bad (``bbl``) have
-    no part.
+    no part, and new bands of which these are half or more, or that lie in a gap three bands wide, are
+    marked as bad.
 
     Parameters
     ----------
@@ -79,13 +84,23 @@ def to_wavelengths(
     kept = {key: value for key, value in cube.metadata.items() if key not in of_bands}
     if widths is not None:
         kept["fwhm"] = widths.tolist()
+    made_up = _not_measured(cube, new, widths)
+    told: list[Notice] = []
+    if made_up.any() and not made_up.all():
+        kept["bbl"] = (~made_up).astype(int).tolist()
+        where = new.nm[made_up]
+        text = (
+            f"{int(made_up.sum())} new bands between {where[0]:g} and {where[-1]:g} nm lie where {cube.name} has no "
+            "good bands: lines were drawn there, and the bands are marked as bad."
+        )
+        told.append(Notice.warning(Code.BANDS_NOT_MEASURED, text))
     step = f"Resampled from {cube.wavelengths.describe()} to {new.describe()}, {how}."
     return cube.replace(
         data=data,
         wavelengths=Wavelengths(new.nm, cube.wavelengths.assumed),
         metadata=kept,
         provenance=cube.provenance.with_step(step),
-        notices=(*cube.notices, Notice.info(Code.RESAMPLED, step)),
+        notices=(*cube.notices, Notice.info(Code.RESAMPLED, step), *told),
     )
 
 
@@ -230,6 +245,26 @@ def _widths(new: Wavelengths, fwhm: Any) -> tuple[np.ndarray | None, str]:
         span = f"{widths.min():g}" + (f" to {widths.max():g}" if np.ptp(widths) else "")
         return widths.copy(), f"bands {span} nm wide"
     return None, f"bands as wide as they are apart, at most {WIDEST_NM:g} nm"
+
+
+def _not_measured(cube: Cube, new: Wavelengths, widths: np.ndarray | None) -> np.ndarray:
+    """Which new bands are made of bad bands to a half at least, or lie in a gap between the good ones."""
+    assert cube.wavelengths is not None  # as its callers have checked
+    old, good = cube.wavelengths.nm, cube.good_bands
+    if widths is None:
+        weights = resampling(old, new.nm)
+    else:
+        weights = _gaussian(new.nm, old, widths, _own_widths(cube, np.ones(old.size, dtype=bool)))
+    of_bad = weights[:, ~good].sum(axis=1)
+    found: np.ndarray = of_bad >= _HALF
+    known = old[good]
+    if known.size > 1:
+        right = np.clip(np.searchsorted(known, new.nm), 1, known.size - 1)
+        gap = known[right] - known[right - 1]
+        away = np.abs(new.nm[:, None] - known).min(axis=1)
+        apart = float(np.median(np.diff(old)))
+        found |= (gap > max(_GAP * apart, 2 * WIDEST_NM)) & (away > apart)
+    return found
 
 
 def _own_widths(cube: Cube, good: np.ndarray) -> np.ndarray:
