@@ -56,3 +56,4 @@ def test_closing_napari_while_something_is_written_asks(qtbot):
     qtbot.waitUntil(lambda: bool(ended))
     close()  # nothing is written any more
     assert len(asked) == 2
+    timer.stop()  # it would call what is gone once the test has ended
