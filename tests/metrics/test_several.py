@@ -122,6 +122,21 @@ def test_a_region_has_the_figures_of_its_part_alone(lazy):
     assert "195 of 360" in found.notes[0]
 
 
+def test_a_region_without_a_whole_window_of_ssim_says_so():
+    mask = np.zeros((20, 18), bool)
+    mask[4:14, 1:17] = True
+    told = "SSIM is not defined: no window of 11 x 11 pixels lies wholly inside the region."
+    assert told in evaluate(cube(1, 0.05), cube(), mask=mask).notes
+    mask[4:15] = True
+    found = evaluate(cube(1, 0.05), cube(), mask=mask)
+    assert np.isfinite(found.values["ssim"])
+    missing = cube(1, 0.05)
+    missing.data[:] = np.nan
+    missing.data[:, ::12, ::9] = 0.5
+    told = "SSIM is not defined: every window holds a value that is not finite."
+    assert told in evaluate(missing, cube(), mask=mask).notes
+
+
 @pytest.mark.parametrize("mask", [np.zeros((20, 18)), np.ones((3, 3))])
 def test_a_region_without_pixels_or_of_another_size_is_refused(mask):
     with pytest.raises(InputError, match="region"):

@@ -23,11 +23,12 @@ from napari_hsr.metrics.formulas import (
     Sums,
     clipped,
     decibels,
+    holds_window,
     ratio,
 )
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, get_protocol
-from napari_hsr.metrics.region import Inside, checked_mask, without_outside
+from napari_hsr.metrics.region import Inside, checked_mask, inner, without_outside
 from napari_hsr.metrics.row_blocks import Block, Pair
 from napari_hsr.metrics.streaming_sums import summed
 from napari_hsr.metrics.survey import Counts, Survey, remarks_on
@@ -145,7 +146,7 @@ def evaluate_events(
     seen = counts.survey()
     figures = _Figures(pair.shape, rules, seen, colours)
     yield from summed(pair, figures, cancel, client, pair.block_count)
-    figures.finish()
+    figures.finish(None if region is None else inner(region, rules.crop))
     excluded = figures.excluded
     inside: tuple[Notice, ...] = ()
     if region is not None:
@@ -253,8 +254,8 @@ class _Figures:
             some.append(self.psnr_errors)
         return [each for each in (*some, *self.colours) if each is not None]
 
-    def finish(self) -> None:
-        """Compute the figures once all blocks are added."""
+    def finish(self, region: np.ndarray | None = None) -> None:
+        """Compute the figures once all blocks are added; of a region (height, width) alone, say so."""
         protocol, first = self.protocol, self.survey
         peak, equal = protocol.peak, protocol.psnr_of_equal
         psnr_per_band = decibels(self.psnr_errors.mse_per_band, peak, equal)
@@ -278,7 +279,7 @@ class _Figures:
         if "ergas" in protocol.metrics:
             self._ergas()
         if self.similarity is not None:
-            self._ssim(self.similarity)
+            self._ssim(self.similarity, region)
 
     def _mrae(self, relative: RelativeErrors) -> None:
         self.values["mrae"] = float(ratio(relative.total.sum(), relative.count.sum()))
@@ -306,13 +307,16 @@ class _Figures:
         terms = self.errors.mse_per_band[usable] / means[usable] ** 2
         self.values["ergas"] = 100 / self.protocol.ergas_ratio * math.sqrt(_mean(terms))
 
-    def _ssim(self, similarity: Similarity) -> None:
+    def _ssim(self, similarity: Similarity, region: np.ndarray | None) -> None:
         taps = self.protocol.ssim.taps
         self.excluded["ssim_windows"] = similarity.left_out
         self.per_band["ssim"] = similarity.mean_per_band
         self.values["ssim"] = value = _mean(self.per_band["ssim"], skip=True)
         if not similarity.fits:
             told = f"SSIM is not defined: the image is smaller than its {taps} x {taps} window."
+            self._undefined(told)
+        elif math.isnan(value) and region is not None and not holds_window(region, similarity.rule):
+            told = f"SSIM is not defined: no window of {taps} x {taps} pixels lies wholly inside the region."
             self._undefined(told)
         elif math.isnan(value):
             self._undefined("SSIM is not defined: every window holds a value that is not finite.")

@@ -338,6 +338,12 @@ class Similarity(Sums):
         return ratio(self.total, self.count)
 
 
+def holds_window(inside: np.ndarray, rule: SsimRule) -> bool:
+    """Whether a window of SSIM has no pixel outside of a region (height, width)."""
+    pad = rule.margin if rule.border == "zero" else 0
+    return bool(_untouched(np.pad(inside, pad, constant_values=True), rule.taps).any())
+
+
 def ssim_windows(x: np.ndarray, y: np.ndarray, rule: SsimRule, peak: float) -> np.ndarray:
     """Structural similarity of every window inside two planes.
 

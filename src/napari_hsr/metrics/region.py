@@ -54,6 +54,12 @@ def checked_mask(mask: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     return region
 
 
+def inner(mask: np.ndarray, crop: int) -> np.ndarray:
+    """The part of a region (height, width) that is left when so many pixels are left out at each side."""
+    height, width = mask.shape
+    return mask[crop : height - crop, crop : width - crop]
+
+
 def without_outside(
     excluded: dict[str, int | float], mask: np.ndarray, crop: int, bands: int
 ) -> tuple[dict[str, int | float], Notice]:
@@ -69,8 +75,7 @@ def without_outside(
         Pixels that the protocol leaves out at each side.
     bands : int
     """
-    height, width = mask.shape
-    seen = mask[crop : height - crop, crop : width - crop]
+    seen = inner(mask, crop)
     outside, inside = int((~seen).sum()), max(1, int(seen.sum()))
     fixed = dict(excluded)
     for key, each, of in (("nonfinite", bands, bands), ("sam_nonfinite", 1, 0)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.trust.chart_layout import quadrilaterals
+from napari_hsr.viewer.as_read import Lying
 from napari_hsr.viewer.layer_data import OVERLAY, spatial_transform
 from napari_hsr.viewer.world_coordinates import plane_in_world
 
@@ -58,6 +59,7 @@ class ChartOverlay:
             text={"string": list("1234"), "color": _COLOUR, "size": 11, "translation": [0, 0]},
             **common,
         )
+        self._lying = Lying(viewer, self.points, photograph)
         self.points.mode = "select"
         self.points.events.data.connect(self.redraw)
         self.redraw()
@@ -70,6 +72,11 @@ class ChartOverlay:
     def lies_over(self, photograph: Any) -> bool:
         """Whether the pixels of a photograph lie where those are that the corners count."""
         return np.array_equal(self._over, _pixels(photograph))
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the layer of corners was not moved as a whole: then they do not count the pixels below them."""
+        return self._lying.still()
 
     def corners(self) -> np.ndarray:
         """(y, x) of the corners in pixels of the photograph, (4, 2)."""

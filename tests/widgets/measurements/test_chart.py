@@ -22,6 +22,7 @@ from napari_hsr.widgets.measurements import chart
 from napari_hsr.widgets.measurements.chart import fitting_corners
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 
+from ...patience import PATIENCE
 from ..inference.panel_runs import run
 
 CORNERS = np.array([[12.0, 15], [9, 140], [95, 150], [100, 8]])
@@ -201,3 +202,28 @@ def test_a_chart_that_noise_hides_is_found_in_a_softer_picture(photograph, monke
     np.testing.assert_allclose(found, corners, atol=24)
     sharp, soft = (np.abs(np.diff(one, axis=0)).max() for one in pictures)
     assert soft < sharp
+
+
+def test_a_layer_of_corners_that_was_moved_as_a_whole_is_not_measured(viewer, section):
+    section.place(CORNERS)
+    section.overlay.points.translate = (10, 0)
+    section.measure()
+    assert section.message.text() == "The layer of the corners was moved: place them again."
+    assert not section.busy
+
+
+def test_a_photograph_that_changes_while_its_chart_is_measured(viewer, section, qtbot, monkeypatch):
+    go, real = threading.Event(), chart.measure_chart
+
+    def slow(*arguments):
+        go.wait(PATIENCE)
+        return real(*arguments)
+
+    monkeypatch.setattr(chart, "measure_chart", slow)
+    section.place(CORNERS)
+    section.measure()
+    viewer.layers["shot"].data = np.ones_like(viewer.layers["shot"].data)
+    go.set()
+    qtbot.waitUntil(lambda: not section.busy)
+    assert "was changed before its chart was measured" in section.message.text()
+    assert "shot · by its chart" not in viewer.layers

@@ -7,6 +7,8 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.viewer.as_read import changes_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -73,6 +75,11 @@ class Connections:
             self._forget = when_gone(widget, self.close)
         emitter.connect(callback)
         self._made.append((emitter, callback))
+
+    def follow(self, layer: Any, method: str) -> None:
+        """Call the widget's ``method`` whenever a layer may hold other values, or lie elsewhere."""
+        for name in changes_of(layer):
+            self.connect(getattr(layer.events, name), method)
 
     def close(self) -> None:
         """Undo all connections; safe to call twice, and what is connected later is undone, too."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -100,6 +102,12 @@ class CompareForm(QWidget):
     def options(self) -> dict:
         """``protocol`` and ``window`` for :func:`napari_hsr.metrics.compare.compare_events`."""
         return {"protocol": self.protocol.currentText(), "window": self.window_size.value()}
+
+    def layers(self) -> list[Any]:
+        """The layers that figures of what is chosen come from: two cubes, others, and the region."""
+        chosen = self.prediction.layer(), self.truth.layer(), *self.more.other_layers()
+        every = dict.fromkeys((*chosen, self.more.region.value()))
+        return [layer for layer in every if layer is not None]
 
     def maps(self) -> tuple[str, ...]:
         """The names of the ticked maps."""

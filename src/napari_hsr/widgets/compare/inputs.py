@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.compare import Outline, why_not
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.layer_data import (
     is_frames,
     layer_cube,
@@ -16,7 +17,33 @@ from napari_hsr.viewer.layer_data import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_hsr.inference.stacks.frame_figures import OneOf
+    from napari_hsr.viewer.as_read import Lying
+
+
+class Taken:
+    """The layers of a comparison with what they hold, and where its region lies over the prediction."""
+
+    def __init__(self, layers: Iterable[Any] = (), lying: Lying | None = None):
+        self.layers = {layer: Held(layer) for layer in layers}
+        self._lying = lying
+
+    def outdated(self, event: Any) -> tuple[Any, str] | None:
+        """The layer by which the comparison is of something else now, and what became of it.
+
+        That of the event, a layer's own, is looked at; without one all are.
+        """
+        told = getattr(event, "source", None)
+        for layer, held in self.layers.items():
+            if told is None and not held.values_by(layer):
+                return layer, "changed"
+            if told is layer and not held.values_after(event):
+                return layer, "changed"
+        if self._lying is not None and not self._lying.still():
+            return told or self._lying.layer, "moved"
+        return None
 
 
 def one_of(layer: Any) -> OneOf:

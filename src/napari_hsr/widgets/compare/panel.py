@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
+from napari_hsr.viewer.as_read import Lying
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
 from napari_hsr.viewer.layer_data import cube_layers, is_frames, layer_cube
 from napari_hsr.viewer.side_by_side import GridView
@@ -25,7 +26,7 @@ from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json
 from napari_hsr.widgets.compare.form import CompareForm
-from napari_hsr.widgets.compare.inputs import one_of, refused, was_made
+from napari_hsr.widgets.compare.inputs import Taken, one_of, refused, was_made
 from napari_hsr.widgets.compare.results import ResultView
 from napari_hsr.widgets.compare.uncertainty_curves import compared
 
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.progress import Progress
-
-#: Events of a layer after which figures of it are those of other values: cubes, shapes, and labels.
-_VALUES_CHANGED = ("data", "paint")
 
 
 class CompareWidget(Panel):
@@ -58,14 +56,14 @@ class CompareWidget(Panel):
         self._job: Job | None = None
         self._pair: tuple[Any, ...] = ()  # the layers that are being, or were last, compared
         self._asked: tuple = ()  # what else was asked for
+        self._taken = Taken()  # of its layers
         self._grid_wanted = False
         self.comparison: Comparison | None = None
         self.held: UncertaintyCheck | None = None  # by what was known of the errors
         self.grid = GridView(viewer)
         self._build()
 
-        self._connections = Connections(self)
-        self._pair_connections = Connections(self)
+        self._connections, self._pair_connections = Connections(self), Connections(self)
         for name in ("inserted", "removed"):
             self._connections.connect(getattr(viewer.layers.events, name), "_on_layers")
         self._connections.connect(viewer.canvas.grid.events.enabled, "_on_grid_enabled")
@@ -159,7 +157,7 @@ class CompareWidget(Panel):
     def _on_layers(self, event=None) -> None:
         self._suggest_pair()
         self.form.more.refresh(*self._chosen())
-        if gone := [layer.name for layer in self._pair if layer not in self._viewer.layers]:
+        if gone := [layer.name for layer in self._taken.layers if layer not in self._viewer.layers]:
             self._stop(f"“{gone[0]}” was deleted while it was being compared.")
         self._on_form()
 
@@ -187,21 +185,20 @@ class CompareWidget(Panel):
         """Check the choice at once, and follow the chosen layers."""
         self.form.more.refresh(*self._chosen())
         self._pair_connections.close()
-        more = *self.form.more.other_layers(), self.form.more.region.value()
-        for layer in {*self._chosen(), *more} - {None}:
-            for name in (*_VALUES_CHANGED, "metadata", "scale", "translate", "affine", "units"):
-                if hasattr(layer.events, name):
-                    self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
+        for layer in self.form.layers():
+            self._pair_connections.follow(layer, "_show_reason")
         self._show_reason()
 
     def _forget_outdated(self, event=None) -> None:
-        """Show no results of other cubes, of another protocol, or of values that were changed."""
-        kind = getattr(event, "type", None)
-        restated = kind == "metadata" and self.running and self.form.more.asked() != self._asked
-        changed = kind in _VALUES_CHANGED or restated
-        frames = changed and is_frames(event.source)  # another one may be on show
+        """Show no results of other cubes, of another protocol, or of values or a region that were changed."""
+        changed = self._taken.outdated(event)
+        restated = self.running and getattr(event, "type", None) == "metadata"
+        if restated and self.form.more.asked() != self._asked:
+            changed = event.source, "changed"
+        # of the cubes of frames another one may be on show
+        frames = changed is not None and is_frames(changed[0]) and changed[1] == "changed"
         if changed and not frames:
-            self._stop(f"“{event.source.name}” was changed while it was being compared.")
+            self._stop(f"“{changed[0].name}” was {changed[1]} while it was being compared.")
         if self.comparison is None or (self._job is not None and not changed):
             return
         then = (*self._pair, self.comparison.evaluation.protocol, self._asked)
@@ -212,6 +209,7 @@ class CompareWidget(Panel):
             self.results.hide()
             if self._job is None:  # else it says why the run was stopped
                 self.message.clear()
+                self._taken = Taken()
             for part in (self.json_button, self.csv_button):
                 part.hide()
 
@@ -249,6 +247,10 @@ class CompareWidget(Panel):
         self.message.clear()
         self._pair = (self.form.prediction.layer(), self.form.truth.layer())
         self._asked = self.form.more.asked()
+        region = self.form.more.region.value()
+        self._taken = Taken(
+            self.form.layers(), region and Lying(self._viewer, region, self._pair[0])
+        )
         cubes = [one_of(layer) for layer in self._pair]
         truth = layer_cube(self._pair[1])
         evidence = evidence_of(self._pair[0])
@@ -258,9 +260,7 @@ class CompareWidget(Panel):
         except HSRError as error:
             self._on_failed(error)
             return
-        maps = self.form.maps()
-        if self._grid_wanted:
-            maps = with_grid_maps(maps)
+        maps = with_grid_maps(self.form.maps()) if self._grid_wanted else self.form.maps()
         self._job = Job(
             lambda cancel: compared(
                 compare_frames_events(*cubes, maps=maps, mask=mask(), cancel=cancel, **options),
@@ -313,6 +313,8 @@ class CompareWidget(Panel):
         present(job).deleteLater()
         self._show_running(False)
         self._show_reason()
+        if self.comparison is None:
+            self._taken = Taken()
         if self._grid_wanted:
             self._grid_wanted = False
             self._show_grid()

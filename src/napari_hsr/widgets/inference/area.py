@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Shapes
+from qtpy.QtCore import Signal
 
 from napari_hsr.viewer.areas import drawn_area, visible_area
 from napari_hsr.viewer.layer_data import is_overlay, layer_shape
@@ -23,7 +24,15 @@ ALL, VISIBLE = "all", "visible"
 
 
 class AreaChooser(NarrowComboBox):
-    """The whole image, what is visible of it, or a shape of a Shapes layer of the viewer."""
+    """The whole image, what is visible of it, or a shape of a Shapes layer of the viewer.
+
+    Signals
+    -------
+    moved()
+        The chosen shapes are others now, or lie elsewhere.
+    """
+
+    moved = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
         super().__init__(parent)
@@ -33,13 +42,24 @@ class AreaChooser(NarrowComboBox):
             "What the canvas shows, and a rectangle of a Shapes layer, are taken when Run is pressed."
         )
         self._list(ALL)
-        self._connections = Connections(self)
+        self._connections, self._following = Connections(self), Connections(self)
+        self.currentIndexChanged.connect(self._follow)
         for name in ("inserted", "removed", "renamed"):
             self._connections.connect(getattr(viewer.layers.events, name), "refresh")
 
     def refresh(self, event: object = None) -> None:
         """List the Shapes layers there are now; the choice stays where it can."""
         self._list(self.value())
+
+    def _follow(self, _row: int = 0) -> None:
+        """Hear of the chosen shapes: drawn or moved, they mean another part."""
+        self._following.close()
+        for layer in self._shapes():
+            if str(layer.unique_id) == self.value():
+                self._following.follow(layer, "_on_shapes")
+
+    def _on_shapes(self, event: object = None) -> None:
+        self.moved.emit()
 
     def area(self, layer: Layer) -> Area | None:
         """Rows and columns of an image layer; None for all of it.

@@ -122,10 +122,10 @@ class RunPanel(Panel):
         self._settle = DrawnTimer(self)
         self._settle.elapsed.connect(self._start_check)
         self._source.changed.connect(self._on_layer)
-        self.models.changed.connect(self._on_changed)
         self.models.imported.connect(self.loaded.put)
-        for chooser in (self.device, self.area):
-            chooser.currentIndexChanged.connect(self._on_changed)
+        choosers = self.device.currentIndexChanged, self.area.currentIndexChanged
+        for changed in (self.models.changed, self.area.moved, *choosers):
+            changed.connect(self._on_changed)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self._following = Connections(self)

@@ -11,6 +11,7 @@ from napari_hsr.analysis.components import components_events
 from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.computed_cubes import why_not_computed
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
@@ -62,6 +63,8 @@ class MapsWidget(Panel):
         self._made: list[Cube] = []
         self._job = JobSlot(self)
         self._following = Connections(self)  # the chosen cube
+        self._held: dict[Any, Held] = {}  # labels that are measured in the thread
+        self._painting = Connections(self)
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self.index = IndexForm()
         self.components = ComponentsForm()
@@ -201,6 +204,17 @@ class MapsWidget(Panel):
         if self._layer not in self._viewer.layers:
             self._stop("the cube was removed while its maps were made.")
 
+    def _hold(self, labels: list[Any]) -> None:
+        """Hear of labels that are measured in the thread."""
+        self._held = {layer: Held(layer) for layer in labels}
+        self._painting.close()
+        for layer in labels:
+            self._painting.follow(layer, "_on_painted")
+
+    def _on_painted(self, event: Any) -> None:
+        if not self._held[event.source].values_after(event):
+            self._stop(f"“{event.source.name}” was changed while the maps were made.")
+
     def _stop(self, why: str) -> None:
         if self._job.running and not self._job.cancelling:
             self._job.cancel()
@@ -238,6 +252,7 @@ class MapsWidget(Panel):
         else:
             work, finished = self.unmix.work(cube), self._show_unmixing
         self.message.clear()
+        self._hold(self.unmix.painted_on() if tab == UNMIX else [])
         self._job.start(
             work,
             "Maps",
@@ -254,6 +269,7 @@ class MapsWidget(Panel):
             self.message.show_info("Cancelled: nothing was changed.")
 
     def _on_ended(self) -> None:
+        self._hold([])
         self._show_running(False)
         self._check()
 
@@ -341,6 +357,7 @@ class MapsWidget(Panel):
         self._connections.close()
         self._following.close()
         self._job.drop()
+        self._hold([])
         self.index.release()
         self.unmix.release()
         self.components.plot.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -74,6 +75,7 @@ class UnmixForm(QWidget):
         self._libraries: list[SpectralLibrary] = []
         self.paths: list[str] = []  # of the libraries
         self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
+        self._painted: dict[str, Any] = {}  # layers of labels, by what is listed of them
         self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
         self._reading = JobSlot(self)  # those that are not in memory
         self.list = TickList(
@@ -134,7 +136,7 @@ class UnmixForm(QWidget):
     def _offer(self, read: dict[Any, tuple[list[LabelRegions], str]]) -> None:
         before = set(self.ticked())
         known = set(self._makers)
-        self._makers, self._read = {}, read
+        self._makers, self._read, self._painted = {}, read, {}
         if self._layer is not None:
             for layer in self._viewer.layers:
                 self._list_layer(layer, *read.get(layer.unique_id, _NONE))
@@ -167,10 +169,12 @@ class UnmixForm(QWidget):
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer))
         if problem:
             self.message.show_warning(problem)
-        for found in labels:
-            for label, color in found.colors.items():
-                only = replace(found, colors={label: color}, names={})
-                self._add(f"{layer.name} {label}", _of_region(only, self._layer, self._viewer))
+        read = cache(partial(UnreadLabels.of(layer, self._viewer).read, MOST)) if labels else None
+        for label in (label for found in labels for label in found.colors):
+            # read again when it is measured: they may have been painted since they were listed
+            maker = _of_label(layer.name, label, read, self._layer, self._viewer)
+            self._add(f"{layer.name} {label}", maker)
+            self._painted[f"{layer.name} {label}"] = layer
 
     def _add(self, name: str, maker: Callable[[Cube], np.ndarray]) -> None:
         number, given = 1, name
@@ -187,6 +191,10 @@ class UnmixForm(QWidget):
     def tick(self, *wanted: str) -> None:
         """Choose exactly these, as the user would."""
         self.list.tick(row for row, name in enumerate(self._makers) if name in wanted)
+
+    def painted_on(self) -> list[Any]:
+        """The layers of labels that are ticked: their pixels are read while the run is going on."""
+        return list(dict.fromkeys(self._painted[n] for n in self.ticked() if n in self._painted))
 
     def why_not(self) -> str | None:
         """Why nothing can be unmixed, in one sentence."""
@@ -267,14 +275,32 @@ def _of_pin(layer: Any, place: tuple[float, float], viewer: Any) -> Callable[[Cu
     return lambda cube: pixel(cube, *at).mean
 
 
+def _of_label(
+    name: str, label: int, read: Any, layer: Any, viewer: Any
+) -> Callable[[Cube], np.ndarray]:
+    plane = Plane.of(layer, viewer)
+
+    def make(cube: Cube) -> np.ndarray:
+        found, _ = read()
+        if found is None or label not in found.colors:
+            raise InputError(f"“{name}” has no label {label} any more.")
+        only = replace(found, colors={label: found.colors[label]}, names={})
+        return _mean(only, Target("cube", cube, plane))
+
+    return make
+
+
 def _of_region(region: Region, layer: Any, viewer: Any) -> Callable[[Cube], np.ndarray]:
     plane = Plane.of(layer, viewer)
 
     def make(cube: Cube) -> np.ndarray:
-        target = Target("cube", cube, plane)
-        found = next(iter(measure([region], [target], lambda: False)))
-        if found.curve is None:
-            raise InputError(f"{found.name} covers no pixel of {cube.name}.")
-        return found.curve.mean
+        return _mean(region, Target("cube", cube, plane))
 
     return make
+
+
+def _mean(region: Region, target: Target) -> np.ndarray:
+    found = next(iter(measure([region], [target], lambda: False)))
+    if found.curve is None:
+        raise InputError(f"{found.name} covers no pixel of {target.cube.name}.")
+    return found.curve.mean

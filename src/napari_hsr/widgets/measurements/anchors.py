@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
-from napari_hsr.viewer.as_read import too_late
+from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
@@ -108,7 +108,7 @@ class AnchorSection(QWidget):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self.refresh)
         self._layers, self._shapes = Connections(self), Connections(self)
-        self.cube.changed.connect(self._later)
+        self.cube.changed.connect(self._on_layers)
         self.points.changed.connect(self._on_layers)
 
     # --- life ------------------------------------------------------------------------------
@@ -133,8 +133,11 @@ class AnchorSection(QWidget):
     def _on_layers(self, event: object = None) -> None:
         self._shapes.close()
         for layer in self._viewer.layers:
-            if layer is self.points.layer() or layer.__class__.__name__ == "Shapes":
+            of_places = layer is self.points.layer() or layer.__class__.__name__ == "Shapes"
+            if of_places:
                 self._shapes.connect(layer.events.data, "_on_rows")
+            if of_places or layer is self.cube.layer():
+                self._shapes.follow(layer, "_later")
         self._made = [one for one in self._made if one.layer in self._viewer.layers]
         self._later()
 
@@ -236,7 +239,7 @@ class AnchorSection(QWidget):
             work,
             f"Correct {layer.name}",
             progressed=self.bar.move_to,
-            finished=partial(self._on_finished, layer, layer.data),
+            finished=partial(self._on_finished, layer, Held(layer)),
             failed=lambda error: self.message.show_exception(error, "The correction"),
             ended=self._on_ended,
         )
@@ -253,7 +256,7 @@ class AnchorSection(QWidget):
         self.message.clear()
         self._update_buttons()
 
-    def _on_finished(self, layer: Any, held: Any, result: tuple[AnchorFit, Any]) -> None:
+    def _on_finished(self, layer: Any, held: Held, result: tuple[AnchorFit, Any]) -> None:
         fit, cube = result
         if why := too_late(self._viewer, layer, held, "it was corrected"):
             self.message.show_warning(why)

@@ -13,6 +13,7 @@ from napari_hsr.cameras.profiles import CameraProfile, save_beside
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.trust.chart_layout import CHARTS
 from napari_hsr.trust.measured_chart import measure_chart, words
+from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.chart_overlay import ChartOverlay
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, spatial_transform
@@ -186,6 +187,8 @@ class ChartSection(QWidget):
                 raise InputError("The corners are no longer there: place them again.")
             if not self.overlay.lies_over(layer):
                 raise InputError("The corners lie over another photograph: place them on this one.")
+            if not self.overlay.in_place:
+                raise InputError("The layer of the corners was moved: place them again.")
             corners, photograph = self.overlay.corners(), layer_photograph(layer)
         except HSRError as error:
             self.message.show_exception(error)
@@ -195,12 +198,22 @@ class ChartSection(QWidget):
         options = (corners, self._kind, self.light.value(), name)
         self._job.start(
             partial(_measure, photograph, *options),
-            finished=partial(self._on_measured, layer),
+            finished=partial(self._on_measured, layer, Held(layer)),
             failed=self._on_failed,
         )
 
-    def _on_measured(self, layer: Any, found: tuple[CameraProfile, ChartFit, Photograph]) -> None:
+    def _on_measured(
+        self, layer: Any, held: Held, found: tuple[CameraProfile, ChartFit, Photograph]
+    ) -> None:
         profile, fit, corrected = found
+        if layer not in self._viewer.layers or not held.by(layer):
+            there = "changed" if layer in self._viewer.layers else "removed"
+            self.message.show_warning(
+                f"The photograph was {there} before its chart was measured, and no layer was added. The "
+                f"camera profile {profile.name} was kept: it is of the photograph as it was."
+            )
+            profiles_changed()
+            return
         if self.overlay is not None:
             self.overlay.remove()
             self.overlay = None

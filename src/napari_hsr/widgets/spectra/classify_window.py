@@ -23,7 +23,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
-from napari_hsr.viewer.as_read import too_late
+from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.computed_cubes import check_computed, computed_cube
 from napari_hsr.viewer.covering import covered
@@ -205,7 +205,7 @@ class ClassifyWindow(QDialog):
             lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel),
             f"Classifying {cube.name}",
             progressed=self.progress.move_to,
-            finished=partial(self._on_found, layer, layer.data),
+            finished=partial(self._on_found, layer, Held(layer)),
             failed=self.message.show_exception,
             cancelled=lambda: self.message.show_info("Cancelled; no layer was added."),
             ended=self._on_ended,
@@ -221,7 +221,7 @@ class ClassifyWindow(QDialog):
         self.run_button.setEnabled(True)
         self.cancel_button.setEnabled(False)
 
-    def _on_found(self, layer: Any, held: Any, found: Classification) -> None:
+    def _on_found(self, layer: Any, held: Held, found: Classification) -> None:
         if why := too_late(self._viewer, layer, held, "its classes were ready"):
             self.message.show_warning(why)
             return

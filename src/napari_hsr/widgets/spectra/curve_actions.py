@@ -261,17 +261,17 @@ class CurvePanel(Panel):
         Raises
         ------
         InputError
-            If there is neither.
+            If there is neither, or regions are being measured.
         FileError
             If the file cannot be written.
         """
-        need_computed(self._drawn)
+        need_computed(self._drawn, self.measured())
         spectra.write_csv([s.curve for s in self._drawn], path)
         return Path(path)
 
     def export_png(self, path: str | PathLike) -> Path:
         """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
-        need_computed(self.shown)
+        need_computed(self.shown, self.measured())
         self.plot.export_png(path)
         return Path(path)
 

@@ -195,13 +195,14 @@ class CurveTable(QDialog):
         Raises
         ------
         InputError
-            If there is none.
+            If there is none, or regions are being measured.
         FileError
             If the file cannot be written.
         """
         look = self._panel.look
+        measured = self._panel.measured()
         shown = [one for one in self._shown if not look.is_hidden(one.key)]
-        need_computed(shown)
+        need_computed(shown, measured)
         return spectra.write_table([one.curve for one in shown], path)
 
     def _ask(self) -> None:

@@ -41,27 +41,29 @@ class Notes:
         return self._said.get(topic, "")
 
 
-def need_curves(curves: Sequence[object]) -> None:
-    """Refuse to write nothing.
+def need_curves(curves: Sequence[object], measured: bool = True) -> None:
+    """Refuse to write nothing, and what is of a region as it was.
 
     Raises
     ------
     InputError
-        If there is no curve.
+        If there is no curve, or not all are measured as they are now.
     """
+    if not measured:
+        raise InputError("The regions are being measured: export them once they are.")
     if not curves:
         raise InputError("There is no spectrum to export: pin one by Shift-click.")
 
 
-def need_computed(curves: Sequence[Shown]) -> None:
-    """Refuse to write nothing, or what stands in for spectra that are still computed.
+def need_computed(curves: Sequence[Shown], measured: bool) -> None:
+    """As :func:`need_curves`, and refuse what stands in for spectra that are still computed.
 
     Raises
     ------
     InputError
-        If there is no curve, or one is of a frame that is not computed yet.
+        If there is no curve, not all are measured, or one is of a frame that is not computed yet.
     """
-    need_curves(curves)
+    need_curves(curves, measured)
     for one in curves:
         if one.source is not None:
             check_computed(one.source.cube)

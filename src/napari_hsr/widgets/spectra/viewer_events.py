@@ -8,28 +8,18 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.viewer import shortcuts
+from napari_hsr.viewer.as_read import changes_of
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.connections import Connections
 
 #: Most pixels that the mouse may move between press and release of a click.
 _STILL_PX = 4
-_PLACE = ("scale", "translate", "rotate", "shear", "affine")
-#: Events of a layer of each type that can change a spectrum. Undo in a Labels layer emits only
-#: ``set_data``.
-_HEARD = {
-    "Image": ("data", "metadata", "name", "units", "visible", *_PLACE),
-    "Points": ("data", "face_color", "features", "name", "visible", *_PLACE),
-    "Shapes": ("data", "edge_color", "features", "name", "visible", *_PLACE),
-    "Labels": (
-        "data",
-        "set_data",
-        "paint",
-        "labels_update",
-        "colormap",
-        "name",
-        "visible",
-        *_PLACE,
-    ),
+#: Events of a layer of each type that can change how a spectrum is shown, beside its values and its place.
+_SHOWN = {
+    "Image": ("name", "visible"),
+    "Points": ("face_color", "features", "name", "visible"),
+    "Shapes": ("edge_color", "features", "name", "visible"),
+    "Labels": ("labels_update", "colormap", "features", "name", "visible"),
 }
 
 
@@ -105,10 +95,11 @@ class ViewerEvents:
             method = "_on_points" if kind == "Points" else "_on_layers"
             if kind in ("Points", "Shapes"):
                 connections.connect(layer.events.data, "_on_rows")
-            if kind == "Points":
-                connections.connect(layer.events.set_data, "_on_points_drawn")
-            for name in _HEARD.get(kind, ()):
-                connections.connect(getattr(layer.events, name), method)
+            for name in (*changes_of(layer), *_SHOWN[kind]) if kind in _SHOWN else ():
+                # whatever draws points fires this, as their colours that the panel gives them
+                drawn = kind == "Points" and name == "set_data"
+                to = "_on_points_drawn" if drawn else method
+                connections.connect(getattr(layer.events, name), to)
 
 
 class _ShiftClick:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayou
 from napari_hsr.errors import HSRError
 from napari_hsr.io import WRITE_SUFFIXES, write
 from napari_hsr.viewer import axis, rendering
-from napari_hsr.viewer.as_read import too_late
+from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.canvas_text import show_wavelength
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.contributions import write_image
@@ -278,7 +278,7 @@ class WavelengthWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return
-        held = layer.data
+        held = Held(layer)
         self._start(
             "Rendering", lambda: picture_of(cube), lambda made: self._show(made, layer, held)
         )
@@ -292,7 +292,7 @@ class WavelengthWidget(Panel):
         self._update_buttons()
         self._job.start()
 
-    def _show(self, picture: Photograph, layer, held: Any) -> None:
+    def _show(self, picture: Photograph, layer, held: Held) -> None:
         if why := too_late(self._viewer, layer, held, "its picture was ready"):
             self.message.show_warning(why)
             return
