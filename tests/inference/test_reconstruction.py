@@ -77,7 +77,9 @@ def test_what_a_result_says(model):
     *progress, result = seen
     assert all(isinstance(e, Progress) for e in progress)
     assert isinstance(result, Result)
-    assert [(e.done, e.total) for e in progress[1:]] == [(i, 6) for i in range(7)]
+    shares = [e.done / e.total for e in progress[1:]]  # slow tiles report on the way, too
+    assert shares == sorted(shares)
+    assert {round(6 * share, 6) for share in shares} >= set(range(7))
     cube = result.cube
     assert cube.data.dtype == np.float32
     assert cube.shape == (31, 40, 53)
