@@ -96,13 +96,7 @@ class FrameStore(UnfinishedStore):
         if known:
             limits = min(low for low, _ in known), max(high for _, high in known)
         told = {str(number + 1): reason for number, reason in sorted(failures.items())}
-        if not all(self._place(number).is_dir() for number in self.finished):
-            self._check_there()
-            raise FileError(  # it would be read as missing values
-                self.folder,
-                "a frame of it was removed while it was written; run the same again, which goes on from "
-                "there",
-            )
+        self._check_whole("a frame", all(self._place(n).is_dir() for n in self.finished))
         with self._into():
             found = _attributes(cube, self._axis, limits)
             facts = {"frames": self._axis.size, "failures": told}

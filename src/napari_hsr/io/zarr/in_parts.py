@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
@@ -150,13 +149,8 @@ class ZarrInParts(UnfinishedStore):
         """
         zarr = library(self._named)
         down, across = self.grid
-        if not all(self._file((i, j)).is_file() for i in range(down) for j in range(across)):
-            self._check_there()
-            raise FileError(  # it would be read as missing values
-                self.folder,
-                "a part of it was removed while it was written; run the same again, which goes on from "
-                "there",
-            )
+        parts = (self._file((i, j)) for i in range(down) for j in range(across))
+        self._check_whole("a part", all(part.is_file() for part in parts))
         with self._into():
             for number, level in enumerate(self._sizes):
                 if not level.early:

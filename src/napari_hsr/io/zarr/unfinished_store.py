@@ -144,6 +144,16 @@ class UnfinishedStore(ABC):
                 "it was removed or moved while it was written; run the same again, which begins anew",
             )
 
+    def _check_whole(self, part: str, whole: bool) -> None:
+        """At the end nothing is missing: it would be read as missing values."""
+        if not whole:
+            self._check_there()
+            raise FileError(
+                self.folder,
+                f"{part} of it was removed while it was written; run the same again, which goes on from "
+                "there",
+            )
+
     def _take_back(self, place: Path) -> None:
         if place.is_dir():
             shutil.rmtree(place, ignore_errors=True)
