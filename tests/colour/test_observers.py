@@ -11,6 +11,7 @@ import pytest
 from napari_hsr.colour.observers import (
     ILLUMINANTS,
     OBSERVERS,
+    band_widths,
     colour_science,
     illuminant_name,
     illuminant_table,
@@ -57,3 +58,11 @@ def test_the_tables_on_board_are_those_of_colour_science_to_the_last_bit(name):
     assert nm.tobytes() == np.array(theirs.wavelengths).tobytes()
     assert values.shape == theirs.values.shape
     assert values.tobytes() == np.array(theirs.values).tobytes()
+
+
+def test_a_band_at_a_gap_does_not_stand_for_it():
+    widths = band_widths(np.r_[np.arange(400.0, 651.0, 10.0), np.arange(850.0, 1001.0, 5.0)])
+    np.testing.assert_array_equal(widths, np.r_[np.full(26, 10.0), np.full(31, 5.0)])
+    wide = np.array([475.0, 560.0, 668.0, 717.0, 842.0])  # of a multispectral camera: no gap
+    np.testing.assert_array_equal(band_widths(wide), np.gradient(wide))
+    np.testing.assert_array_equal(band_widths(np.array([400.0, 900.0])), [500.0, 500.0])

@@ -101,8 +101,9 @@ def xyz_weights(wavelengths_nm: np.ndarray, illuminant: str | None, observer: st
 
 def integrate(nm: np.ndarray, curves: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Weights (bands, k) with ``weights.T @ spectrum`` = ∫ spectrum · curves dλ in the visible."""
-    near = (nm >= VISIBLE_NM[0]) & (nm <= VISIBLE_NM[1])
-    if nm.size < 2 or np.diff(nm[near]).max(initial=0.0) <= _POINT_SAMPLING_NM:
+    # a step that leaves the visible counts: half of a gap would count as the width of its last band
+    near = (nm[1:] > VISIBLE_NM[0]) & (nm[:-1] < VISIBLE_NM[1])
+    if nm.size < 2 or np.diff(nm)[near].max(initial=0.0) <= _POINT_SAMPLING_NM:
         return curves(nm) * band_widths(nm)[:, None]
     fine = np.arange(max(nm[0], 300.0), min(nm[-1], 1000.0) + 0.5)
     hats = np.stack([np.interp(fine, nm, unit) for unit in np.eye(nm.size)])

@@ -47,6 +47,8 @@ _OTHERS = (
 )
 
 _FILE = Path(__file__).with_name("cie_tables.json")
+#: Bands so many times as far apart as those around have a gap between them.
+_GAP = 3.0
 
 
 @lru_cache(maxsize=1)
@@ -179,11 +181,23 @@ def sample(at_nm: np.ndarray, nm: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def band_widths(wavelengths_nm: np.ndarray) -> np.ndarray:
-    """Δλ of each band in nm, shape (n,); exactly equal on a regular grid."""
+    """Δλ of each band in nm, shape (n,); exactly equal on a regular grid.
+
+    A band at a gap, where the next one is more than three times as far as others around, is as wide as
+    one at the end: it does not stand for the gap.
+    """
     nm = np.asarray(wavelengths_nm, dtype=np.float64)
     if nm.size < 2:
         return np.ones_like(nm)
     steps = np.diff(nm)
     if np.ptp(steps) <= 1e-6 * steps.max():
         return np.full(nm.size, (nm[-1] - nm[0]) / (nm.size - 1))
-    return np.gradient(nm)
+    beside = np.pad(steps, 1)
+    beside = np.maximum(beside[:-2], beside[2:])
+    gaps = np.flatnonzero((steps > _GAP * beside) & (beside > 0)) + 1
+    return np.concatenate(
+        [
+            np.gradient(part) if part.size > 1 else np.full(part.size, np.median(steps))
+            for part in np.split(nm, gaps)
+        ]
+    )
