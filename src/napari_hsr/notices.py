@@ -172,6 +172,7 @@ class Code(StrEnum):
     STRATEGY_SKIPPED = "strategy-skipped"
     ADAPTER_WITHOUT_EFFECT = "adapter-without-effect"
     STEPS_FIXED = "steps-fixed"
+    STEPS_LEFT = "steps-left"
     SMALLER_PARTS = "smaller-parts"
 
     # viewer

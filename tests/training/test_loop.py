@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.notices import Code
 from napari_hsr.training.engine import loop
 from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Began, Measured, Noticed, Saved, Step
@@ -270,6 +271,7 @@ def test_steps_that_take_the_whole_budget_are_not_timed_a_dozen_times(tmp_path, 
     assert fitted.state.total == fitted.state.step == 4
     assert fitted.state.seconds <= 3.0
     (notice,) = [e.notice for e in heard.of(Noticed)]
+    assert notice.code == Code.STEPS_LEFT
     assert notice.startswith(
         "There is time for 2 more steps in the 1.5 s that are left: one takes 0.66 s"
     )

@@ -224,9 +224,9 @@ def test_actions_take_the_selected_cube(viewer, said):
     assert [layer.name for layer in viewer.layers] == [
         "first",
         "first · true colour",
-        "first · false colour 650 / 550 / 450 nm",
+        "first · false colour 650 ∕ 550 ∕ 450 nm",
         "second",
-        "second · false colour bands 5 / 3 / 1",
+        "second · false colour bands 5 ∕ 3 ∕ 1",
     ]
 
 

@@ -98,8 +98,17 @@ def test_a_name_in_a_file_leads_out_of_no_folder_that_layers_are_saved_in(viewer
 
 
 def test_an_ordinary_name_stays_as_it_is(viewer):
-    for name in ("b500 / b600", "leaf: 3 of 4", "scan.entry/data"):
+    for name in ("b500, b600", "leaf: 3 of 4", "scan.entry"):
         assert layer_data.layer_name(name) == name
+
+
+def test_no_layer_has_a_slash_in_its_name(viewer):
+    """napari's *Save All Layers* takes what stands before it for a folder, which is not there."""
+    layer = layers.add_cube(viewer, Cube(np.zeros((3, 2, 2), np.float32), name="scan.entry/data"))
+    made = layers.add_map(viewer, np.zeros((2, 2)), name="b500/b600", title="b500/b600")
+    assert [layer.name, made.name] == ["scan.entry∕data", "b500∕b600"]
+    assert layer_data.layer_cube(layer).name == "scan.entry/data"
+    assert layer_data.state_of(made.metadata)["title"] == "b500/b600"
 
 
 def test_the_current_array_counts(viewer):

@@ -11,7 +11,10 @@ from npe2 import PluginManager
 from napari_hsr import Cube, read
 from napari_hsr.errors import InputError
 from napari_hsr.viewer import preferred_writer
-from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.pins import new_pins
+from napari_hsr.viewer.rendering import add_false_colour
+from napari_hsr.viewer.trust_maps import LazyMap
 
 CUBE = Cube(
     np.random.default_rng(0).random((4, 5, 6), np.float32), np.array([450.0, 500, 560, 600])
@@ -76,6 +79,23 @@ def test_layers_of_others_are_saved_as_napari_saves_them(manager, tmp_path):
     viewer.layers.selection = {viewer.layers["stack"]}
     (as_cube,) = viewer.layers.save(str(tmp_path / "stack.mat"), selected=True)
     np.testing.assert_array_equal(read(as_cube).data[:], STACK)
+
+
+def test_all_that_we_add_is_saved_with_all_layers(manager, tmp_path):
+    """One layer that is refused, or whose name leads into a folder, ends it for all."""
+    viewer = ViewerModel()
+    cube = add_cube(viewer, CUBE, name="leaf/scan")
+    add_false_colour(viewer, cube)
+    add_map(viewer, LazyMap((5, 6), lambda: np.full((5, 6), 0.5, np.float32)), "b600/b500")
+    new_pins(viewer, cube)
+    written = viewer.layers.save(str(tmp_path / "all"))
+    assert sorted(path.rpartition("/")[2] for path in written) == [
+        "b600∕b500.tif",
+        "leaf∕scan · false colour 560 ∕ 500 ∕ 450 nm.tif",
+        "leaf∕scan.tif",
+        "pinned spectra.csv",
+    ]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "all" / "b600∕b500.tif"), 0.5)
 
 
 def test_a_stack_whose_first_axis_is_in_nm_is_a_cube(tmp_path):

@@ -177,13 +177,50 @@ def test_places_of_measured_spectra_are_listed_anew(viewer, qtbot, what):
     panel.release()
 
 
-def test_maps_of_labels_that_are_painted_meanwhile_are_stopped(viewer, qtbot, monkeypatch):
+DRAWN = {
+    "labels undone": ("labels", ("labels 1", "labels 2"), lambda layer: layer.undo()),
+    "labels moved": ("labels", ("labels 1", "labels 2"), MOVES["translate"]),
+    "pin moved": (
+        "pins",
+        ("pin 1", "pin 2"),
+        lambda layer: setattr(layer, "data", [[8, 8], [1, 1]]),
+    ),
+    "pins moved": ("pins", ("pin 1", "pin 2"), MOVES["translate"]),
+    "shape moved": ("shapes", ("shapes 1", "pin 1"), SHAPES["assigned"]),
+    "shape turned": ("shapes", ("shapes 1", "pin 1"), MOVES["rotate"]),
+}
+
+
+@pytest.mark.parametrize("what", DRAWN)
+def test_maps_of_what_is_changed_meanwhile_are_stopped(viewer, qtbot, monkeypatch, what):
+    name, ticked, alter = DRAWN[what]
+    viewer.add_points([[2, 2], [7, 7], [4, 1]], name="pins")
+    panel, go = begun_unmixing(viewer, qtbot, monkeypatch, ticked)
+    alter(viewer.layers[name])
+    go.set()
+    qtbot.waitUntil(panel.run_button.isEnabled)
+    assert panel.message.text() == f"Stopped: “{name}” was changed while the maps were made."
+    assert len(viewer.layers) == 5
+    panel.release()
+
+
+def test_maps_go_on_while_pins_are_set_that_they_are_not_of(viewer, qtbot, monkeypatch):
+    pins = viewer.add_points([[2, 2], [7, 7]], name="pins")
+    panel, go = begun_unmixing(viewer, qtbot, monkeypatch, ("pin 1", "pin 2"))
+    pins.add([4.0, 1.0])
+    go.set()
+    qtbot.waitUntil(panel.run_button.isEnabled)
+    assert panel.message.text().startswith("Added “pin 1")
+    panel.release()
+
+
+def begun_unmixing(viewer, qtbot, monkeypatch, ticked):
+    """A panel that waits with its work, and what lets it go on."""
     begun, go = threading.Event(), threading.Event()
-    viewer.layers["shapes"].visible = False
     panel = MapsWidget(viewer)
     qtbot.addWidget(panel)
     panel.tabs.setCurrentIndex(UNMIX)
-    panel.unmix.tick("labels 1", "labels 2")
+    panel.unmix.tick(*ticked)
     work = panel.unmix.work
 
     def waiting(cube):
@@ -199,12 +236,7 @@ def test_maps_of_labels_that_are_painted_meanwhile_are_stopped(viewer, qtbot, mo
     monkeypatch.setattr(panel.unmix, "work", waiting)
     panel.run()
     qtbot.waitUntil(begun.is_set)
-    viewer.layers["labels"].undo()
-    go.set()
-    qtbot.waitUntil(panel.run_button.isEnabled)
-    assert panel.message.text() == "Stopped: “labels” was changed while the maps were made."
-    assert len(viewer.layers) == 4
-    panel.release()
+    return panel, go
 
 
 def test_a_shape_that_is_moved_over_the_photograph_lets_it_be_reconstructed(qtbot):

@@ -29,7 +29,7 @@ from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.session_saving import plan
 from napari_hsr.widgets.common.accessible import controls
-from napari_hsr.widgets.common.close_guard import saving_question
+from napari_hsr.widgets.common.close_guard import running_question, saving_question
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.help_window import HelpWindow
 from napari_hsr.widgets.common.messages import Message
@@ -117,6 +117,10 @@ DIALOGS = {
     "Open session": (ReconstructWidget, lambda panel, viewer: close_box(None, 3)),
     "Training": (TrainWidget, lambda panel, viewer: ask(None, "leaves", may_cancel=True)),
     "Saving": (ReconstructWidget, lambda panel, viewer: saving_question(None, "Saving leaf.h5")),
+    "Running": (
+        ReconstructWidget,
+        lambda panel, viewer: running_question(None, "Super-resolve leaf"),
+    ),
     "Queue": (ReconstructWidget, lambda panel, viewer: close_question(None, [])),
     "Help": (SpectraWidget, lambda panel, viewer: HelpWindow("spectra", panel)),
 }

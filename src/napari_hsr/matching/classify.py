@@ -15,8 +15,6 @@ from napari_hsr.io.stored_numbers import row_blocks
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.spectra.ground_coordinates import ground_of
-from napari_hsr.spectral_library import SpectralLibrary
-from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
     import threading
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from napari_hsr.matching.entries import Entries
     from napari_hsr.notices import Notice
     from napari_hsr.spectra import Curve
+    from napari_hsr.spectral_library import SpectralLibrary
 
 #: Greatest angle in degrees of a pixel that belongs to a class: 0.1 rad, as is customary.
 THRESHOLD = 5.73
@@ -142,9 +141,8 @@ def classify_events(
         raise InputError(f"The threshold is an angle above 0 and up to 180°, not {threshold:g}.")
     nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
     notices = of_the_prior(cube, "a classification")
-    if isinstance(entries, SpectralLibrary):
-        notices += differing(entries.units, cube.units, entries.name, cube.name)
     known = entries_on(entries, nm, cube.bands, widths_of(cube))
+    notices += known.differing(cube)
     if len(known) > np.iinfo(np.uint16).max:
         raise InputError(f"{len(known):,} classes are too many: choose entries of {known.name}.")
     bands = np.flatnonzero(np.isfinite(known.values).all(axis=0) & cube.good_bands)

@@ -12,10 +12,12 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Notice
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from napari_hsr.cube import Cube
     from napari_hsr.spectra import Curve
 
 #: Fewest bands by which spectra are compared.
@@ -41,6 +43,8 @@ class Entries:
         Of the library.
     notices : tuple of Notice
         What was assumed of the cube's bands.
+    units : tuple of (str, str or None)
+        Whose spectra these are, and the unit of their values where it is known.
     """
 
     names: tuple[str, ...]
@@ -48,6 +52,7 @@ class Entries:
     wavelengths_nm: np.ndarray | None
     name: str = "library"
     notices: tuple[Notice, ...] = ()
+    units: tuple[tuple[str, str | None], ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,7 +66,13 @@ class Entries:
             self.wavelengths_nm,
             self.name,
             self.notices,
+            self.units,
         )
+
+    def differing(self, cube: Cube) -> list[Notice]:
+        """Warnings where these spectra are of another quantity than the cube, as far as both say so."""
+        found = [differing(units, cube.units, whose, cube.name) for whose, units in self.units]
+        return list({notice.text: notice for told in found for notice in told}.values())
 
 
 @told
@@ -96,7 +107,8 @@ def entries_on(
         return source
     if isinstance(source, SpectralLibrary):
         values, notices = _values(source, nm, bands, widths_nm)
-        return Entries(source.names, values, nm, source.name, notices)
+        own = ((source.name, source.units),)
+        return Entries(source.names, values, nm, source.name, notices, own)
     curves = list(source)
     if not curves:
         raise InputError("There is no spectrum to compare with.")
@@ -106,7 +118,8 @@ def entries_on(
         rows.append(row)
         told |= {notice.text: notice for notice in said}
     names = tuple(curve.name for curve in curves)
-    return Entries(names, np.stack(rows), nm, "spectra", tuple(told.values()))
+    whose = tuple(dict.fromkeys((curve.cube or curve.name, curve.units) for curve in curves))
+    return Entries(names, np.stack(rows), nm, "spectra", tuple(told.values()), whose)
 
 
 def _of_curve(

@@ -16,10 +16,8 @@ from napari_hsr.matching.entries import LEAST_BANDS, entries_on
 from napari_hsr.matching.similarity import FUNCTIONS, MEASURES
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB
-from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.trust.feasible import PHOTOELECTRONS, tolerance
 from napari_hsr.trust.linear_camera import CIE, LinearCamera, linear_camera
-from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.matching.entries import Entries
     from napari_hsr.spectra import Curve
+    from napari_hsr.spectral_library import SpectralLibrary
 
 #: Names of entries that a sentence lists.
 _LISTED = 5
@@ -172,8 +171,8 @@ def match(
         seen = seen or _linear_camera_of(cube, camera)
         alike = order[_like_the_best(values, entries.values[order], seen, electrons)]
         notices += _told(entries.names, alike, len(entries), seen, electrons)
-    if cube is not None and isinstance(library, SpectralLibrary):
-        notices += differing(library.units, cube.units, library.name, cube.name)
+    if cube is not None:
+        notices += entries.differing(cube)
     same = set() if alike is None or alike.size < 2 else set(alike.tolist())
     first = order[:most]
     shown = [

@@ -102,6 +102,6 @@ def steps_fixed(done: int, more: int, each: float, seconds: float) -> Notice:
     if more:
         steps = f"{more} more step{'s' if more > 1 else ''}"
         text = f"There is time for {steps} in the {format_seconds(seconds)} that are left: {takes}"
-    else:
-        text = f"The time is up after {done} step{'s' if done > 1 else ''}: {takes}"
+        return Notice.info(Code.STEPS_LEFT, text)
+    text = f"The time is up after {done} step{'s' if done > 1 else ''}: {takes}"
     return Notice.info(Code.STEPS_FIXED, text)

@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
+#: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
+PREVIEW_KEY = "hsr_training_preview"
 #: A space without width: what stands behind it is no tag.
 _BREAK = "\u200b"
 #: Of a name that begins with a folder or a disk, or goes up, signs that look alike are taken.
-_LEADS_ELSEWHERE = re.compile(r"^\s*([/\\~]|[A-Za-z]:)|\.\.")
-_NO_FOLDERS = str.maketrans("/\\:", "\u2215\u29f5\u2236")
+_SLASH = "\u2215"
+_LEADS_ELSEWHERE = re.compile(rf"^\s*([{_SLASH}\\~]|[A-Za-z]:)|\.\.")
+_NO_FOLDERS = str.maketrans("\\:", "\u29f5\u2236")
 #: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
 FRAMES = "frames"
 #: Key in the metadata of a map or a picture: the id of the layer that it was added as. Copies carry it too.
@@ -77,6 +80,11 @@ def is_photograph(layer: Any) -> bool:
 def is_copy(layer: Any) -> bool:
     """True for a copy of a map or picture of ours, as napari's Duplicate makes: the user keeps it, with what it shows."""
     return layer.metadata.get(ADDED_AS) not in (None, str(layer.unique_id))
+
+
+def is_training_preview(layer: Any) -> bool:
+    """True for what a training shows by itself: it comes and changes while the user is at something else."""
+    return PREVIEW_KEY in layer.metadata
 
 
 def is_overlay(layer: Any) -> bool:
@@ -354,17 +362,25 @@ def full_resolution(layer: Layer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def layer_name(name: str) -> str:
-    """A name from a file for napari's lists of layers and of what runs, which are rich text to Qt.
+def untagged(text: str) -> str:
+    """A text with names from files for napari's lists of layers and of what runs, which are rich text to Qt.
 
     A tag in it would load pictures: it is broken by a space without width. Control characters are replaced.
-    napari's *Save All Layers* makes the name of a file of it, so that it must not lead out of the
-    folder that the user chose. What was made such a name before stays as it is.
     """
-    plain = one_line(name.replace(_BREAK, ""), 500)
+    plain = one_line(text.replace(_BREAK, ""), 500)
+    return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", _BREAK, plain)
+
+
+def layer_name(name: str) -> str:
+    """The name of a layer, as :func:`untagged`.
+
+    napari's *Save All Layers* makes the name of a file of it. A slash in one ends that for all layers,
+    and it must not lead out of the folder that the user chose. What was made such a name before stays as it is.
+    """
+    plain = name.replace("/", _SLASH)
     if _LEADS_ELSEWHERE.search(plain):
         plain = plain.translate(_NO_FOLDERS)
-    return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", _BREAK, plain)
+    return untagged(plain)
 
 
 def _named(keywords: Mapping[str, Any], state: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_hsr.errors import InputError
 from napari_hsr.viewer.layer_data import unwrapped
 
 #: Numbers from here on are none that anybody gave to a point or label.
@@ -107,8 +108,18 @@ def _is_labels(layer: Any) -> bool:
 
 
 def rename(layer: Any, key: int, name: str) -> None:
-    """Give a point or shape (by row) or a label (by number) a name; an empty one takes it away."""
+    """Give a point or shape (by row) or a label (by number) a name; an empty one takes it away.
+
+    Raises
+    ------
+    InputError
+        If another one of the layer has the name: of two, the second would count as none.
+    """
     names = given_names(layer)
+    if name and any(there == name for at, there in names.items() if at != key):
+        raise InputError(
+            f"Another one of “{layer.name}” is called “{name}” already: choose another name."
+        )
     names[key] = name
     table = layer.features.copy()
     if _is_labels(layer):

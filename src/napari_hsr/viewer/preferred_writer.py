@@ -44,8 +44,12 @@ def is_for_others(path: str | PathLike[str], data: Any, meta: dict[str, Any]) ->
     """Whether a layer that came to our writer first is none of ours, by what it holds and its name's type."""
     from napari_hsr.viewer.layer_data import KEY, cube_from_parts
 
-    if KEY in (meta.get("metadata") or {}) or Path(path).suffix.lower() in _OURS:
+    if Path(path).suffix.lower() in _OURS:
         return False
+    if KEY in (
+        meta.get("metadata") or {}
+    ):  # also our maps, and what napari made of a cube: one band, say
+        return len(data.shape) == 2
     if meta.get("rgb"):  # napari writes no floats as PNG
         return not np.issubdtype(data.dtype, np.floating)
     return len(data.shape) != 3 or cube_from_parts(data, meta).wavelengths is None
@@ -64,6 +68,8 @@ def write_by_others(path: str | PathLike[str], data: Any, meta: dict[str, Any]) 
         types = [kind.lower() for kind in writer.filename_extensions]
         if types and (not suffix or suffix in types):
             named = name if suffix else with_suffix(name, types[0])
+            if len(data.shape) == 2:  # a map may not be computed yet
+                data = np.asarray(data)
             alone = sum(each.max() for each in writer.layer_type_constraints()) <= 1
             args = (named, data, meta) if alone else (named, [(data, meta, "image")])
             written: list[str] | str | None = writer.exec(args=args)

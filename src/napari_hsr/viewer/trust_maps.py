@@ -132,7 +132,7 @@ def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Ima
     """
     shown: list[tuple[str, Callable[[], np.ndarray], str | None]] = []
     if result.trust and (intervals := result.trust.intervals):
-        coverage = f"{intervals.coverage:.0%} interval"
+        coverage = f"{intervals.coverage:.0%} interval, mean over the bands"
         data = result.cube.data
         shown += [
             (f"Half-width of the {coverage}", intervals.mean_half_width, result.cube.units),

@@ -8,8 +8,52 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_hsr.progress import Progress
-from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE
+from napari_hsr.widgets.common.close_guard import (
+    CANCEL,
+    LEAVE,
+    STOP,
+    running_question,
+    saving_question,
+)
 from napari_hsr.widgets.common.job_slot import JobSlot
+
+from ...patience import PATIENCE
+
+
+def test_closing_napari_during_a_run_asks_and_stops_it(qtbot):
+    window, begun = QMainWindow(), threading.Event()
+    qtbot.addWidget(window)
+    stopped = []
+
+    def work(cancel):
+        begun.set()
+        cancel.wait(PATIENCE)
+        stopped.append(cancel.is_set())
+        yield "part"
+
+    jobs, finished = JobSlot(window), []
+    jobs.start(work, "Reconstruct leaf", asks=running_question, finished=finished.append)
+    qtbot.waitUntil(begun.is_set)
+    answers, texts, done = [CANCEL, STOP], [], []
+    timer = QTimer(window)
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            texts.append(box.text())
+            next(b for b in box.buttons() if b.objectName() == answers[len(texts) - 1]).click()
+
+    timer.timeout.connect(answer)
+    timer.start(10)
+    for count in (1, 2):
+        QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+        qtbot.waitUntil(lambda count=count: len(done) == count)
+    timer.stop()
+    assert done == [False, True]
+    assert texts == ["Reconstruct leaf: this is not finished yet."] * 2
+    qtbot.waitUntil(lambda: stopped == [True])
+    assert not jobs.running
+    assert finished == []
 
 
 def test_closing_napari_while_something_is_written_asks(qtbot):
@@ -41,7 +85,7 @@ def test_closing_napari_while_something_is_written_asks(qtbot):
         count = len(done)
         qtbot.waitUntil(lambda: len(done) > count)
 
-    jobs.start(work, "Saving leaf.h5", saves=True)
+    jobs.start(work, "Saving leaf.h5", asks=saving_question)
     close()
     assert done == [False]
     assert jobs.running
@@ -51,7 +95,7 @@ def test_closing_napari_while_something_is_written_asks(qtbot):
     assert not jobs.running  # the window, to which it belongs, was closed
     window.show()
     ended = []
-    jobs.start(work, "Saving leaf.h5", saves=True, ended=lambda: ended.append(True))
+    jobs.start(work, "Saving leaf.h5", asks=saving_question, ended=lambda: ended.append(True))
     release.set()
     qtbot.waitUntil(lambda: bool(ended))
     close()  # nothing is written any more

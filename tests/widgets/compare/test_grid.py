@@ -32,6 +32,20 @@ def test_grid_in_one_click_and_back(viewer, pair, panel, wait_for_end):
     assert viewer.canvas.grid.enabled
 
 
+def test_the_grid_shows_no_maps_of_what_a_cube_held_before(viewer, pair, panel, wait_for_end):
+    panel.grid_button.click()
+    wait_for_end(panel)
+    panel.grid_button.click()
+    angles = viewer.layers["SAM (°) · guess"].data.copy()
+    assert angles.max() > 0
+    prediction, truth = panel.form.prediction.layer(), panel.form.truth.layer()
+    truth.data = np.array(prediction.data)
+    panel.grid_button.click()
+    wait_for_end(panel)
+    assert viewer.canvas.grid.enabled
+    assert viewer.layers["SAM (°) · guess"].data.max() < 1e-3 < angles.max()
+
+
 def test_leaving_the_grid_by_naparis_button_restores_too(compared, viewer):
     before = visible(viewer)
     order = list(viewer.layers)

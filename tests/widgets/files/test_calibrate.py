@@ -138,6 +138,24 @@ def test_the_reflectance_of_the_white_from_a_file(ran, panel, tmp_path):
     np.testing.assert_allclose(layer_cube(ran(panel)).data[:], right.data[:], rtol=1e-5)
 
 
+def test_a_number_is_taken_again_after_a_file(ran, panel, tmp_path):
+    path = tmp_path / "white.csv"
+    path.write_text("wavelength,tile\n" + "".join(f"{nm},0.5\n" for nm in range(400, 701, 50)))
+    assert panel.number_button.isHidden()
+    panel.reflectance.setValue(0.8)
+    panel.read_curve(str(path))
+    assert panel.curve_button.text() == "tile"
+    ran(panel)
+    assert panel.message.text()
+    panel.number_button.click()
+    assert panel.message.text() == ""  # what was said is of another white
+    assert panel.files_in_use() == []
+    assert panel.number_button.isHidden()
+    found = layer_cube(ran(panel))
+    right = calibrate(cube(RAW), cube(WHITE), white_reflectance=0.8)
+    np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
+
+
 def test_a_scan_on_disk_is_read_in_the_thread_which_can_be_cancelled(viewer, qtbot, ran):
     """The window waits for nothing, and a panel that is closed meanwhile works again."""
     threads, begun, go_on = set(), threading.Event(), threading.Event()

@@ -50,6 +50,24 @@ def test_what_the_canvas_shows(panel, viewer, photograph, qtbot):
     check_part(viewer, photograph)
 
 
+def test_another_part_on_the_canvas_is_checked_anew(panel, viewer, photograph, qtbot):
+    photograph.corner_pixels = np.array([[3, 4], [7, 9]])
+    panel.area.set_value(VISIBLE)
+    settle(panel, qtbot)
+    assert panel.ready
+    photograph.corner_pixels = np.array([[0, 0], [0, 0]]) - 5  # as drawing makes it
+    viewer.scene.camera.center = (500, 500)
+    qtbot.waitUntil(lambda: "is not in sight" in panel.obstacle.text())
+    assert not panel.ready
+    photograph.corner_pixels = np.array([[3, 4], [7, 9]])
+    viewer.scene.camera.zoom *= 2
+    qtbot.waitUntil(lambda: panel.ready)
+    panel.area.set_value(ALL)
+    settle(panel, qtbot)
+    viewer.scene.camera.zoom *= 2
+    assert panel.ready  # all of it is meant, wherever the canvas is
+
+
 def test_a_shape(panel, viewer, photograph, qtbot):
     # the shape's own coordinates are not those of the photograph
     shapes = viewer.add_shapes([RECTANGLE * 2 + (10, 20)], name="box")

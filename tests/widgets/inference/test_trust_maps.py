@@ -41,8 +41,8 @@ def test_all_maps_of_a_result_lie_hidden_over_its_cube(viewer, photograph):
     cube = add_cube(viewer, result.cube, scale=(2, 2))
     maps = add_trust_maps(viewer, result, cube)
     assert [layer.name.split(" · ")[0] for layer in maps] == [
-        "Half-width of the 90% interval",
-        "Relative half-width of the 90% interval",
+        "Half-width of the 90% interval, mean over the bands",
+        "Relative half-width of the 90% interval, mean over the bands",
         "Unlike the training (above 1)",
         "Measured share",
         "Colour residual of the network",

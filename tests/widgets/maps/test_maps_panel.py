@@ -20,6 +20,7 @@ from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 
 NM = np.arange(400.0, 701.0, 20.0)
 SPECTRA = np.random.default_rng(3).uniform(0.1, 0.9, (2, NM.size))
+RANDOM = np.random.default_rng(8)
 
 
 def scene():
@@ -182,6 +183,17 @@ def test_a_pin_that_was_moved_since_it_was_listed_is_measured_where_it_is(panel,
     share = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))
     ends = from_spectra(made, {"a": made.data[:, 4, 5], "b": made.data[:, 0, 0]})
     np.testing.assert_allclose(share.data, unmix(made, ends).abundances.data[0], atol=1e-5)
+
+
+def test_endmembers_of_another_quantity_or_on_other_bands_are_told(panel, qtbot, tmp_path):
+    panel.tabs.setCurrentIndex(UNMIX)
+    nm = np.arange(390.0, 721.0, 10.0)
+    dyes = SpectralLibrary(("dye", "ink"), nm, RANDOM.random((2, nm.size)), "absorbance")
+    panel.unmix.add_library(str(napari_hsr.write(dyes, tmp_path / "dyes.csv")))
+    panel.unmix.tick("dye", "ink")
+    ran(panel, qtbot)
+    assert "The spectra of dyes are absorbance, and scene holds reflectance" in panel.message.text()
+    assert panel.message.text().count("The spectra of dyes") == 1
 
 
 def test_a_layer_of_points_without_a_point_has_no_endmembers(panel, viewer):

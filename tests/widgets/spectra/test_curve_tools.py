@@ -209,6 +209,13 @@ def test_the_table_renames_hides_highlights_and_exports(viewer, panel, settled, 
     settled()
     assert len(drawn(panel, "leaf")) == 1  # the new pin is not called so
 
+    table.table.item(1, 0).setText("leaf")
+    assert "is called “leaf” already" in table.message.text()
+    assert cells(table.table, 1)[0] == "pin 2"
+    table.table.item(1, 0).setText("")
+    assert table.message.text() == ""
+    settled()
+
     table.table.selectRow(0)
     widths = {c.name: c.width for c in panel.plot.curves}
     assert widths["leaf"] > widths["pin 2"]
@@ -285,6 +292,27 @@ def test_matching_lists_the_best_and_draws_what_is_ticked(viewer, panel, settled
     values = [one.correlation for one in window.found.best]
     assert values == sorted(values, reverse=True)
     assert len(values) == 20
+
+
+def test_entries_of_another_quantity_than_the_cube_are_told(panel, settled, qtbot, tmp_path):
+    nm = np.arange(390.0, 711.0, 10.0)
+    rows = np.random.default_rng(2).random((2, nm.size))
+    write(SpectralLibrary(("dye", "ink"), nm, rows, "absorbance"), tmp_path / "dyes.csv")
+    settled()
+    panel.pin((550, 5, 5))
+    panel.load_library(tmp_path / "dyes.csv")
+    settled()
+    told = "The spectra of dyes are absorbance, and scene holds reflectance"
+    window = panel.open_window("Match")
+    assert told in window.said.text()
+    assert window.said.kind == "warning"
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    window.limit.setChecked(False)
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert told in window.message.text()
+    assert window.message.text().count(told) == 1
 
 
 def test_a_reconstruction_says_what_its_three_numbers_can_tell_apart(viewer, panel, files, settled):
@@ -394,6 +422,35 @@ def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
 
 
 # --- undo --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["other values", "another cube", "another run"])
+def test_the_legend_is_of_the_chosen_cube_as_it_is(viewer, panel, settled, qtbot, change):
+    other = add_cube(viewer, Cube(VALUES * 2, Wavelengths(NM), "reflectance", "twice"))
+    settled()
+    panel.pin((550, 0, 0))
+    settled()
+    window = panel.open_window("Classify")
+    window.cube.set_layer(viewer.layers["scene"])
+    window.classes.tick_listed(True)
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy)
+    settled()  # the classes are regions
+    viewer.layers["scene"].translate = (400, 5, 5)
+    settled()
+    assert window.table.rowCount() == 3  # as it was before
+    if change == "other values":
+        viewer.layers["scene"].data = VALUES + 0.1
+    elif change == "another cube":
+        window.cube.set_layer(other)
+    else:
+        window.classes.tick_listed(False)
+        window.run()
+        assert "Tick a pin" in window.message.text()
+    assert window.table.rowCount() == 0
+    assert window.found is None
+    assert not window.csv_button.isEnabled()
+    assert "classes of scene" in viewer.layers
 
 
 @pytest.mark.parametrize("change", ["changed", "removed"])

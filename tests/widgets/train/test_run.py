@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Began, Finished, Measured, Noticed, Preparing, Step
 from napari_hsr.training.runs import processes
-from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.training.runs.run_folder import read_state, write_state
+from napari_hsr.training.time_budget import steps_fixed
+from napari_hsr.viewer.layer_data import PREVIEW_KEY, is_cube, is_training_preview, layer_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.train import panel as panel_module
-from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
@@ -254,8 +258,16 @@ def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewe
     run = start(ready, qtbot)
     until_step_3(ready, qtbot)
     write_preview(run.output, 0.5)
+    chooser = LayerChooser(viewer, is_cube)
+    qtbot.addWidget(chooser)
+    heard = []
+    chooser.changed.connect(heard.append)
+    leaf = add_cube(viewer, Cube(np.ones((3, 4, 5), np.float32), name="leaf"))
     pins = viewer.add_points(np.array([[1.0, 1.0]]))
     ready._show_preview(run, [measured()], True)
+    assert heard == [leaf]  # a preview takes the place of nothing
+    viewer.layers.remove(leaf)
+    assert is_training_preview(heard[-1])  # there is nothing else
     assert viewer.layers[-1] is pins  # what is drawn stays in sight
     assert viewer.layers.selection.active is pins  # it came by itself
     viewer.layers.remove(pins)
@@ -436,6 +448,34 @@ def test_the_bar_shows_how_much_of_the_time_has_passed(qtbot, viewer):
     view.show_running(True)
     view.add([Preparing(1, 4, "Reading")])
     assert (view.bar.value(), view.bar.maximum()) == (1, 4)
+
+
+def test_for_how_many_steps_there_is_time_is_said_while_it_trains(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    dark = Notice.warning(Code.STEPS_FIXED, "Something else.")
+    view.add([Noticed(steps_fixed(3, 20, 0.1, 2.0)), Noticed(dark)])
+    view.show_running(True)
+    assert view.notices.text().startswith("There is time for 20 more steps")
+    view.show_running(False)
+    assert view.notices.text() == "Something else."
+    view.show_running(False)
+    assert view.notices.text() == "Something else."
+
+
+def test_a_training_that_could_not_begin_is_tried_again(ready, qtbot, training):
+    training("wait")
+    run = start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    assert ready.resume_button.text() == "Resume"
+    run.kill()
+    until_the_end(ready, qtbot)
+    assert ready.resume_button.text() == "Resume"
+    state = read_state(run.output)
+    write_state(run.output, replace(state, status="failed", step=0, text="No image fits."))
+    ready.follow(run)
+    assert ready.resume_button.text() == "Try again"
+    assert ready.resume_button.isEnabled()
 
 
 def test_folder_and_time_of_the_last_training_are_there_again(

@@ -283,7 +283,7 @@ def test_true_and_false_colour(viewer, panel, qtbot):
     panel.channels[0].setValue(698)
     panel.false_button.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3)
-    assert viewer.layers[2].name == "scene · false colour 700 / 550 / 450 nm"
+    assert viewer.layers[2].name == "scene · false colour 700 ∕ 550 ∕ 450 nm"
     assert panel.channels[0].text() == "700 nm"
     assert panel.layer == layer
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_hsr.viewer.layer_data import is_training_preview
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.focus import frame_focus
 from napari_hsr.widgets.common.job import Job
@@ -175,7 +176,8 @@ class LayerChooser(NarrowComboBox):
     """The viewer's layers of one kind.
 
     Until the user has chosen, it follows the viewer: the active layer if it is of the right
-    kind, else the newest. A choice once made is kept for as long as its layer is there.
+    kind, else the newest; what a training shows by itself only where there is nothing else. A choice
+    once made is kept for as long as its layer is there.
 
     Parameters
     ----------
@@ -268,7 +270,8 @@ class LayerChooser(NarrowComboBox):
             self.refresh()
 
     def _preferred(self):
-        meant = [*filter(self._rather, self._values)] or self._values
+        own = [layer for layer in self._values if not is_training_preview(layer)] or self._values
+        meant = [*filter(self._rather, own)] or own
         for wanted in (self._viewer.layers.selection.active, self._current):
             if wanted in meant:
                 return meant[meant.index(wanted)]

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
     from napari_hsr.widgets.common.job import Job
 
+    #: Makes a question for a window, of what is said to be running.
+    Ask = Callable[[QWidget, Any], QMessageBox]
+
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 _LOST = "If napari is closed now, what is not written yet is lost."
+_CANCELLED = (
+    "If napari is closed now, the run is stopped. A result in memory is lost; of one that is written to "
+    "disk, what is finished stays, and the same run goes on with it."
+)
 
 
 def question(
@@ -77,7 +84,7 @@ class CloseGuard(QObject):
         self,
         parent: QWidget,
         running: Callable[[], Any],
-        ask: Callable[[QWidget, Any], QMessageBox],
+        ask: Ask,
         stop: Callable[[Any], object],
     ):
         super().__init__(parent)
@@ -138,14 +145,24 @@ def saving_question(parent: QWidget | None, what: str) -> QMessageBox:
     )
 
 
-def ask_while(job: Job, panel: QWidget, what: str) -> None:
-    """Ask before napari is closed while a job writes something, which would be lost without a word.
+def running_question(parent: QWidget | None, what: str) -> QMessageBox:
+    """The question whether napari is closed during a run, such as ``"Reconstruct leaf"``."""
+    return question(
+        parent,
+        ("A run is under way", f"{one_line(what, 200)}: this is not finished yet.", _CANCELLED),
+        (
+            (CANCEL, "Cancel", "Stay in napari until it is finished"),
+            (STOP, "Stop the run", "And close napari"),
+        ),
+    )
+
+
+def ask_while(job: Job, panel: QWidget, what: str, ask: Ask) -> None:
+    """Ask before napari is closed while a job runs, whose outcome would be lost without a word.
 
     The job must have begun: where the window is its parent, it ends with it once nobody asks.
     """
-    guard = CloseGuard(
-        panel, lambda: what if job.running else None, saving_question, lambda _what: None
-    )
+    guard = CloseGuard(panel, lambda: what if job.running else None, ask, lambda _what: None)
     guard.watch(panel)
     job.ended.connect(guard.leave)
     job.ended.connect(guard.deleteLater)

@@ -17,7 +17,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from napari_hsr.errors import Cancelled, HSRError, InputError, lacks_memory
 from napari_hsr.progress import Progress
-from napari_hsr.viewer.layer_data import layer_name
+from napari_hsr.viewer.layer_data import untagged
 from napari_hsr.widgets.common.connections import when_gone
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -220,7 +220,7 @@ class _Run:
         if self._title:
             from napari.utils import progress
 
-            self._activity = progress(total=0, desc=layer_name(self._title), leave=False)
+            self._activity = progress(total=0, desc=untagged(self._title), leave=False)
 
     def show_activity(self, event: Progress) -> None:
         steps = STEPS if event.total else 0
@@ -231,7 +231,7 @@ class _Run:
             self._activity.update(round(STEPS * event.share) - self._activity.n)
         if self._activity is not None:
             said = f"{self._title}: {event.message}" if event.message else self._title
-            self._activity.set_description(layer_name(said))  # rich text in napari's dock
+            self._activity.set_description(untagged(said))  # rich text in napari's dock
 
     def leave(self) -> None:
         """The job was deleted: cancel, and nothing is said any more."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
+    from napari_hsr.widgets.common.close_guard import Ask
+
 #: Signals of a job of which one ends it.
 _ENDS = ("finished", "failed", "cancelled")
 
@@ -48,7 +50,7 @@ class JobSlot:
         return self.running and present(self._job).cancelling
 
     def start(
-        self, work: Work, title: str = "", *, saves: bool = False, **slots: Callable[..., Any]
+        self, work: Work, title: str = "", *, asks: Ask | None = None, **slots: Callable[..., Any]
     ) -> None:
         """Start a job.
 
@@ -56,8 +58,9 @@ class JobSlot:
         ----------
         work, title
             As for :class:`~napari_hsr.widgets.common.job.Job`.
-        saves : bool
-            Whether it writes files that the user asked for: closing napari meanwhile asks first.
+        asks : callable, optional
+            The question before napari is closed meanwhile, where its outcome would be lost:
+            :func:`~napari_hsr.widgets.common.close_guard.saving_question`, say.
         **slots : callable
             What is called by the job's signals, by their names: ``progressed``, ``finished``,
             ``failed``, ``cancelled`` and ``ended``.
@@ -70,8 +73,8 @@ class JobSlot:
         job.ended.connect(partial(self._on_ended, job, ended))
         self._last = job
         job.start()
-        if saves:
-            ask_while(job, self._panel, title)
+        if asks is not None:
+            ask_while(job, self._panel, title, asks)
 
     def cancel(self) -> None:
         """Ask the job to stop, and hear what it says until it has."""

@@ -321,12 +321,11 @@ class CompareWidget(Panel):
         self._sync_grid_button()
 
     def _show_running(self, running: bool) -> None:
-        self.run_button.setEnabled(not running)
+        for one in (self.run_button, self.form, self.grid_button):
+            one.setEnabled(not running)
         self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
         self.progress.begin()
-        self.form.setEnabled(not running)
-        self.grid_button.setEnabled(not running)
         for part in (self.json_button, self.csv_button):
             part.setVisible(self.comparison is not None)
 
@@ -335,12 +334,13 @@ class CompareWidget(Panel):
     def toggle_grid(self) -> None:
         """Show prediction, ground truth, angle and error side by side, or restore the viewer.
 
-        Missing maps are computed first.
+        Maps that are missing, or may be of what the cubes held before, are computed first.
         """
         if self.grid.active:
             self.grid.restore()
         elif self._job is None and self.why_not() is None:
-            if len(grid_maps(map_layers(self._viewer, *self._chosen()))) == 2:
+            known = self.comparison and self._pair == self._chosen()
+            if known and len(grid_maps(map_layers(self._viewer, *self._pair))) == 2:
                 self._show_grid()
             else:
                 self._grid_wanted = True

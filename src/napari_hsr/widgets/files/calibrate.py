@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 #: Pixels by which the corners of a rectangle may lie beside its sides.
 _ASKEW = 0.5
+#: On the button that asks for the white's reflectance as a spectrum.
+_FROM_A_FILE = "From a file…"
 
 
 class CalibrateWidget(Panel):
@@ -89,8 +91,12 @@ class CalibrateWidget(Panel):
         self.reflectance.setValue(1.0)
         self.reflectance.setToolTip("What share of the light the white reflects, 0 to 1")
         self.curve_button = button(
-            "From a file…", self._ask_for_curve, "The white's reflectance spectrum; its first one"
+            _FROM_A_FILE, self._ask_for_curve, "The white's reflectance spectrum; its first one"
         )
+        self.number_button = button(
+            "By a number", self.forget_curve, "Take the number again, and not the file's spectrum"
+        )
+        self.number_button.hide()
         self.exposures = tuple(_time(of) for of in ("scan", "white"))
         about_layers(*self.exposures, self.has_dark, self.has_white_dark)
         self.message = Message(lines=3)
@@ -120,7 +126,7 @@ class CalibrateWidget(Panel):
             form.addRow(part)
         form.addRow(
             "Reflectance of the white",
-            row(self.reflectance, self.curve_button, stretch=self.reflectance),
+            row(self.reflectance, self.curve_button, self.number_button, stretch=self.reflectance),
         )
         for of, box in zip(("scan", "white"), self.exposures, strict=True):
             form.addRow(f"Exposure time of the {of}", box)
@@ -244,9 +250,20 @@ class CalibrateWidget(Panel):
             self.message.show_exception(error)
             return str(error)
         self._curve_path = os.path.abspath(path)
-        self.reflectance.setEnabled(False)
         self.curve_button.setText(one_line(self._curve.names[0]))
+        self._show_curve()
         return ""
+
+    def forget_curve(self) -> None:
+        """Take the number as the white's reflectance again."""
+        self._curve, self._curve_path = None, ""
+        self.curve_button.setText(_FROM_A_FILE)
+        self._show_curve()
+
+    def _show_curve(self) -> None:
+        self.reflectance.setEnabled(self._curve is None)
+        self.number_button.setVisible(self._curve is not None)
+        self._check()  # what was said of a run is of another white
 
     def _ask_for_curve(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Reflectance of the white", "", "All files (*)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Shapes
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 
 from napari_hsr.viewer.areas import drawn_area, visible_area
 from napari_hsr.viewer.layer_data import is_overlay, layer_shape
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_hsr.viewer.areas import Area
 
 ALL, VISIBLE = "all", "visible"
+#: Milliseconds for which the canvas shows the same before that is looked at.
+STILL_MS = 200
 
 
 class AreaChooser(NarrowComboBox):
@@ -29,7 +31,7 @@ class AreaChooser(NarrowComboBox):
     Signals
     -------
     moved()
-        The chosen shapes are others now, or lie elsewhere.
+        The chosen shapes are others now or lie elsewhere, or the canvas shows another part.
     """
 
     moved = Signal()
@@ -42,6 +44,10 @@ class AreaChooser(NarrowComboBox):
             "What the canvas shows, and a rectangle of a Shapes layer, are taken when Run is pressed."
         )
         self._list(ALL)
+        self._still = QTimer(self)  # the canvas is drawn, and the hand rests
+        self._still.setSingleShot(True)
+        self._still.setInterval(STILL_MS)
+        self._still.timeout.connect(self.moved)
         self._connections, self._following = Connections(self), Connections(self)
         self.currentIndexChanged.connect(self._follow)
         for name in ("inserted", "removed", "renamed"):
@@ -52,11 +58,19 @@ class AreaChooser(NarrowComboBox):
         self._list(self.value())
 
     def _follow(self, _row: int = 0) -> None:
-        """Hear of the chosen shapes: drawn or moved, they mean another part."""
+        """Hear of the chosen shapes, drawn or moved, or of the canvas: they mean another part."""
         self._following.close()
+        self._still.stop()
+        if self.value() == VISIBLE:
+            camera, dims = self._viewer.scene.camera.events, self._viewer.dims.events
+            for emitter in (camera.center, camera.zoom, camera.angles, dims.ndisplay, dims.order):
+                self._following.connect(emitter, "_on_seen")
         for layer in self._shapes():
             if str(layer.unique_id) == self.value():
                 self._following.follow(layer, "_on_shapes")
+
+    def _on_seen(self, event: object = None) -> None:
+        self._still.start()
 
     def _on_shapes(self, event: object = None) -> None:
         self.moved.emit()

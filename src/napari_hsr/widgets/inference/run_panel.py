@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QWidget
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.covering import covered
 from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, DrawnTimer
+from napari_hsr.widgets.common.close_guard import running_question
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -107,9 +108,9 @@ class RunPanel(Panel):
         self._say_checking()  # before anything is loaded: it is the first thing drawn
         self.estimate = BriefLabel(3)
         self.next_steps = NextSteps(viewer)
-        self.run_button = QPushButton("Run")
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop the run; what is finished by then can be kept")
+        self.run_button = button("Run", self.run)
+        stop = "Stop the run; what is finished by then can be kept"
+        self.cancel_button = button("Cancel", self.cancel, stop)
         keep = "Add it as a layer, empty where nothing is"
         self.keep_button = button("Keep the finished part", self._keep_part, keep)
         self.keep_button.hide()
@@ -126,8 +127,6 @@ class RunPanel(Panel):
         choosers = self.device.currentIndexChanged, self.area.currentIndexChanged
         for changed in (self.models.changed, self.area.moved, *choosers):
             changed.connect(self._on_changed)
-        self.run_button.clicked.connect(self.run)
-        self.cancel_button.clicked.connect(self.cancel)
         self._following = Connections(self)
         when_gone(self, self.loaded.close)
         self.setAcceptDrops(True)
@@ -183,6 +182,7 @@ class RunPanel(Panel):
         self._job.start(
             partial(run_events, request, self.loaded),
             f"{self._title} {layer.name}",
+            asks=running_question,
             progressed=self._on_progress,
             finished=lambda result: self._on_finished(self._adder(), result),
             failed=self._on_failed,

@@ -19,6 +19,7 @@ from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.close_guard import saving_question
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -141,7 +142,7 @@ class SaveCubesWindow(QDialog):
         self._jobs.start(
             work,
             f"Saving {layer.name}",
-            saves=True,
+            asks=saving_question,
             progressed=self.progress.follow,
             finished=self._on_written,
             failed=self._on_failed,

@@ -11,7 +11,6 @@ from napari_hsr.analysis.components import components_events
 from napari_hsr.analysis.indices import index_events
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.analysis_maps import show_analysis
-from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.computed_cubes import why_not_computed
 from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import (
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import napari.viewer
+    from napari.utils.events import Event
 
     from napari_hsr.analysis import Components, Unmixing
     from napari_hsr.cube import Cube, Wavelengths
@@ -63,8 +63,9 @@ class MapsWidget(Panel):
         self._made: list[Cube] = []
         self._job = JobSlot(self)
         self._following = Connections(self)  # the chosen cube
-        self._held: dict[Any, Held] = {}  # labels that are measured in the thread
-        self._painting = Connections(self)
+        # pins, shapes and labels that are measured in the thread
+        self._held: dict[Any, Callable[[Event], bool]] = {}
+        self._drawing = Connections(self)
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self.index = IndexForm()
         self.components = ComponentsForm()
@@ -204,15 +205,15 @@ class MapsWidget(Panel):
         if self._layer not in self._viewer.layers:
             self._stop("the cube was removed while its maps were made.")
 
-    def _hold(self, labels: list[Any]) -> None:
-        """Hear of labels that are measured in the thread."""
-        self._held = {layer: Held(layer) for layer in labels}
-        self._painting.close()
-        for layer in labels:
-            self._painting.follow(layer, "_on_painted")
+    def _hold(self, taken: dict[Any, Callable[[Event], bool]]) -> None:
+        """Hear of what is measured in the thread."""
+        self._held = taken
+        self._drawing.close()
+        for layer in taken:
+            self._drawing.follow(layer, "_on_drawn")
 
-    def _on_painted(self, event: Any) -> None:
-        if not self._held[event.source].values_after(event):
+    def _on_drawn(self, event: Event) -> None:
+        if self._job.running and not self._held[event.source](event):
             self._stop(f"“{event.source.name}” was changed while the maps were made.")
 
     def _stop(self, why: str) -> None:
@@ -252,7 +253,7 @@ class MapsWidget(Panel):
         else:
             work, finished = self.unmix.work(cube), self._show_unmixing
         self.message.clear()
-        self._hold(self.unmix.painted_on() if tab == UNMIX else [])
+        self._hold(self.unmix.taken() if tab == UNMIX else {})
         self._job.start(
             work,
             "Maps",
@@ -269,7 +270,7 @@ class MapsWidget(Panel):
             self.message.show_info("Cancelled: nothing was changed.")
 
     def _on_ended(self) -> None:
-        self._hold([])
+        self._hold({})
         self._show_running(False)
         self._check()
 
@@ -357,7 +358,7 @@ class MapsWidget(Panel):
         self._connections.close()
         self._following.close()
         self._job.drop()
-        self._hold([])
+        self._hold({})
         self.index.release()
         self.unmix.release()
         self.components.plot.release()

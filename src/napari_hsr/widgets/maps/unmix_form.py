@@ -7,13 +7,17 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from napari_hsr.analysis.unmixing import from_spectra, on_bands, unmix_events
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.notices import Notice
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
+from napari_hsr.trust.physical_quantity import differing
+from napari_hsr.viewer.as_read import Held, Lying
 from napari_hsr.viewer.classes import is_classes
 from napari_hsr.viewer.layer_data import pixel_at
 from napari_hsr.viewer.pins import is_points, pins_of, tidy
@@ -39,11 +43,14 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-    import numpy as np
+    from napari.utils.events import Event
 
     from napari_hsr.analysis import Unmixing
     from napari_hsr.cube import Cube
     from napari_hsr.spectral_library import SpectralLibrary
+
+    #: A spectrum on the bands of a cube, and what is to be told of it.
+    Measured = tuple[np.ndarray, list[Notice]]
 
 #: Most pins, regions and spectra of a library that are listed.
 MOST = 60
@@ -74,8 +81,9 @@ class UnmixForm(QWidget):
         self._viewer = viewer
         self._libraries: list[SpectralLibrary] = []
         self.paths: list[str] = []  # of the libraries
-        self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
-        self._painted: dict[str, Any] = {}  # layers of labels, by what is listed of them
+        self._makers: dict[str, Callable[[Cube], Measured]] = {}
+        # by what is listed: its layer, and what it is called there
+        self._drawn: dict[str, tuple[Any, str]] = {}
         self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
         self._reading = JobSlot(self)  # those that are not in memory
         self.list = TickList(
@@ -136,7 +144,7 @@ class UnmixForm(QWidget):
     def _offer(self, read: dict[Any, tuple[list[LabelRegions], str]]) -> None:
         before = set(self.ticked())
         known = set(self._makers)
-        self._makers, self._read, self._painted = {}, read, {}
+        self._makers, self._read, self._drawn = {}, read, {}
         if self._layer is not None:
             for layer in self._viewer.layers:
                 self._list_layer(layer, *read.get(layer.unique_id, _NONE))
@@ -163,25 +171,27 @@ class UnmixForm(QWidget):
             tidy(layer)
             for number, _, place in pins_of(self._viewer, layer, MOST):
                 if pixel_at(self._layer, place, self._viewer) is not None:
-                    self._add(f"pin {number}", _of_pin(self._layer, place, self._viewer))
+                    maker = _of_pin(self._layer, place, self._viewer)
+                    self._add(f"pin {number}", maker, layer)
         elif is_regions(layer):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
-                self._add(shape.name, _of_region(shape, self._layer, self._viewer))
+                self._add(shape.name, _of_region(shape, self._layer, self._viewer), layer)
         if problem:
             self.message.show_warning(problem)
         read = cache(partial(UnreadLabels.of(layer, self._viewer).read, MOST)) if labels else None
         for label in (label for found in labels for label in found.colors):
             # read again when it is measured: they may have been painted since they were listed
             maker = _of_label(layer.name, label, read, self._layer, self._viewer)
-            self._add(f"{layer.name} {label}", maker)
-            self._painted[f"{layer.name} {label}"] = layer
+            self._add(f"{layer.name} {label}", maker, layer)
 
-    def _add(self, name: str, maker: Callable[[Cube], np.ndarray]) -> None:
+    def _add(self, name: str, maker: Callable[[Cube], Measured], layer: Any = None) -> None:
         number, given = 1, name
         while name in self._makers:
             number += 1
             name = f"{given} ({number})"
         self._makers[name] = maker
+        if layer is not None:
+            self._drawn[name] = layer, given
 
     def ticked(self) -> list[str]:
         """The names of the chosen endmembers."""
@@ -192,9 +202,40 @@ class UnmixForm(QWidget):
         """Choose exactly these, as the user would."""
         self.list.tick(row for row, name in enumerate(self._makers) if name in wanted)
 
-    def painted_on(self) -> list[Any]:
-        """The layers of labels that are ticked: their pixels are read while the run is going on."""
-        return list(dict.fromkeys(self._painted[n] for n in self.ticked() if n in self._painted))
+    def taken(self) -> dict[Any, Callable[[Event], bool]]:
+        """The layers of what is ticked, and what says after an event whether that is as it is now.
+
+        They are measured while the run is going on.
+        """
+        meant: dict[Any, list[str]] = {}
+        for layer, given in (self._drawn[name] for name in self.ticked() if name in self._drawn):
+            meant.setdefault(layer, []).append(given)
+        return {layer: self._as_now(layer, names) for layer, names in meant.items()}
+
+    def _as_now(self, layer: Any, names: list[str]) -> Callable[[Event], bool]:
+        from napari.layers import Labels
+
+        lying = Lying(self._viewer, layer, self._layer)
+        if isinstance(layer, Labels):
+            held = Held(layer)
+            return lambda event: held.values_after(event) and lying.still()
+        places = self._places(layer)
+
+        def still(_event: Event) -> bool:
+            now = self._places(layer)
+            return lying.still() and all(
+                name in now and np.array_equal(now[name], places[name]) for name in names
+            )
+
+        return still
+
+    def _places(self, layer: Any) -> dict[str, np.ndarray]:
+        """Where the pins or shapes of a layer lie in it, by what they are called here."""
+        if is_points(layer):
+            tidy(layer)
+            pins = pins_of(self._viewer, layer, MOST)
+            return {f"pin {number}": np.array(place) for number, _, place in pins}
+        return {shape.name: shape.outline for shape in shape_regions(layer, self._viewer)[:MOST]}
 
     def why_not(self) -> str | None:
         """Why nothing can be unmixed, in one sentence."""
@@ -211,12 +252,13 @@ class UnmixForm(QWidget):
         sum_to_one = self.sum_box.isChecked()
 
         def run(cancel: threading.Event) -> Iterator[Progress | Unmixing]:
-            found = {}
+            found, told = {}, dict[str, Notice]()
             for name, maker in makers.items():
                 stop_if(cancel)
                 yield Progress(0, 0, f"Measuring {name}")
-                found[name] = maker(cube)
-            endmembers = from_spectra(cube, found)
+                found[name], said = maker(cube)
+                told |= {notice.text: notice for notice in said}
+            endmembers = from_spectra(cube, found).replace(notices=tuple(told.values()))
             yield from unmix_events(cube, endmembers, sum_to_one=sum_to_one, cancel=cancel)
 
         return run
@@ -255,32 +297,31 @@ def _labels_read(unread: list[UnreadLabels]) -> dict[Any, tuple[list[LabelRegion
     return found
 
 
-def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], np.ndarray]:
-    def make(cube: Cube) -> np.ndarray:
-        import numpy as np
-
+def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], Measured]:
+    def make(cube: Cube) -> Measured:
         bands = np.flatnonzero(cube.good_bands)
         one = library.replace(
             names=library.names[number : number + 1], values=library.values[number : number + 1]
         )
-        values = np.full(cube.bands, np.nan)
-        values[bands] = on_bands(one, cube, bands).values[0]
-        return values
+        values, used = np.full(cube.bands, np.nan), on_bands(one, cube, bands)
+        values[bands] = used.values[0]
+        other = differing(library.units, cube.units, library.name, cube.name)
+        return values, [*used.notices, *other]
 
     return make
 
 
-def _of_pin(layer: Any, place: tuple[float, float], viewer: Any) -> Callable[[Cube], np.ndarray]:
+def _of_pin(layer: Any, place: tuple[float, float], viewer: Any) -> Callable[[Cube], Measured]:
     at = present(pixel_at(layer, place, viewer))
-    return lambda cube: pixel(cube, *at).mean
+    return lambda cube: (pixel(cube, *at).mean, [])
 
 
 def _of_label(
     name: str, label: int, read: Any, layer: Any, viewer: Any
-) -> Callable[[Cube], np.ndarray]:
+) -> Callable[[Cube], Measured]:
     plane = Plane.of(layer, viewer)
 
-    def make(cube: Cube) -> np.ndarray:
+    def make(cube: Cube) -> Measured:
         found, _ = read()
         if found is None or label not in found.colors:
             raise InputError(f"“{name}” has no label {label} any more.")
@@ -290,17 +331,17 @@ def _of_label(
     return make
 
 
-def _of_region(region: Region, layer: Any, viewer: Any) -> Callable[[Cube], np.ndarray]:
+def _of_region(region: Region, layer: Any, viewer: Any) -> Callable[[Cube], Measured]:
     plane = Plane.of(layer, viewer)
 
-    def make(cube: Cube) -> np.ndarray:
+    def make(cube: Cube) -> Measured:
         return _mean(region, Target("cube", cube, plane))
 
     return make
 
 
-def _mean(region: Region, target: Target) -> np.ndarray:
+def _mean(region: Region, target: Target) -> Measured:
     found = next(iter(measure([region], [target], lambda: False)))
     if found.curve is None:
         raise InputError(f"{found.name} covers no pixel of {target.cube.name}.")
-    return found.curve.mean
+    return found.curve.mean, []

@@ -18,7 +18,7 @@ from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
 from napari_hsr.viewer.unreadable import telling
-from napari_hsr.widgets.common.close_guard import ask_while
+from napari_hsr.widgets.common.close_guard import ask_while, saving_question
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -65,7 +65,7 @@ def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
 
     title = f"Saving {path.name}"
     job = _start(viewer, partial(save_events, made, path), title, saved)
-    ask_while(job, _window(viewer), title)
+    ask_while(job, _window(viewer), title, saving_question)
     return job
 
 

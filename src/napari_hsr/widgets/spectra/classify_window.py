@@ -31,6 +31,7 @@ from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
@@ -49,6 +50,7 @@ from napari_hsr.widgets.spectra.sources import told_apart
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari.utils.events import Event
     from qtpy.QtGui import QShowEvent
 
     from napari_hsr.cube import Cube
@@ -75,6 +77,9 @@ class ClassifyWindow(QDialog):
         self.setWindowTitle("Classify")
         self.resize(560, 620)
         self.cube = LayerChooser(viewer, is_cube, self, empty="no cube open")
+        self.cube.changed.connect(self._on_cube)
+        self._following = Connections(self)
+        self._held: Held | None = None  # of the cube that the table is of
         self.classes = EntryList()
         self.open_button = button(
             "Open library…",
@@ -182,12 +187,31 @@ class ClassifyWindow(QDialog):
         names = tuple(one_line(name) for part in parts for name in part.names)
         values = np.concatenate([part.values for part in parts])
         told = tuple({notice.text: notice for part in parts for notice in part.notices}.values())
-        return Entries(names, values, nm, "the chosen classes", told)
+        whose = tuple(dict.fromkeys(one for part in parts for one in part.units))
+        return Entries(names, values, nm, "the chosen classes", told, whose)
+
+    def _on_cube(self, _layer: object = None) -> None:
+        self.message.clear()
+        self._clear()
+
+    def _on_changed(self, event: Event) -> None:
+        held = self._held
+        if held is not None and not (held.values_after(event) and held.by(event.source)):
+            self._clear()
+            self.message.show_info(f"“{event.source.name}” was changed since it was classified.")
+
+    def _clear(self) -> None:
+        """Show no figures of another cube, or of what it held before; the layer of classes stays."""
+        self._found, self._held = None, None
+        self._following.close()
+        self.table.setRowCount(0)
+        self.csv_button.setEnabled(False)
 
     def run(self) -> None:
         """Classify in the background."""
         layer = self.cube.layer()
         self.message.clear()
+        self._clear()
         try:
             if layer is None:
                 raise InputError("Open a cube first.")
@@ -225,13 +249,19 @@ class ClassifyWindow(QDialog):
         if why := too_late(self._viewer, layer, held, "its classes were ready"):
             self.message.show_warning(why)
             return
-        self._found = found
         self.progress.setMaximum(1)
         self.progress.setValue(1)
-        layer = add_classes(self._viewer, found, self._colors, layer)
-        self._panel.add_unticked(layer)
-        told = " ".join(filter(None, (covered(self._viewer, layer), *found.notices)))
+        made = add_classes(self._viewer, found, self._colors, layer)
+        self._panel.add_unticked(made)
+        told = " ".join(filter(None, (covered(self._viewer, made), *found.notices)))
         (self.message.show_warning if found.notices else self.message.show_info)(told)
+        if layer == self.cube.layer():  # else another one was chosen meanwhile
+            self._found, self._held = found, held
+            self._following.follow(layer, "_on_changed")
+            self._show(found)
+
+    def _show(self, found: Classification) -> None:
+        """Fill the table."""
         rows = found.rows()
         self.table.setHorizontalHeaderItem(3, QTableWidgetItem(f"Area ({found.area_unit})"))
         self.table.setColumnHidden(3, found.pixel_area is None)  # it is the number of pixels

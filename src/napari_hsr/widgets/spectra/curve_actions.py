@@ -149,7 +149,13 @@ class CurvePanel(Panel):
         self._draw_kept()
 
     def rename(self, origin: Any, name: str) -> None:
-        """Give a pin, a region or a library's entry another name; an empty one takes it away."""
+        """Give a pin, a region or a library's entry another name; an empty one takes it away.
+
+        Raises
+        ------
+        InputError
+            If another one of its layer has that name.
+        """
         if origin[0] == LIBRARY:
             self.libraries.rename(origin, name)
         else:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QDialog, QTableWidget, QTableWidge
 from superqt.utils import signals_blocked
 
 from napari_hsr import spectra
+from napari_hsr.errors import InputError
 from napari_hsr.viewer.axis import current_band, current_nm
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.connections import Connections
@@ -177,7 +178,15 @@ class CurveTable(QDialog):
         if hidden != self._panel.look.is_hidden(one.key):
             self._panel.set_hidden(one.key, hidden)
         elif item.text() != one_line(one.name):
-            self._panel.rename(one.origin, item.text().strip())
+            self._rename(one.origin, item.text().strip())
+
+    def _rename(self, origin: Any, name: str) -> None:
+        self.message.clear()
+        try:
+            self._panel.rename(origin, name)
+        except InputError as error:
+            self.message.show_exception(error)
+            self.refresh()  # it is called what it was
 
     def _on_selection(self) -> None:
         rows = present(self.table.selectionModel()).selectedRows()

@@ -9,7 +9,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_hsr.viewer.computed_cubes import computed_cube
-from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_photograph
+from napari_hsr.viewer.layer_data import (
+    is_cube,
+    is_photograph,
+    is_training_preview,
+    layer_photograph,
+)
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column
@@ -17,8 +22,6 @@ from napari_hsr.widgets.common.plain_text import on_button, one_line, tip
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.train.training_work import LayerPair, stems_of
 
-#: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
-PREVIEW_KEY = "hsr_training_preview"
 #: Said of photographs that there are none of.
 SIMULATED = "simulated by the camera"
 
@@ -53,7 +56,7 @@ class LayerPairs(QWidget):
         }
         while self._column.count():
             present(present(self._column.takeAt(0)).widget()).deleteLater()
-        layers = [x for x in self._viewer.layers if PREVIEW_KEY not in x.metadata]
+        layers = [x for x in self._viewer.layers if not is_training_preview(x)]
         photographs = [layer for layer in layers if is_photograph(layer)]
         self._rows = []
         for layer in filter(is_cube, layers):

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
+#: What the button does with a training that has done steps, and with one that could not begin.
+_RESUME = "Continue from the last checkpoint"
+_AGAIN = "Begin this training anew: it had done no step"
 #: How often the run's folder is looked at, in ms.
 POLL_MS = 500
 
@@ -77,7 +80,6 @@ class TrainWidget(Docked):
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Finish this step and save; Resume continues from there")
         self.resume_button = QPushButton("Resume")
-        self.resume_button.setToolTip("Continue from the last checkpoint")
         self.pages = QStackedWidget()
         self._lay_out()
         self.finish()
@@ -261,6 +263,9 @@ class TrainWidget(Docked):
         self.stop_button.setVisible(not setting_up)
         self.stop_button.setEnabled(status is not None and active and status.status != "stopping")
         self.resume_button.setVisible(not setting_up)
+        begun = active or status is None or status.step > 0 or status.status == "stopped"
+        self.resume_button.setText("Resume" if begun else "Try again")
+        self.resume_button.setToolTip(_RESUME if begun else _AGAIN)
         resumable = status is not None and status.resumable
         self.resume_button.setEnabled(resumable and not self._job.running)
 

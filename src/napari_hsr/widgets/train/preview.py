@@ -12,9 +12,13 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.io.numpy_files import arrays
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
+from napari_hsr.viewer.layer_data import (
+    PREVIEW_KEY,
+    cube_layers,
+    is_training_preview,
+    spatial_transform,
+)
 from napari_hsr.viewer.layers import add_cube, add_map, put_below_drawings
-from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.training_work import stems_of
 
 if TYPE_CHECKING:
@@ -101,11 +105,11 @@ class Preview:
             first = held_out.origin + (scale - 1) / 2
             coarse = held_out.cube(held_out.coarse, f"{title} · coarse", title)
             found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first))
-            self._settle(found["coarse"])
+            put_below_drawings(self._viewer, found["coarse"])
         pixel, origin = held_out.pixel, held_out.origin
         cube = held_out.cube(held_out.prediction, f"{title} · prediction", title)
         found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin))
-        self._settle(found["cube"])  # before the next one comes: lists of data look again then
+        put_below_drawings(self._viewer, found["cube"])
         finite = held_out.sam[np.isfinite(held_out.sam)]
         # The scale of the first one, so that what is learnt is seen as the map grows dark.
         top = float(np.percentile(finite, 99)) if finite.size else 1.0
@@ -121,7 +125,7 @@ class Preview:
             limits=(0.0, max(top, 1.0)),
             **place(pixel, beside),
         )
-        self._settle(found["sam"])
+        put_below_drawings(self._viewer, found["sam"])
         # It comes by itself: the user may be at work on another layer.
         there = active in self._viewer.layers
         self._viewer.layers.selection.active = active if there else found["cube"]
@@ -129,16 +133,11 @@ class Preview:
             self._viewer.reset_view()
         return found
 
-    def _settle(self, layer: Any) -> None:
-        """Say that a layer is a preview, which lies below what is drawn."""
-        _mark(layer)
-        put_below_drawings(self._viewer, layer)
-
     def _shown_already(self, image: str, size: tuple[int, int]):
         """The layer that holds the image itself, if the viewer shows it; else None."""
         for layer in cube_layers(self._viewer):
             same = image in (layer.name, *stems_of([layer.name]))
-            if same and PREVIEW_KEY not in layer.metadata and tuple(layer.data.shape[-2:]) == size:
+            if same and not is_training_preview(layer) and tuple(layer.data.shape[-2:]) == size:
                 return layer
         return None
 
@@ -194,16 +193,13 @@ class _HeldOut:
         return Cube(data, Wavelengths(self.nm), name=name, provenance=provenance)
 
 
-def _mark(layer) -> None:
-    """No data to train on."""
-    layer.metadata = {**layer.metadata, PREVIEW_KEY: True}
-
-
 def _placed(layer, pixel: float, first: np.ndarray) -> dict:
-    """Keywords that put pixels of this size, the first one there, where ``layer`` has them.
+    """Keywords of a preview that put pixels of this size, the first one there, where ``layer`` has them.
 
     Without a layer they lie as it would by itself: a pixel a unit from the origin on.
     """
     flat = spatial_transform(layer)
     unit, start = flat.get("scale", np.ones(2)), flat.get("translate", np.zeros(2))
-    return flat | {"scale": pixel * unit, "translate": start + unit * first}
+    place = {"scale": pixel * unit, "translate": start + unit * first}
+    # known from the beginning: whatever looks at new layers is to see what it is
+    return flat | place | {"metadata": {PREVIEW_KEY: True}}

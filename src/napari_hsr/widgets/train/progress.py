@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QWidget
 
-from napari_hsr.notices import Severity
+from napari_hsr.notices import Code, Severity
 from napari_hsr.training.events import (
     Baseline,
     Began,
@@ -27,6 +27,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
+    from napari_hsr.notices import Notice
     from napari_hsr.widgets.plotting.curves import PlotCurve
     from napari_hsr.widgets.plotting.plot import SpectrumPlot
 
@@ -87,7 +88,7 @@ class ProgressView(QWidget):
     def clear(self) -> None:
         """Show nothing: another run follows."""
         self._events, self.history, self.began = [], History(), None
-        self._said: dict[str, bool] = {}
+        self._said: dict[str, Notice] = {}
         self.notices.clear()
         self.where.setText("")
         self.show_status("")
@@ -109,7 +110,7 @@ class ProgressView(QWidget):
             self._draw()
         for event in events:
             if isinstance(event, Noticed):
-                self._said[event.notice] = event.notice.severity == Severity.WARNING
+                self._said[event.notice.text] = event.notice
             elif isinstance(event, Preparing):
                 self._show_preparing(event)
             elif isinstance(event, Began):
@@ -120,10 +121,15 @@ class ProgressView(QWidget):
             elif isinstance(event, Step):
                 self._show_step(event.step, event.total)
                 self.show_status(describe_step(event, loss=False))
-        if self._said:
-            show = self.notices.show_warning if any(self._said.values()) else self.notices.show_info
-            if self.notices.text() != (text := "\n".join(self._said)):
-                show(text)
+        self._show_notices()
+
+    def _show_notices(self) -> None:
+        text = "\n".join(self._said)
+        if not text:
+            self.notices.clear()
+        elif text != self.notices.text():
+            doubtful = any(notice.severity == Severity.WARNING for notice in self._said.values())
+            (self.notices.show_warning if doubtful else self.notices.show_info)(text)
 
     def show_status(self, text: str) -> None:
         """The line under the bar."""
@@ -139,6 +145,11 @@ class ProgressView(QWidget):
         included; else how many steps are done.
         """
         self.bar.setVisible(running)
+        if not running:  # nothing is left of its time
+            left = [text for text, one in self._said.items() if one.code == Code.STEPS_LEFT]
+            for text in left:
+                del self._said[text]
+            self._show_notices()
         self._timed = bool(budget)
         if budget:
             self.bar.setRange(0, round(budget))

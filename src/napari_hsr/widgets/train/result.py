@@ -22,6 +22,7 @@ from napari_hsr.training.runs.copies import file_events, folder_events, weights_
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.workspace import open_panel
+from napari_hsr.widgets.common.close_guard import saving_question
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QShowEvent
 
+    from napari_hsr.widgets.common.close_guard import Ask
     from napari_hsr.widgets.common.job import Work
 
 #: The panel that runs a model, by whether it super-resolves.
@@ -180,16 +182,21 @@ class ResultView(QWidget):
             partial(events, present(self._directory), path),
             "Exporting the model",
             lambda written: self.outcome.show_info(f"Exported to {written}."),
-            saves=True,
+            asks=saving_question,
         )
 
     def _work(
-        self, work: Work, title: str, finished: Callable[[Any], object], *, saves: bool = False
+        self,
+        work: Work,
+        title: str,
+        finished: Callable[[Any], object],
+        *,
+        asks: Ask | None = None,
     ) -> None:
         self._job.start(
             work,
             title,
-            saves=saves,
+            asks=asks,
             finished=finished,
             failed=lambda error: self.outcome.show_exception(error, title),
             ended=self._enable,
