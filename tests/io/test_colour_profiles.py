@@ -252,3 +252,23 @@ def test_profiles_of_tables(tmp_path, dtype, values):
     assert np.percentile(difference, 99) <= 2 / 255
     assert np.abs(photograph.data / full - values[..., ::-1] / 255).mean() < 0.01  # exchanged
     assert has(photograph.notices, Code.COLOURS_CONVERTED)
+
+
+def test_a_linear_profile_that_is_called_srgb_is_converted(values, tmp_path):
+    """As GIMP, darktable and raw converters embed it: the name had been believed, and values were far too dark."""
+    srgb = [(0.4360747, 0.2225045, 0.0139322), (0.3850649, 0.7168786, 0.0971045), (0.1430804, 0.0606169, 0.7141733)]  # fmt: skip
+    for name in ("GIMP built-in Linear sRGB", "scRGB IEC 61966-2-2"):
+        content = profile(name, 1.0, srgb)
+        Image.fromarray(values).save(tmp_path / "linear.png", icc_profile=content)
+        photograph = read(tmp_path / "linear.png")
+        off = photograph.data.astype(int) - by_little_cms(values, content)
+        assert np.abs(off).max() <= 1
+        assert has(photograph.notices, Code.COLOURS_CONVERTED)
+    as_it_is = profile("IEC 61966-2.1 Default RGB colour space - sRGB", P3_CURVE, srgb)
+    assert icc.parse(as_it_is).is_srgb
+
+
+@pytest.mark.parametrize("kind", [(0, [-1.0]), (3, [3000.0, 9000.0, 0.0, 1.0, 0.0])])
+def test_a_profile_whose_curves_are_no_numbers_is_damaged(kind):
+    assert not icc.parse(profile("Display P3", kind)).can_convert
+    assert not icc.parse(profile("flat", 2.2, [(0.5, 0.5, 0.5)] * 3)).can_convert

@@ -35,6 +35,7 @@ def write_dng(
     neutral=(0.5, 1.0, 0.6),
     pattern=(0, 1, 1, 2),
     orientation=1,
+    black=BLACK,
 ):
     rational = [(round(n * 10000), 10000) for n in neutral]
     matrix = [(n, 10000) for n in MATRIX]
@@ -53,7 +54,7 @@ def write_dng(
             (50706, "B", 4, bytes([1, 4, 0, 0]), True),
             (50707, "B", 4, bytes([1, 1, 0, 0]), True),
             (50708, "s", 0, model or "none", True),
-            (50714, "I", 1, BLACK, True),
+            (50714, "I", 1, black, True),
             (50717, "I", 1, WHITE, True),
             (50721, "2i", 9, tuple(n for pair in matrix for n in pair), True),
             (50778, "H", 1, 21, True),
@@ -163,3 +164,15 @@ def test_other_mosaics(tmp_path, pattern, half_size):
     assert found.data.shape == ((48, 32, 3) if half_size else (96, 64, 3))  # turned upright
     expected = COLOURS / (WHITE - BLACK) * [2, 1, 1 / 0.6]
     np.testing.assert_allclose(found.data[20, 20] / 65535, expected, atol=2.5 / 65535)
+
+
+def test_a_black_level_above_the_white_one_is_refused(tmp_path):
+    """All of the picture would be black, without a word."""
+    with pytest.raises(FileError, match="not above its black level"):
+        read(write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS), black=WHITE + 1))
+
+
+def test_a_sensor_that_is_wholly_at_its_limit_is_said_in_words(tmp_path):
+    found = read(write_dng(tmp_path / "leaf.dng", np.full((64, 96), WHITE, np.uint16)))
+    clipped = next(n for n in found.notices if n.code is Code.PIXELS_CLIPPED)
+    assert clipped.text.startswith("All of the sensor's pixels")

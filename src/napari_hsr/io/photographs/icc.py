@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import error as struct_error
 from struct import unpack, unpack_from
 
@@ -27,6 +27,10 @@ _XYZ_TO_SRGB = np.linalg.inv(
 #: Parameters of a ``para`` curve by its type, in the order g a b c d e f.
 _PARAMETERS = (1, 3, 4, 5, 7)
 _SAMPLES = 4096
+#: Variants of sRGB's profile, whose curves are tables or whose black is moved, differ by less (of 1).
+_SAME = 3 / 255
+#: Determinants of colorants that are no three colours; those of sRGB have 0.2.
+_FLAT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,26 @@ def parse(content: bytes) -> Profile:
         name = ImageCms.getProfileDescription(opened).strip() or "a profile without a name"
     except (ImageCms.PyCMSError, OSError):
         return Profile("a damaged profile", False)
-    if re.search(r"\bs\s?rgb|iec\s?61966", name, re.IGNORECASE):
-        return Profile(name, True)
     try:
         tags = _tags(content)
         xyz = [unpack_from(">3i", tags[key], 8) for key in (b"rXYZ", b"gXYZ", b"bXYZ")]
         curves = tuple(_curve(tags[key]) for key in (b"rTRC", b"gTRC", b"bTRC"))
     except (KeyError, ValueError, IndexError, struct_error):
+        if re.search(r"\bs\s?rgb|iec\s?61966-2\W?1\b", name, re.IGNORECASE):
+            return Profile(name, True)  # of tables, as ICC's own sRGB of version 4
         of_tables = content[16:20] == b"RGB " and b"A2B0" in content[128:4096]
         return Profile(name, False, table=content if of_tables else b"")
-    return Profile(name, False, np.array(xyz).T / 65536, curves)
+    found = Profile(name, False, np.array(xyz).T / 65536, curves)
+    if abs(np.linalg.det(found.colorants)) < _FLAT or not np.isfinite(curves).all():
+        return Profile(name, False)  # damaged: all pictures would be of one colour, or of none
+    return replace(found, is_srgb=_does_nothing(found))
+
+
+def _does_nothing(profile: Profile) -> bool:
+    """Whether colours come out as they are: the numbers say it, for a linear profile may be called sRGB too."""
+    steps = np.linspace(0, 1, 9, dtype=np.float32)
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    return bool(np.abs(to_srgb(colours, profile)[0] - colours).max() <= _SAME)
 
 
 #: Chromaticities of red, green, blue and white.
@@ -152,6 +166,11 @@ def _tags(content: bytes) -> dict[bytes, bytes]:
 
 def _curve(tag: bytes) -> np.ndarray:
     """A ``curv`` or ``para`` curve at :data:`_SAMPLES` places from 0 to 1."""
+    with np.errstate(all="ignore"):  # what is not finite is called damaged
+        return _sampled(tag)
+
+
+def _sampled(tag: bytes) -> np.ndarray:
     x = np.linspace(0, 1, _SAMPLES)
     if tag[:4] == b"curv":
         (count,) = unpack(">I", tag[8:12])

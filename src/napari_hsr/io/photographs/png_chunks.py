@@ -46,6 +46,8 @@ class Info:
     narrow_range: bool = False
     icc: bytes | None = None
     significant_bits: int | None = None
+    pictures: int = 1
+    pixels_began: bool = False
     orientation: int = 1
     text: dict[str, str] = field(default_factory=dict)
 
@@ -141,6 +143,12 @@ def _note(found: Info, kind: bytes, data: bytes) -> None:
             found.icc = zlib.decompressobj().decompress(packed, _LONGEST_PROFILE)
         except zlib.error:
             found.icc = b""  # named as damaged where profiles are named; the pixels are whole
+    elif kind == b"acTL":  # of an animation, beside the picture that all readers show
+        found.pictures = unpack(">II", data)[0] + 1
+    elif kind == b"fcTL" and not found.pixels_began:  # it is the first of the animation itself
+        found.pictures -= 1
+    elif kind == b"IDAT":
+        found.pixels_began = True
     elif kind == b"sBIT" and data:
         found.significant_bits = max(data[:3])
     elif kind == b"eXIf":

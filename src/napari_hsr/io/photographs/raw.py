@@ -57,7 +57,8 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         text = "The file does not name its camera: state the encoding of its linear values."
         notices.append(Notice.warning(Code.ENCODING_UNKNOWN, text))
     if saturated > 0:
-        text = f"{100 * saturated:.2g}% of the sensor's pixels are at their limit: clipped."
+        share = "All" if saturated >= 0.995 else f"{100 * saturated:.2g}%"
+        text = f"{share} of the sensor's pixels are at their limit: clipped."
         notices.append(Notice.warning(Code.PIXELS_CLIPPED, text))
     size = "cells of 2 × 2 pixels as one" if choice.half_size else "interpolated to full size"
     step = f"Developed by LibRaw: black {black[0]:g} and white {white} of the sensor, {size}."
@@ -95,6 +96,12 @@ def develop(path: Path, half_size: bool) -> tuple[dict[str, Any], np.ndarray]:
             "white": int(raw.white_level),
             "saturated": _saturated(raw),
         }
+        if facts["white"] <= min(facts["black"]):
+            raise FileError(
+                path,
+                f"its white level, {facts['white']}, is not above its black level, {min(facts['black'])}: "
+                "nothing of the picture would be left",
+            )
         values = raw.postprocess(
             gamma=(1, 1),
             no_auto_bright=True,

@@ -60,6 +60,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
     encoding, profile = stated_colours.of_png(info, notices)
+    notices += _others_left_out(info.pictures)
     ours = embedded_record.parse(info.text.get(embedded_record.KEY))
     if ours is None:
         values = upright(values, info.orientation)
@@ -108,6 +109,7 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
             stated = (
                 icc.parse(profile) if profile else stated_colours.of_exif(image.getexif(), notices)
             )
+            notices += _others_left_out(getattr(image, "n_frames", 1))
             image.load()
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
@@ -163,8 +165,17 @@ def _read_heif(path: Path) -> Photograph:
     profile = icc.parse(content) if content else None
     if profile is None and facts["code_points"]:
         encoding, profile = stated_colours.of_code_points(facts["code_points"], notices)
+    notices += _others_left_out(facts["pictures"])
     known = {"bit_depth": facts["bit_depth"]}
     return finish(path, values, encoding, notices, known, None, profile=profile)
+
+
+def _others_left_out(pictures: int) -> list[Notice]:
+    """A notice of a file that holds several: an animation, a burst, two views, a map of brightness beside it."""
+    if pictures < 2:
+        return []
+    told = f"The file holds {pictures} pictures: the first, which it gives as its own, was read."
+    return [Notice.info(Code.OTHER_IMAGES_LEFT_OUT, told)]
 
 
 def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
@@ -180,6 +191,7 @@ def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
         values = np.asarray(opened)  # turned upright by the decoder
     facts = {
         "bit_depth": int(opened.info.get("bit_depth", 8)),
+        "pictures": len(opened),
         "profile": (opened.info.get("icc_profile") or b"").hex(),
         "code_points": _code_points(opened.info.get("nclx_profile")),
     }
