@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 import tifffile
 
-from napari_hsr import read
+from napari_hsr import read, write
 from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, lazy
 from napari_hsr.notices import Code, has
@@ -61,6 +61,77 @@ def test_prisma_is_one_cube_of_both_detectors(tmp_path, big):
     assert has(cube.notices, Code.SCALE_APPLIED)
     alone = read(tmp_path / "PRS_L2D.he5", variable="SWIR_Cube", axes="ybx")
     np.testing.assert_array_equal(alone.data, cubes["SWIR"].swapaxes(0, 1))
+    assert has(alone.notices, Code.GAIN_NOT_APPLIED)
+
+
+def test_prisma_level_2b_is_radiance(tmp_path):
+    """It is scaled as reflectance is, and had been called so."""
+    path = tmp_path / "PRS_L2B.he5"
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["Processing_Level"] = np.bytes_("2B")
+    assert read(path).units == "W m-2 sr-1 um-1"
+
+
+def neon(path, kind="Reflectance"):
+    nm = np.array([400, 900, 1400, 1500, 1900, 2400], "f4")
+    values = RNG.uniform(0, 30, (5, 4, 6))
+    values[0, 0] = -9999
+    with h5py.File(path, "w") as file:
+        group = file.create_group(f"SOAP/{kind}")
+        group.attrs["Band_Window_1_Nanometers"] = np.array([1340, 1445], "f4")
+        group.attrs["Band_Window_2_Nanometers"] = np.array([1790, 1955], "f4")
+        group["Metadata/Spectral_Data/Wavelength"] = nm
+        group["Metadata/Spectral_Data/FWHM"] = np.full(6, 5.8, "f4")
+        place = "UTM,  1.000,  1.000,  326000.00,  4103000.0,  1.0000000,  1.0000000,  11,  North,  WGS-84,  units=Meters, 0"
+        group["Metadata/Coordinate_System/Map_Info"] = place
+        group["Metadata/Coordinate_System/Coordinate_System_String"] = 'PROJCS["UTM_Zone_11N",GEOGCS["GCS_WGS_1984"]]'  # fmt: skip
+        whole = np.floor(values)
+        parts = {"Reflectance_Data": whole}
+        if kind == "Radiance":
+            parts = {"RadianceIntegerPart": whole, "RadianceDecimalPart": (values - whole) * 50000}
+        for name, part in parts.items():
+            stored = group.create_dataset(name, data=np.round(part).astype("i4"))
+            stored.attrs["Data_Ignore_Value"] = -9999.0
+            stored.attrs["Scale_Factor"] = 1.0 if name == "RadianceIntegerPart" else 50000.0
+    values[0, 0] = np.nan
+    return values.transpose(2, 0, 1)
+
+
+def test_neon_states_its_place_and_its_bad_bands(tmp_path):
+    """As an ENVI header does; both had been left out."""
+    neon(tmp_path / "NEON_refl.h5")
+    cube = read(tmp_path / "NEON_refl.h5")
+    assert cube.metadata["bbl"] == [1, 1, 0, 1, 0, 1]
+    write(cube, tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        tags = file.pages.first.tags
+        assert tags[33922].value[3:5] == (326000.0, 4103000.0)
+        assert 32611 in tags[34735].value
+    write(cube, tmp_path / "out.hdr")
+    assert "coordinate system string = {PROJCS" in (tmp_path / "out.hdr").read_text()
+
+
+def test_neon_radiance_is_whole_numbers_and_their_fractions(tmp_path, big):
+    values = neon(tmp_path / "NEON_rad.h5", "Radiance")
+    cube = read(tmp_path / "NEON_rad.h5")
+    assert isinstance(cube.data, lazy.LazyArray) == big
+    np.testing.assert_allclose(np.asarray(cube.data), values, atol=2e-5)
+    assert has(cube.notices, Code.NO_DATA)
+    alone = read(tmp_path / "NEON_rad.h5", variable="RadianceIntegerPart")
+    assert has(alone.notices, Code.GAIN_NOT_APPLIED)
+
+
+def test_the_grid_mapping_of_a_group_may_stand_above_it(tmp_path):
+    """As in AVIRIS-3: the place had been left out without a word."""
+    with h5py.File(tmp_path / "av3.nc", "w") as file:
+        stored = file.create_dataset("reflectance/reflectance", data=np.ones((4, 5, 6), "f4"))
+        stored.attrs["grid_mapping"] = "transverse_mercator"
+        file["reflectance/wavelength"] = np.array([400.0, 500.0, 600.0, 700.0])
+        mapping = file.create_dataset("transverse_mercator", data=0)
+        mapping.attrs["spatial_ref"] = 'PROJCS["WGS 84 / UTM zone 11N",AUTHORITY["EPSG","32611"]]'
+        mapping.attrs["GeoTransform"] = "500000.0 60.0 0.0 4000000.0 0.0 -60.0"
+    assert read(tmp_path / "av3.nc").metadata["geotiff"]["tiepoints"][3:5] == [500000.0, 4e6]
 
 
 def test_values_that_prisma_flags_as_defective(tmp_path, big):

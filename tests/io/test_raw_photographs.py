@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_hsr import read
+from napari_hsr.errors import FileError
 from napari_hsr.io.photographs import raw as raw_photographs
 from napari_hsr.notices import Code, has
 

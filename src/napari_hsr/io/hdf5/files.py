@@ -304,6 +304,8 @@ def _found(
     )
     if place is not None:
         found.metadata[geotiff.KEY] = place
+    hdf5_products.add_of_neon(path, file, (chosen.parts or (chosen.name,))[0], found)
+    found.notices += hdf5_products.of_a_part(file, chosen.name)
     state_numbers(found, stated, attributes | beside.around)
     found.ignore(beside.no_data)
     floats = source.dtype.kind == "f" and not found.decoding.markers

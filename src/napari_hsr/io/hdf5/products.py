@@ -1,9 +1,11 @@
-"""Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI.
+"""Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI, NEON's radiance.
 
 PRISMA (HDF-EOS5) has ``VNIR_Cube`` and ``SWIR_Cube`` (rows, bands, columns), band centres, widths and
 flags as attributes of the file; at level 2 ``value = least + stored (most - least) / 65535`` by
-detector, at level 1 ``value = stored / factor - offset``. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
+detector, at level 1 ``value = stored / factor - offset``. Reflectance are levels 2C and 2D alone, the others radiance. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
 beside ``sensor_band_parameters``.
+NEON keeps radiance as ``RadianceIntegerPart + RadianceDecimalPart / Scale_Factor``, and beside its cubes ENVI's ``map info``
+and windows of wavelengths that water vapour spoils.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from napari_hsr.io import build_cube
 from napari_hsr.io.bands_apart import Joined
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.hdf5 import structure
+from napari_hsr.io.hdf5.axes import text
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -27,6 +30,15 @@ if TYPE_CHECKING:
 #: defective or not computed; saturated, negative or less accurate values are kept
 #: ("PRISMA Products Specification Document" 2.3; the readers of SNAP and prismaread have the same codes).
 _FLAGS = {"PIXEL_SAT_ERR_MATRIX": (1, 4), "PIXEL_L2_ERR_MATRIX": (1,)}
+
+
+#: "PRISMA Products Specification Document" 2.3, of levels 1 and 2B.
+_PRISMA_RADIANCE = "W m-2 sr-1 um-1"
+#: NEON's: an array of whole numbers, that of what is behind the point, and what the latter is divided by if it does not say so.
+_WHOLE, _FRACTION, _PARTS_OF_ONE = "RadianceIntegerPart", "RadianceDecimalPart", 50000.0
+_LONGEST_PLACE = 10_000
+#: Ends of what NEON calls band windows: bands in the absorption of water vapour.
+_WINDOW = re.compile(r"band_window_\d+_nanometers", re.IGNORECASE)
 
 
 class Flagged:
@@ -44,9 +56,31 @@ class Flagged:
         return values
 
 
+class Summed:
+    """Whole numbers and fractions of them as one array in float32, NaN where the whole ones say that there is no value."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, whole: Any, fraction: Any, parts_of_one: float, no_data: float | None):
+        self._whole, self._fraction, self._parts, self._no_data = (
+            whole,
+            fraction,
+            parts_of_one,
+            no_data,
+        )
+        self.shape, self.name = whole.shape, whole.name
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        whole = np.asarray(self._whole[key])
+        values = np.asarray(whole + self._fraction[key] / self._parts, dtype=np.float32)
+        if self._no_data is not None:
+            values[whole == self._no_data] = np.nan
+        return values
+
+
 def find(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
     """The whole cube of such a product, of the data sets of a file; None for any other file."""
-    return _prisma(path, file, items) or _pace(path, items)
+    return _prisma(path, file, items) or _pace(path, items) or _neon(path, file, items)
 
 
 def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
@@ -91,6 +125,9 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         level_2 = level_2 or scaled
     if not any(bands for _, _, bands in parts):
         return None
+    level = text(stated.get("Processing_Level")).upper()
+    swath = str(parts[0][0].name).upper()
+    of_reflectance = level_2 and not (level == "2B" or "PRS_L2B" in swath)
     found = _of(parts, facts["nm"])
     found.per_band = {"fwhm": facts["fwhm"], "bbl": [int(flag) for flag in facts["bbl"]]}
     found.decoding = Decoding(scale=np.array(scales), offset=np.array(offsets))
@@ -101,14 +138,15 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         )
         found.notices += (Notice.warning(Code.NO_DATA, told),)
     if not found.decoding.does_nothing:
+        quantity = "reflectance" if of_reflectance else "radiance"
         told = (
-            "Values were scaled by the least and largest reflectance of each detector in the file."
+            f"Values were scaled by the least and largest {quantity} of each detector in the file."
         )
         if not level_2:
             told = "Values were scaled by the factor and offset of each detector in the file."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
-        found.units = "reflectance" if level_2 else None
+        found.units = "reflectance" if of_reflectance else _PRISMA_RADIANCE
     return found
 
 
@@ -128,6 +166,99 @@ def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
         found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
     found.units = "reflectance"
     return found
+
+
+def _neon(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
+    folder = next((place.rpartition("/")[0] for place in items if place.endswith(f"/{_WHOLE}")), "")
+    whole, fraction = (items.get(f"{folder}/{name}") for name in (_WHOLE, _FRACTION))
+    centres, widths = (
+        items.get(f"{folder}/Metadata/Spectral_Data/{name}") for name in ("Wavelength", "FWHM")
+    )
+    if whole is None or fraction is None or centres is None or len(whole.shape or ()) != 3:
+        return None
+    if whole.shape != fraction.shape or centres.shape != whole.shape[2:]:
+        return None
+    stated: Any = structure.attributes(fraction)
+    of_whole: Any = structure.attributes(whole)
+    parts = [_first(stated.get(key)) for key in ("Scale_Factor", "Scale", "scale_factor")]
+    divisor = next((n for n in parts if n), _PARTS_OF_ONE)
+    no_data = _first(of_whole.get("Data_Ignore_Value"))
+    both = (structure.checked(path, array) for array in (whole, fraction))
+    nm = np.asarray(structure.checked(path, centres)[()], dtype=np.float64)
+    told = f"{_WHOLE} and {_FRACTION}, divided by {divisor:g}, were put together."
+    found = build_cube.Found(
+        Summed(*both, divisor, no_data),
+        stated=True,
+        convention=2,
+        wavelengths=nm,
+        unit="nm",
+        notices=(Notice.info(Code.SCALE_APPLIED, told),),
+        steps=(told,),
+    )
+    if no_data is not None:
+        hidden = f"Values whose whole part is {no_data:g} are no data: they are NaN in the cube."
+        found.notices += (Notice.warning(Code.NO_DATA, hidden),)
+    if widths is not None and widths.shape == centres.shape:
+        listed = np.asarray(structure.checked(path, widths)[()], dtype=np.float64)
+        found.per_band["fwhm"] = listed.tolist()
+    add_of_neon(path, file, f"{folder}/{_WHOLE}", found)
+    return found
+
+
+def _first(value: Any) -> float | None:
+    numbers = np.ravel(np.asarray(() if value is None else value))
+    return float(numbers[0]) if numbers.size and numbers.dtype.kind in "iuf" else None
+
+
+def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
+    """A notice of an array that means little without the rest of its product: it was named by the user."""
+    own, why = name.strip("/").rpartition("/")[2], ""
+    if own in (_WHOLE, _FRACTION):
+        why = f"{_WHOLE} and {_FRACTION} make one number"
+    detector = re.fullmatch(r"(VNIR|SWIR)_Cube", own)
+    key = detector[1].title() if detector else ""
+    if key and {f"L2Scale{key}Max", f"ScaleFactor_{key}"} & set(structure.attributes(file)):
+        why = "its scale, which the file states, was not applied"
+    if not why:
+        return ()
+    told = f"{own} alone is as stored: {why}. The file opened without a name gives the values."
+    return (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+
+
+def add_of_neon(path: Path, file: Any, name: str, found: build_cube.Found) -> None:
+    """Add what NEON keeps around an array: where it lies, as an ENVI header has it, and windows of bad bands."""
+    folder = name.strip("/").rpartition("/")[0]
+    values = structure.References(path, file)
+    for key, place in (
+        ("map info", "Map_Info"),
+        ("coordinate system string", "Coordinate_System_String"),
+    ):
+        item = structure.own_path(file, f"{folder}/Metadata/Coordinate_System/{place}")
+        stated = text(_alone(values.value(item))) if item is not None else ""
+        if 0 < len(stated) <= _LONGEST_PLACE:
+            found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
+    group = file[folder] if folder else file
+    ends = [
+        np.ravel(np.asarray(value))
+        for key, value in structure.attributes(group).items()
+        if _WINDOW.fullmatch(key)
+    ]
+    ends = [both for both in ends if both.size == 2 and both.dtype.kind in "iuf"]
+    nm = np.ravel(np.asarray(() if found.wavelengths is None else found.wavelengths))
+    if not ends or "bbl" in found.per_band or nm.dtype.kind not in "iuf" or nm.size < 2:
+        return
+    bad = np.any([(nm >= both.min()) & (nm <= both.max()) for both in ends], axis=0)
+    if bad.any() and not bad.all():
+        found.per_band["bbl"] = (~bad).astype(int).tolist()
+        windows = ", ".join(f"{both.min():g}–{both.max():g}" for both in ends)
+        told = f"Bands in the file's windows of absorption, {windows} nm, are marked as bad."
+        found.notices += (Notice.info(Code.OTHER, told),)
+
+
+def _alone(value: Any) -> Any:
+    """The only value of an array or list of one."""
+    array = np.asarray(value, dtype=object).ravel()
+    return array[0] if array.size == 1 else None
 
 
 def _of(parts: list[tuple[Any, int, list[int]]], nm: list[float]) -> build_cube.Found:

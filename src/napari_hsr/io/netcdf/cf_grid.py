@@ -105,5 +105,6 @@ def of_data_set(
     wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
     folder = name.strip("/").rpartition("/")[0]
     places = (f"{folder}/{wanted}".strip("/"), wanted)
-    mapping = next((structure.own_path(file, p) for p in places if wanted and p), None)
+    sought = (structure.own_path(file, place) for place in places if wanted and place)
+    mapping = next((found for found in sought if found is not None), None)
     return None if mapping is None else of_array(structure.attributes(mapping), along())
