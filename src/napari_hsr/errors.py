@@ -210,6 +210,10 @@ def _not_loaded(error: BaseException) -> str | None:
     return found
 
 
+class PlaceNotKeptWarning(UserWarning):
+    """A file was written whose format has no words for where the cube's pixels lie on the ground."""
+
+
 class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
     """The work was cancelled by the user; nothing was left half-written.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 
 import numpy as np
 import pytest
 
 from napari_hsr import read, write
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, PlaceNotKeptWarning
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, has
 
@@ -221,3 +222,29 @@ def test_other_spellings_of_the_reflectance_scale_factor(tmp_path, key):
 def test_an_item_that_is_stated_twice(tmp_path, extra, told):
     cube = read(scene(tmp_path, header(extra)))
     assert any(n.code is Code.OTHER and "more than once" in n for n in cube.notices) is told
+
+
+@pytest.mark.parametrize("name", ["radiance gain values", "band gains", "radiance_gain", "gain"])
+def test_gains_a_band_under_other_names_than_envis_are_told(tmp_path, name):
+    """They had been left out without a word."""
+    cube = read(scene(tmp_path, header(f"{name} = {{0.1, 0.2, 0.3, 0.4}}\n")))
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+
+
+@pytest.mark.parametrize(
+    "item", ["gain = 2.5", "gain = {1, 1, 1, 1}", "offset lines = {1, 2, 3, 4}"]
+)
+def test_what_is_no_gain_of_the_bands_is_not(tmp_path, item):
+    assert not has(read(scene(tmp_path, header(f"{item}\n"))).notices, Code.GAIN_NOT_APPLIED)
+
+
+def test_a_place_that_a_header_has_no_words_for_is_told_by_whoever_writes_it(tmp_path):
+    cube = read(scene(tmp_path, header()))
+    sheared = [1.0, 0.5, 0.0, 500000.0, 0.0, -1.0, 0.0, 5e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    cube = cube.replace(metadata={"geotiff": {"transformation": sheared}})
+    with pytest.warns(PlaceNotKeptWarning, match="a.hdr: .* does not keep the grid"):
+        write(cube, tmp_path / "a.hdr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write(cube, tmp_path / "a.tif")

@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 import zlib
+from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -16,6 +17,7 @@ import tifffile
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, limits, read, stacks
+from napari_hsr.io.hdf5 import probe, structure
 from napari_hsr.io.hdf5.chunks import CheckedDataset
 from napari_hsr.io.libraries import is_library, read_library
 from napari_hsr.io.number_parsing import number, whole
@@ -342,3 +344,34 @@ def test_spectra_of_sizes_that_nothing_can_be_computed_with(tmp_path):
     library = read_library(path)
     assert has(library.notices, Code.NO_DATA)
     np.testing.assert_array_equal(library.values, [[1, 1, 1], [np.nan] * 3])
+
+
+def test_the_values_of_a_cube_are_not_read_to_look_at_a_file(tmp_path, monkeypatch):
+    """Hundreds of thousands of chunks take longer than looking may: such files were called damaged."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("cube", data=np.ones((3, 4, 5), "f4"), chunks=(1, 1, 1))
+        file["wavelength"] = [400.0, 500.0, 600.0]
+    asked = []
+    value = structure.References.value
+    monkeypatch.setattr(
+        structure.References,
+        "value",
+        lambda self, item: asked.append(item.name) or value(self, item),
+    )
+    probe.look(tmp_path / "a.h5")
+    assert asked == ["/wavelength"]
+
+
+def test_gdals_items_are_parsed_once(tmp_path, monkeypatch):
+    """A tag may hold hundreds of thousands; each of six looks had parsed them anew."""
+    parsed = []
+    parse = ElementTree.fromstring
+    monkeypatch.setattr(ElementTree, "fromstring", lambda text: parsed.append(text) or parse(text))
+    items = "".join(f'<Item name="k{i}" sample="{i % 4}">v</Item>' for i in range(100))
+    tag = (42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)
+    stored = np.ones((4, 8, 8), "u2")
+    tifffile.imwrite(
+        tmp_path / "a.tif", stored, photometric="minisblack", metadata=None, extratags=[tag]
+    )
+    read(tmp_path / "a.tif")
+    assert sum("GDALMetadata" in str(text) for text in parsed) == 1

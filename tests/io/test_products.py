@@ -385,3 +385,29 @@ class TestEsri:
         (tmp_path / "a.bil").write_bytes(bytes(120))
         with pytest.raises(FileError, match=said):
             read(tmp_path / "a.hdr")
+
+
+def test_gains_of_a_product_count_where_the_image_states_wavelengths_itself(tmp_path):
+    """As where another program added them: reflectance had come 10,000 times too large, without a word."""
+    beside = TestXmlBeside()
+    path = beside.image(tmp_path, "ENMAP01", ENMAP.format(beside.entries([420.5, 500, 940, 950])))
+    own = "".join(
+        f'<Item name="CENTRAL_WAVELENGTH_UM" sample="{i}" domain="IMAGERY">{n}</Item>'
+        for i, n in enumerate((0.42, 0.5, 0.94, 0.95))
+    )
+    tag = [(42112, "s", 0, f"<GDALMetadata>{own}</GDALMetadata>", True)]
+    tifffile.imwrite(path, beside.STORED, photometric="minisblack", metadata=None, extratags=tag)
+    cube = read(path)
+    assert list(cube.wavelengths) == [420, 500, 940, 950]
+    np.testing.assert_allclose(cube.data[2], beside.STORED[2] * 1e-4, rtol=1e-5)
+    values = beside.STORED.astype("f4")
+    tifffile.imwrite(path, values, photometric="minisblack", metadata=None, extratags=tag)
+    np.testing.assert_array_equal(read(path).data, values)  # which are values already
+
+
+def test_gains_that_are_not_one_number_a_band_are_told(tmp_path):
+    beside = TestXmlBeside()
+    xml = beside.entries([420.5, 500, 940, 950]).replace(">0.0001<", ">0,0001<", 1)
+    cube = read(beside.image(tmp_path, "ENMAP01", ENMAP.format(xml)))
+    assert cube.data[0, 0, 0] == beside.STORED[0, 0, 0]
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)

@@ -7,6 +7,7 @@ stored with the factor that the file then states. Where the pixels lie on the gr
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.conversion import convert
+    from napari_hsr.errors import PlaceNotKeptWarning
     from napari_hsr.io import WRITE_SUFFIXES, write
     from napari_hsr.io.tiff import geotiff
     from napari_hsr.notices import Code, Notice
@@ -99,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
         units=args.units,
     )
     storing = {key: getattr(args, key) for key in ("dtype", "factor", "interleave", "matlab")}
-    write(cube, out, **storing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PlaceNotKeptWarning)  # it is among the notices below
+        write(cube, out, **storing)
     notices = [notice for notice in cube.notices if notice not in before]
     lost = geotiff.lost(cube.metadata) if out.suffix.lower() == ".hdr" else None
     notices += [Notice.warning(Code.PLACE_UNUSABLE, lost)] if lost else []

@@ -235,9 +235,10 @@ def _data(
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
     stored = stored.transpose(axes)
-    told += value_notices.rounded(stored) if found.decoding.scales_nothing else []
-    told += value_notices.usual_marker(found.decoding, stored) if found.record is None else []
     missing = found.decoding.missing(stored)
+    if found.decoding.scales_nothing:
+        told += value_notices.rounded(stored if missing is None else stored[~missing])
+    told += value_notices.usual_marker(found.decoding, stored) if found.record is None else []
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
     of_wide, wide = value_notices.beyond(stored, values, not found.decoding.scales_nothing)
     told += of_wide

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, ground_beside, limits
 from napari_hsr.io.bands import lists_of_bands
 from napari_hsr.io.decoding import with_markers
-from napari_hsr.io.envi import byte_order
+from napari_hsr.io.envi import byte_order, scales
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
@@ -32,17 +31,8 @@ _STRUCTURE = {
     "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
     "file type", *envi_header.WAVELENGTH_ITEMS, *envi_header.UNIT_ITEMS, ITEM,
 }  # fmt: skip
-_GAINS = ("data", "data reflectance")
-#: Items that programs write without saying which way they go.
-_OTHER_SCALES = re.compile(
-    r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
-)
-#: Other spellings of the item "reflectance scale factor".
-_ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
 #: How programs write bbl in words.
 _TRUTH = {"true": 1, "t": 1, "yes": 1, "good": 1, "false": 0, "f": 0, "no": 0, "bad": 0}
-#: What programs write where there is nothing to say.
-_NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube:
@@ -212,13 +202,13 @@ def _facts(
     found.units = ", ".join(map(str, units)) if isinstance(units, list) else units
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)
-    _apply_scale_factor(header, found, items)
+    scales.apply_factor(header, found, items)
     stated = items.get(build_cube.NO_DATA)
     if isinstance(stated, str):  # "-9999", or with a remark behind it
         items = {**items, build_cube.NO_DATA: stated.partition(";")[0].strip("\"' \t")}
     marker = envi_header.numbers(items, build_cube.NO_DATA)
     unused = marker is None and not facts.decoding.markers
-    if unused and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
+    if unused and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in scales.NOTHING:
         told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
         found.notices += (Notice.warning(Code.NO_DATA, told),)
     if marker and len(marker) == layout.bands:
@@ -233,7 +223,7 @@ def _facts(
     if found.decoding.markers:
         found.per_band.pop(build_cube.NO_DATA, None)
         found.metadata[build_cube.NO_DATA] = found.decoding.markers[0]
-    _apply_gains(header, found, items, layout.bands)
+    scales.apply_gains(header, found, items, layout.bands)
     _add_of_gdal(found, facts, binary)
     if str(items.get("file type", "")).strip().lower() == "envi classification":
         told = (
@@ -247,15 +237,7 @@ def _facts(
     if dark and 0 < dark[0] < layout.lines:
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
         found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
-    named = [key for key in items if _OTHER_SCALES.fullmatch(key)]
-    named = [k for k in named if not _ALSO_REFLECTANCE.fullmatch(k)]
-    named = [k for k in named if envi_header.numbers(items, k)]
-    if named and envi_header.numbers(items, named[0]) != [1.0]:
-        told = (
-            f"The header names a {named[0]} ({items[named[0]]}), which may be to multiply or to "
-            "divide by: it was not applied."
-        )
-        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    found.notices += scales.left(items, layout.bands)
     return found
 
 
@@ -306,94 +288,3 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
         elif isinstance(value, list) and key in ("bbl", "fwhm"):
             told = f"The header's {key} has {len(value)} values for {bands} bands: left out."
             found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
-
-
-def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
-    if not _is_said(items.get("reflectance scale factor")):
-        also = [key for key in items if _ALSO_REFLECTANCE.fullmatch(key) and _is_said(items[key])]
-        if also:
-            items = {**items, "reflectance scale factor": items[also[0]]}
-            found.metadata.pop(also[0])
-    stated = items.get("reflectance scale factor")
-    if isinstance(stated, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", stated.strip()):
-        items = {**items, "reflectance scale factor": stated.replace(",", "")}  # 10,000
-    factor = envi_header.numbers(items, "reflectance scale factor")
-    if factor is None:
-        if str(stated or "").strip().lower() not in _NOTHING:
-            told = f"The header's reflectance scale factor, {stated!r}, is no number: not applied."
-            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-        return
-    if len(set(factor)) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
-        raise FileError(
-            header,
-            "a positive number was expected as reflectance scale factor, not "
-            f"{items['reflectance scale factor']!r}",
-        )
-    found.metadata["reflectance scale factor"] = factor[0]
-    found.units = "reflectance"
-    if factor[0] < 1.0:  # divided, values would be larger than what is stored
-        found.decoding = replace(found.decoding, scale=factor[0])
-        told = (
-            f"Values were multiplied by the reflectance scale factor {factor[0]:g} of the header: "
-            "below 1, it can hardly be the number to divide by."
-        )
-        found.notices += (Notice.warning(Code.SCALE_APPLIED, told),)
-        found.steps += (told,)
-    elif factor[0] != 1.0:
-        found.decoding = replace(found.decoding, divisor=factor[0])
-        told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
-        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
-        found.steps += (told,)
-
-
-def _is_said(value: Any) -> bool:
-    """Whether an item of the header has anything behind its name."""
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
-    return text.strip().lower() not in _NOTHING
-
-
-def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
-    """``stored * gain + offset`` of each band, unless a reflectance scale factor is stated too.
-
-    Raises
-    ------
-    FileError
-        If they are no numbers, or not one a band.
-    """
-    stated = {
-        key: [envi_header.numbers(items, f"{key} {what} values") for what in ("gain", "offset")]
-        for key in _GAINS
-        if any(_is_said(items.get(f"{key} {what} values")) for what in ("gain", "offset"))
-    }
-    if not stated:
-        return
-    named = list(stated)
-    gains, offsets = (
-        numbers or [] if _is_said(items.get(f"{named[0]} {what} values")) else [default] * bands
-        for what, default, numbers in zip(
-            ("gain", "offset"), (1.0, 0.0), stated[named[0]], strict=True
-        )
-    )
-    gains, offsets = (n * bands if len(n) == 1 else n for n in (gains, offsets))
-    if not len(gains) == len(offsets) == bands:
-        raise FileError(
-            header, f"its {named[0]} gain and offset values are not {bands} numbers each"
-        )
-    if set(gains) == {1.0} and set(offsets) == {0.0}:
-        return
-    if not found.decoding.scales_nothing:
-        told = (
-            "The header names gains beside a reflectance scale factor: only this one was applied."
-        )
-        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-        return
-    found.decoding = replace(found.decoding, scale=np.array(gains), offset=np.array(offsets))
-    told = f"Values were scaled by the {named[0]} gain and offset values of the header."
-    found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
-    if len(named) > 1:
-        left = f"The {named[1]} gain and offset values of the header were not applied as well."
-        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, left),)
-    found.steps += (told,)
-    for what in ("gain", "offset"):  # no longer true of the values
-        for kept in (found.per_band, found.metadata):
-            kept.pop(f"{named[0]} {what} values", None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, PlaceNotKeptWarning
 from napari_hsr.io import detect, embedded_record, limits
 from napari_hsr.io.atomic import finish, replacing_both
 from napari_hsr.io.build_cube import NO_DATA
@@ -43,8 +44,14 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
     ------
     FileError
         If the files cannot be written, or would be mixed up with others of that name.
+
+    Warns
+    -----
+    PlaceNotKeptWarning
+        If the header has no words for where the pixels lie.
     """
     binary, storing = binary_for(path), storing or plan(cube)
+    lost = geotiff.lost(cube.metadata)
     stale_note.check(binary)
     text = _header(cube, storing, interleave)  # refused before all values are written
     with replacing_both(binary, path) as (data, header):
@@ -57,6 +64,8 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
                     turned = np.ascontiguousarray(storing.numbers(values).transpose(order))
                     file.write(turned.data.cast("B"))
         header.write_text(text, encoding="ascii", newline="\n")
+    if lost is not None:
+        warnings.warn(f"{path.name}: {lost.rstrip('.')}", PlaceNotKeptWarning, stacklevel=3)
 
 
 def binary_for(header: Path) -> Path:

@@ -248,21 +248,25 @@ class _Places:
         ]
         self._chunks = dataset.chunks
         most = math.prod(self._counts)
-        numbers, offsets, sizes, masks = (array("Q") for _ in range(4))
+        begins, offsets, sizes, masks = (array("Q") for _ in range(4))
 
         def note(place: Any) -> bool | None:
-            number = self._number(place.chunk_offset)
-            if number is None or len(numbers) == most:
+            if len(offsets) == most:
                 return True  # it ends the walk
-            numbers.append(number)
+            begins.extend(place.chunk_offset)
             offsets.append(place.byte_offset)
             sizes.append(place.size)
             masks.append(place.filter_mask)
             return None
 
-        if _walked(dataset.id, note):
+        too_many = _walked(dataset.id, note)
+        listed = np.frombuffer(begins, np.uint64).reshape(len(offsets), len(self._counts))
+        indices, rests = np.divmod(listed, np.array(self._chunks, np.uint64))
+        if too_many or rests.any() or (indices >= np.array(self._counts, np.uint64)).any():
             raise FileError(path, f"{_DAMAGED}: its list of parts has some that are none of it")
-        found = np.frombuffer(numbers, np.uint64)
+        found = np.zeros(len(offsets), np.uint64)
+        for index, count in zip(indices.T, self._counts, strict=True):
+            found = found * np.uint64(count) + index
         order = np.argsort(found, kind="stable")
         self._numbers = found[order]
         self._facts = [

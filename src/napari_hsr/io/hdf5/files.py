@@ -38,7 +38,7 @@ from napari_hsr.io.hdf5.axes import (
 )
 from napari_hsr.io.hdf5.writing import created
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.netcdf import cf_grid
+from napari_hsr.io.netcdf import cf_grid, default_fill
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.stored_numbers import Storing, as_stated, blocks, plan
@@ -57,8 +57,6 @@ _DAMAGED = "the HDF5 file is damaged or cut short"
 _UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengths_unit")
 #: How NetCDF's library marks what holds no values.
 _DIMENSION, _NO_VARIABLE = "dimension", "This is a netCDF dimension but not a netCDF variable"
-#: What NetCDF's library leaves in floats that were never written.
-NETCDF_FILL = 9.969209968386869e36
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube:
@@ -308,9 +306,8 @@ def _found(
     found.notices += hdf5_products.of_a_part(file, chosen.name)
     state_numbers(found, stated, attributes | beside.around)
     found.ignore(beside.no_data)
-    floats = source.dtype.kind == "f" and not found.decoding.markers
-    if floats and "_NCProperties" in structure.attributes(file):
-        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
+    if "_NCProperties" in structure.attributes(file):
+        default_fill.add(found, default_fill.stated(stored))
     return found
 
 

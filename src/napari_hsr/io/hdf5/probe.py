@@ -83,7 +83,10 @@ def _look(path: Path) -> None:
                 _places(structure.checked(path, item), item)
             with contextlib.suppress(Exception):  # as above: the next data set may still end it
                 named_axes(file, item, beside)
-                beside.value(item)
+                if len(item.shape or ()) < 3 or item.id.get_create_plist().get_nfilters():
+                    beside.value(
+                        item
+                    )  # of a cube that is not packed, chunks are all there is to walk
 
 
 def _places(_checked: Any, item: Any) -> None:

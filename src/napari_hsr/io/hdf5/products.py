@@ -183,11 +183,10 @@ def _neon(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | No
     parts = [_first(stated.get(key)) for key in ("Scale_Factor", "Scale", "scale_factor")]
     divisor = next((n for n in parts if n), _PARTS_OF_ONE)
     no_data = _first(of_whole.get("Data_Ignore_Value"))
-    both = (structure.checked(path, array) for array in (whole, fraction))
     nm = np.asarray(structure.checked(path, centres)[()], dtype=np.float64)
     told = f"{_WHOLE} and {_FRACTION}, divided by {divisor:g}, were put together."
     found = build_cube.Found(
-        Summed(*both, divisor, no_data),
+        Summed(structure.checked(path, whole), structure.checked(path, fraction), divisor, no_data),
         stated=True,
         convention=2,
         wavelengths=nm,

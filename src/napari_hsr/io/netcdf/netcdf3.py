@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
 from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5.axes import are_turned, is_spectral, text
-from napari_hsr.io.hdf5.files import NETCDF_FILL
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.netcdf import cdf5, cf_grid
+from napari_hsr.io.netcdf import cdf5, cf_grid, default_fill
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.tiff import geotiff
@@ -95,8 +93,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     state_numbers(found, attributes, beside.around)
     found.ignore(beside.no_data)
-    if source.dtype.kind == "f" and not found.decoding.markers:
-        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
+    default_fill.add(found)
     return build_cube.build(path, found, choice)
 
 

@@ -80,8 +80,9 @@ def parse(content: bytes) -> Profile:
             return Profile(name, True)  # of tables, as ICC's own sRGB of version 4
         of_tables = content[16:20] == b"RGB " and b"A2B0" in content[128:4096]
         return Profile(name, False, table=content if of_tables else b"")
-    found = Profile(name, False, np.array(xyz).T / 65536, curves)
-    if abs(np.linalg.det(found.colorants)) < _FLAT or not np.isfinite(curves).all():
+    colorants = np.array(xyz).T / 65536
+    found = Profile(name, False, colorants, curves)
+    if abs(np.linalg.det(colorants)) < _FLAT or not np.isfinite(curves).all():
         return Profile(name, False)  # damaged: all pictures would be of one colour, or of none
     return replace(found, is_srgb=_does_nothing(found))
 

@@ -6,6 +6,7 @@ wavelengths, in micrometres (RFC "Band imagery metadata").
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -316,22 +317,37 @@ def _items(tags: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
     """Texts by name and band, and those of the whole image, all names in lower case."""
     by_band: dict[str, dict[int, str]] = {}
     whole: dict[str, str] = {}
-    tag = tags.get(METADATA_TAG)
-    if tag is None:
-        return by_band, whole
-    try:
-        items = list(ElementTree.fromstring(str(tag.value).strip("\0 ")).iter("Item"))
-    except ElementTree.ParseError:
-        return by_band, whole  # a broken side note does not make the image unreadable
-    for item in items:
-        name, sample = (item.get("name") or "").lower(), item.get("sample")
-        text = (item.text or "").strip()
-        band = None if sample is None else whole_number(sample)
+    samples: dict[str | None, int | None] = {None: None}
+    for name, sample, text in _listed_items(tags):
+        if sample not in samples:
+            samples[sample] = whole_number(sample or "")
+        band = samples[sample]
         if band is not None and band >= 0:
-            by_band.setdefault(name, {})[band] = text
+            by_band.setdefault(name.lower(), {})[band] = text
         else:
-            whole[name] = text
+            whole[name.lower()] = text
     return by_band, whole
+
+
+def of_whole_image(tags: Any) -> dict[str, str]:
+    """Texts that the tags state of no band, by their names as they stand there."""
+    return {name: text for name, sample, text in _listed_items(tags) if name and sample is None}
+
+
+def _listed_items(tags: Any) -> tuple[tuple[str, str | None, str], ...]:
+    """Name, sample and text of each of GDAL's items; none where their XML is broken."""
+    tag = tags.get(METADATA_TAG)
+    return () if tag is None else _parsed(str(tag.value).strip("\0 "))
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> tuple[tuple[str, str | None, str], ...]:
+    """As above; the same tag is asked for several times, and may hold hundreds of thousands of them."""
+    try:
+        items = ElementTree.fromstring(text).iter("Item")
+    except ElementTree.ParseError:
+        return ()  # a broken side note does not make the image unreadable
+    return tuple((i.get("name") or "", i.get("sample"), (i.text or "").strip()) for i in items)
 
 
 def _listed(stated: dict[str, dict[int, str]], name: str, bands: int) -> list[str] | None:

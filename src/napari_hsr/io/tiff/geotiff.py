@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-from napari_hsr.io.tiff.gdal_metadata import METADATA_TAG
+from napari_hsr.io.tiff import gdal_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,17 +84,8 @@ def _count_from_corners(found: dict[str, Any]) -> None:
 
 
 def _whole_items(page: Any) -> dict[str, str]:
-    tag = page.tags.get(METADATA_TAG)
-    try:
-        root = ElementTree.fromstring(str(tag.value).strip("\0 ")) if tag is not None else None
-    except ElementTree.ParseError:
-        return {}  # a broken side note does not make the image unreadable
-    items = [] if root is None else [i for i in root.iter("Item") if i.get("sample") is None]
-    return {
-        str(item.get("name")): (item.text or "").strip()
-        for item in items
-        if item.get("name") and not str(item.get("name")).lower().startswith(_NOT_KEPT)
-    }
+    items = gdal_metadata.of_whole_image(page.tags)
+    return {name: text for name, text in items.items() if not name.lower().startswith(_NOT_KEPT)}
 
 
 def stated(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -227,8 +227,9 @@ def _found(
     found.notices += () if ours is not None else facts.notices
     if ours is None:
         found.per_band |= facts.per_band
-    if found.wavelengths is None:
-        _from_product(found, product_metadata.beside(path, bands))
+    if ours is None:
+        of_integers = np.dtype(series.dtype).kind in "iu"
+        product_metadata.add(path, bands, found, of_integers)
     on_the_ground = _on_the_ground(path, page) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
@@ -311,27 +312,6 @@ def _tell(found: build_cube.Found, page: Any, pages: Sequence[Any], axes: str) -
     if page.photometric == _MIN_IS_WHITE and found.source.dtype.kind in "iub":
         told = "The file states that 0 is white; the numbers are as stored."
         found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
-
-
-def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:
-    """Wavelengths, gains and offsets of the metadata beside an EnMAP or DESIS image."""
-    if product is None:
-        return
-    found.wavelengths, found.unit = product.wavelengths, "nm"
-    if product.fwhm is not None:
-        found.per_band["fwhm"] = product.fwhm
-    if product.no_data is not None and not found.decoding.markers:
-        found.decoding = replace(found.decoding, no_data=(product.no_data,))
-        found.metadata[NO_DATA] = product.no_data
-    stated = found.decoding.scales_nothing and product.gains is not None
-    if stated:
-        offsets = product.offsets or [0.0] * len(product.wavelengths)
-        found.decoding = replace(
-            found.decoding, scale=np.array(product.gains), offset=np.array(offsets)
-        )
-    told = f"Wavelengths{', gains and offsets' if stated else ''} are those of {product.file}."
-    found.notices += (Notice.info(Code.SCALE_APPLIED if stated else Code.OTHER, told),)
-    found.steps += (told,)
 
 
 def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> None:

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import numpy as np
+
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.decoding import NO_DATA
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_hsr.io.found import Found
 
 _CENTRE, _WIDTH = ("wavelengthcenterofband",), ("fwhmofband", "wavelengthwidthofband")
 _GAIN, _OFFSET = ("gainofband",), ("offsetofband",)
@@ -25,7 +31,10 @@ _GAIN, _OFFSET = ("gainofband",), ("offsetofband",)
 
 @dataclass(frozen=True)
 class Product:
-    """What the file states, one value a band; gains and offsets are None where it has none."""
+    """What the file states, one value a band; gains and offsets are None where it has none.
+
+    ``unclear`` says that it states gains or offsets that are not one number a band.
+    """
 
     file: str
     wavelengths: list[float]
@@ -33,6 +42,7 @@ class Product:
     gains: list[float] | None
     offsets: list[float] | None
     no_data: float | None
+    unclear: bool = False
 
 
 def beside(path: Path, bands: int) -> Product | None:
@@ -51,6 +61,42 @@ def names(path: Path) -> list[Path]:
     return [path.with_name(name + suffix) for suffix in (".XML", ".xml")] if found else []
 
 
+def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
+    """Add wavelengths, gains and offsets of the metadata beside an EnMAP or DESIS image.
+
+    Where the image states wavelengths itself, gains count for integers alone: floats of a program that wrote these
+    are values already.
+    """
+    product = beside(path, bands)
+    if product is None:
+        return
+    own = found.wavelengths is not None
+    if own and not of_integers:
+        return
+    if not own:
+        found.wavelengths, found.unit = product.wavelengths, "nm"
+    if product.fwhm is not None and not own:
+        found.per_band["fwhm"] = product.fwhm
+    if product.no_data is not None and not found.decoding.markers:
+        found.decoding = replace(found.decoding, no_data=(product.no_data,))
+        found.metadata[NO_DATA] = product.no_data
+    stated = found.decoding.scales_nothing and product.gains is not None
+    if stated:
+        offsets = product.offsets or [0.0] * len(product.wavelengths)
+        found.decoding = replace(
+            found.decoding, scale=np.array(product.gains), offset=np.array(offsets)
+        )
+    if product.unclear and found.decoding.scales_nothing:
+        told = f"Gains and offsets in {product.file} are not one number a band: the numbers are as stored."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    if own and not stated:
+        return
+    told = f"Wavelengths{', gains and offsets' if stated else ''} are those of {product.file}."
+    told = told if not own else f"Gains and offsets are those of {product.file}."
+    found.notices += (Notice.info(Code.SCALE_APPLIED if stated else Code.OTHER, told),)
+    found.steps += (told,)
+
+
 def _read(file: Path, bands: int, rest: str) -> Product | None:
     """What a file states; ``rest``: of the image's name, where EnMAP's level 1B names a detector."""
     try:
@@ -67,14 +113,21 @@ def _read(file: Path, bands: int, rest: str) -> Product | None:
     centres = _numbers(entries, _CENTRE)
     if centres is None or len(centres) != bands:
         return None
+    gains, offsets = (_numbers(entries, names) for names in (_GAIN, _OFFSET))
+    lost = [
+        names
+        for names, numbers in ((_GAIN, gains), (_OFFSET, offsets))
+        if numbers is None and any(e.get(name) for e in entries for name in names)
+    ]
     marker = next((e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue")), None)
     return Product(
         file.name,
         centres,
         _numbers(entries, _WIDTH),
-        _numbers(entries, _GAIN),
-        _numbers(entries, _OFFSET),
+        None if lost else gains,
+        None if lost else offsets,
         _number(marker),
+        bool(lost),
     )
 
 
