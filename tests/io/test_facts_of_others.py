@@ -410,7 +410,7 @@ def test_prisma_of_level_1(tmp_path):
             file.attrs[f"ScaleFactor_{key}"], file.attrs[f"Offset_{key}"] = 100.0, 0.5
     cube = read(tmp_path / "a.he5")
     np.testing.assert_allclose(cube.data, 2.0)
-    assert cube.units is None
+    assert cube.units == "W m-2 sr-1 um-1"
     assert has(cube.notices, Code.SCALE_APPLIED)
 
 
