@@ -139,6 +139,34 @@ def test_no_file_that_a_command_names_is_written_over(hsr, tmp_path, monkeypatch
     assert "is an input" in said or "two results" in said
 
 
+@pytest.mark.parametrize("given", ["~/cube.npz", "home/cube.npz"])
+def test_a_home_that_no_shell_has_resolved_is_one(hsr, tmp_path, monkeypatch, given):
+    """Shells leave ~ in --output=~/x: an input of that name was written over."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    write(Cube(np.ones((31, 4, 4), np.float32), np.linspace(400, 700, 31)), "home/cube.npz")
+    before = Path("home/cube.npz").read_bytes()
+    status, _, said = hsr("index", given, "b550 / b650", "--output=~/cube.npz", "--overwrite")
+    assert status == 1
+    assert "is an input" in said
+    assert Path("home/cube.npz").read_bytes() == before
+    status, _, said = hsr("index", given, "b550 / b650", "--output=~/map.npz")
+    assert status == 0
+    assert "replaced" not in said
+    _, _, said = hsr("index", given, "b550 / b650", "--output=~/map.npz")
+    assert "replaced" in said
+    status, _, said = hsr(
+        *("super-resolve", given, "--model", "bicubic-torch", "--scale", "2"),
+        *("--format", "npz", "-o", "~/finer", "--summary=~/all.csv"),
+    )
+    assert status == 0, said
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        *("all.csv", "cube.npz", "cube_bicubic-torch_x2.npz", "finer", "home", "map.npz")
+    ]
+
+
 def test_inputs_are_looked_at_once_however_many_results_are_written(tmp_path, monkeypatch):
     photographs = [tmp_path / f"{n}.png" for n in range(6)]
     for path in photographs:

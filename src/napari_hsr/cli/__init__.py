@@ -44,7 +44,7 @@ from napari_hsr.cli import (
     trust,
     unmix,
 )
-from napari_hsr.cli.files import files_of
+from napari_hsr.cli.files import files_of, with_homes
 from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import hints_of, sentence, warnings_in_words
@@ -167,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if re.fullmatch(r"--[^=]+=--", str(word)):  # argparse makes an empty list of it
                 parser.error(f"argument {word.partition('=')[0]}: expected one argument")
         args = parser.parse_args(argv)
+        with_homes(args)
         large = getattr(args, "allow_large", False)
         hints.enter_context(hints_worded(hints_of(args.options)))
         check_folder()

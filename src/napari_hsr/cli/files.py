@@ -24,6 +24,21 @@ _OUTPUTS = ("output", "summary", "residual", "loadings", "estimate_camera", "plo
 _NAMED: ContextVar[tuple[Path, ...]] = ContextVar("files that a command names", default=())
 
 
+def with_homes(args: argparse.Namespace) -> None:
+    """Resolve ``~`` in all arguments, once, before anything compares their names.
+
+    Shells leave it in ``--output=~/x.hdr``, and whoever starts the command without one does.
+    """
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(one) for one in value]
+        return os.path.expanduser(value) if isinstance(value, str) else value
+
+    for name, value in vars(args).items():
+        setattr(args, name, resolved(value))
+
+
 @contextmanager
 def files_of(args: argparse.Namespace) -> Iterator[None]:
     """Inside, all files that a command names to be read are inputs of it: none is written over.

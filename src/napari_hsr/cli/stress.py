@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hsr.cli.files import add_output_options, prepare_output, read_cube
 from napari_hsr.cli.output import print_json, worked
 
 if TYPE_CHECKING:
@@ -30,17 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw it to a PNG, PDF or SVG file too")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
-    from napari_hsr.cli.files import prepare_output, read_cube
     from napari_hsr.inference.trust.stress import stress_events
     from napari_hsr.inference.trust.stress_plot import target_of, write_plot
 
     if args.plot:
-        prepare_output(target_of(args.plot), [], overwrite=False)
+        prepare_output(target_of(args.plot), [], args.overwrite)
     scene = read_cube(args.scene) if args.scene else None
     options = {"camera": args.camera, "device": args.device}
     report = worked(lambda cancel: stress_events(args.model, scene, **options, cancel=cancel))

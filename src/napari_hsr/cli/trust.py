@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.files import add_output_options, checked_output, prepare_output
 from napari_hsr.cli.output import note, print_json, worked
 from napari_hsr.cli.spectra import add_place_options
 
@@ -45,13 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exact", action="store_true", help="with exactly the photographed colours"
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="a CSV file")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr import spectra
-    from napari_hsr.cli.files import checked_output, prepare_output
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.inference.inputs import as_photograph
     from napari_hsr.inference.reconstruction import reconstruct_events
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.at and not args.regions:
         args.usage_error("name pixels by --at, or a label image with regions by --regions")
     if args.output:
-        prepare_output(checked_output(args, (".csv",), "these tables"), [], overwrite=False)
+        prepare_output(checked_output(args, (".csv",), "these tables"), [], args.overwrite)
 
     model = load_model(args.model or DEFAULT)
     encoding = args.input_encoding and normalise_encoding(args.input_encoding)
