@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,3 +166,35 @@ def test_wrong_options_are_said_before_any_work(hsr, folder, tmp_path, options, 
     assert status == 2
     assert reason in warned
     assert not (tmp_path / "out").exists()
+
+
+def test_parts_of_one_file_are_not_taken_for_one_another(hsr, tmp_path):
+    """The second array of a file had been "made from this file" already, by the first."""
+    nm = np.linspace(400, 700, 31)
+    parts = {
+        name: np.random.default_rng(at).random((31, 4, 5), dtype=np.float32)
+        for at, name in enumerate(("one", "two"))
+    }
+    np.savez(tmp_path / "scene.npz", wavelengths=nm, **parts)
+    made = ("super-resolve", "--model", "box", "--scale", "2", "--format", "npz", "-o", tmp_path)
+    for name, values in parts.items():
+        status, said, _ = hsr(*made, f"{tmp_path}/scene.npz:{name}")
+        assert status == 0
+        assert "1 of 1 super-resolved" in said
+        found = read(tmp_path / f"scene_{name}_box_x2.npz").data
+        np.testing.assert_allclose(found[:, ::2, ::2], values, rtol=1e-6)
+    work = SimpleNamespace(model=SimpleNamespace(name="toy"), settings={}, reading={})
+    one, two = (files.fingerprint(Path(f"{tmp_path}/scene.npz:{name}"), work) for name in parts)
+    assert one != two
+
+
+def test_what_is_not_there_stands_in_the_summary(hsr, folder, tmp_path):
+    summary = tmp_path / "all.json"
+    status, _, _ = hsr(
+        *("predict", folder, tmp_path / "none.png", "--model", "rootpoly-srgb"),
+        *("-o", tmp_path / "out", "--summary", summary),
+    )
+    assert status == 1
+    items = json.loads(summary.read_text())["items"]
+    assert [item["state"] for item in items] == ["finished"] * (len(items) - 1) + ["failed"]
+    assert "no such file" in items[-1]["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tests.cli.conftest import strict
 
 import napari_hsr
@@ -44,3 +45,16 @@ def test_without_a_name_indices_are_listed(hsr, cube_file):
     assert "NDVI " not in said
     every = strict(hsr("index", cube_file(), "--json")[1])["indices"]
     assert "760" in next(one["why_not"] for one in every if one["index"] == "NDVI")
+
+
+@pytest.mark.parametrize("formula", ["-b550", "-(b550 + b650)", "-log(b550)", "-1*b550"])
+def test_a_formula_may_begin_with_a_minus(hsr, cube_file, tmp_path, formula):
+    out = tmp_path / "map.npz"
+    for arguments in ((cube_file(), formula, "-o", out), ("-o", out, cube_file(), formula)):
+        status, _, err = hsr("index", *arguments)
+        assert status == 0, err
+        assert formula.replace(" ", "") in napari_hsr.read(out).provenance.steps[-1].replace(
+            " ", ""
+        )
+        out.unlink()
+    assert hsr("index", cube_file(), "-x", "-o", out)[0] == 2

@@ -82,3 +82,14 @@ def test_render_says_what_is_wrong(hsr, cube_file, tmp_path, monkeypatch, option
     found, _, warned = hsr("render", cube_file(), *options)
     assert found == status
     assert reason in warned
+
+
+def test_colours_of_a_few_bands_are_told_to_be_approximate(hsr, cube_file, tmp_path):
+    out = tmp_path / "p.png"
+    for camera in ("cie-1931", "nikon-5100-npl"):
+        _, _, err = hsr(
+            "render", cube_file("few.mat", shape=(5, 3, 3)), "-o", out, "--camera", camera
+        )
+        assert "from 5 visible bands up to 75 nm apart" in err
+        _, _, err = hsr("render", cube_file("many.mat"), "-o", out, "--camera", camera)
+        assert "approximate" not in err

@@ -179,3 +179,13 @@ def test_intervals_are_held_against_the_truth(hsr, cube_file, tmp_path):
     assert "90.3% of the truth lies in the intervals" in said
     status, _, warned = hsr("evaluate", files["cube"], truth, "--lower", files["lower"])
     assert (status, "go together" in warned) == (2, True)
+
+
+def test_a_table_is_replaced_as_any_result_is(hsr, photograph, tmp_path):
+    out = tmp_path / "spectra.csv"
+    given = ("trust", photograph(), "--at", "2,3", "--model", "rootpoly-srgb", "-o", out)
+    hsr(*given)
+    assert "--overwrite allows it" in hsr(*given)[2]
+    status, _, err = hsr(*given, "--overwrite")
+    assert status == 0
+    assert "exists already" not in err

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.tiles import result_place
 from napari_hsr.io import atomic
 from napari_hsr.io.zarr.in_parts import ZarrInParts
+from napari_hsr.io.zarr.unfinished_store import UnfinishedStore
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 from napari_hsr.notices import Code, has
@@ -489,3 +491,71 @@ def test_an_array_that_is_gone_is_told(begun, photograph):
     shutil.rmtree(begun / "1")
     with pytest.raises(FileError, match="the array 1 of it is gone: overwrite it to begin anew"):
         run(photograph, toy(), begun.with_name("leaf.zarr"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_of_two_that_find_no_lock_at_once_one_gets_it(tmp_path, photograph, monkeypatch, overwrite):
+    """Between the look for a lock and the taking of it another process may come."""
+    import psutil
+
+    path = tmp_path / "leaf.zarr"
+    stop_after(photograph, toy(), path, 3)
+    lock = tmp_path / "leaf.unfinished.zarr" / "journal" / "lock"
+    parent = psutil.Process(os.getppid())
+    owner = {"computer": os.uname().nodename, "process": parent.pid, "since": parent.create_time()}
+    look, looks = UnfinishedStore._check_unused, []
+
+    def another_comes_then(self):
+        look(self)
+        if not looks:
+            lock.write_text(json.dumps(owner))
+        looks.append(1)
+
+    monkeypatch.setattr(UnfinishedStore, "_check_unused", another_comes_then)
+    with pytest.raises(FileError, match=f"process {parent.pid} is writing it"):
+        run(photograph, toy(), path, overwrite=overwrite)
+    assert json.loads(lock.read_text()) == owner
+    assert sorted(file.name for file in lock.parent.iterdir()) == ["lock", "parts.jsonl"]
+
+
+def test_the_lock_of_a_process_that_has_ended_is_not_that_of_one_that_came_meanwhile(
+    tmp_path, monkeypatch
+):
+    lock, rename = tmp_path / "lock", os.rename
+    lock.write_text("of a process that has ended")
+
+    def another_comes_first(source, target):
+        lock.write_text("of another")
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", another_comes_first)
+        UnfinishedStore._put_aside(None, lock)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
+        ("lock", "of another")
+    ]
+    UnfinishedStore._put_aside(None, lock)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_new_store_is_there_with_its_lock_or_not_at_all(tmp_path, photograph, monkeypatch):
+    replace, begun = os.replace, []
+
+    def look(source, target):
+        if str(target).endswith("unfinished.zarr"):
+            begun.append(json.loads((Path(source) / "journal" / "lock").read_text())["process"])
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    run(photograph, toy(), tmp_path / "leaf.zarr")
+    assert begun == [os.getpid()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_to_itself_is_refused_before_anything_is_computed(tmp_path, photograph):
+    (tmp_path / "leaf.zarr").symlink_to("leaf.zarr")
+    model = toy()
+    with pytest.raises(FileError, match=r"leaf\.zarr: it is a link that leads back to itself"):
+        run(photograph, model, tmp_path / "leaf.zarr")
+    assert model.module.passes == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["leaf.zarr"]

@@ -13,6 +13,7 @@ import napari_hsr
 from napari_hsr import read, read_library, write
 from napari_hsr.errors import FileError
 from napari_hsr.io import file_sets
+from napari_hsr.io.label_images import write_labels
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code, has
 
@@ -391,3 +392,12 @@ def test_a_note_of_statistics_does_no_harm(tmp_path, name):
         )
     write(cube, tmp_path / name)
     np.testing.assert_array_equal(np.asarray(read(tmp_path / name).data), cube.data)
+
+
+def test_labels_are_not_written_beside_a_note_of_an_older_image(tmp_path):
+    (tmp_path / "new.tif.aux.xml").write_text(
+        "<PAMDataset><GeoTransform> 1e6, 1, 0, 2e6, 0, -1</GeoTransform></PAMDataset>"
+    )
+    with pytest.raises(FileError, match=r"of an older image .* a place"):
+        write_labels(np.ones((3, 4), np.uint8), tmp_path / "new.tif")
+    assert [file.name for file in tmp_path.iterdir()] == ["new.tif.aux.xml"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import napari_hsr
+from napari_hsr import spectra
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.libraries import join, read_library, tables
 from napari_hsr.notices import Code, has
@@ -488,3 +489,24 @@ def test_names_of_percent_survive_csv(tmp_path, units):
     found = read_library(napari_hsr.write(written, tmp_path / "a.csv"))
     np.testing.assert_allclose(found.values, written.values)
     assert found.units == units
+
+
+def test_bad_bands_say_nothing_of_the_scale(tmp_path):
+    """One value of 77 in a table of fractions had made percent of all of them."""
+    nm = np.linspace(400, 700, 31)
+    values = 0.4 + 0.3 * np.sin(nm / 50)
+    bad = values.copy()
+    bad[7] = 77
+    path = tmp_path / "wide.csv"
+    for units in (None, "reflectance"):
+        cube = napari_hsr.Cube(np.stack([bad, values], 1)[:, None], nm, units=units)
+        spectra.write_csv([spectra.pixel(cube, 0, 0), spectra.pixel(cube, 0, 1)], path)
+        found = napari_hsr.read_library(path)
+        np.testing.assert_allclose(found.values, [bad, values], rtol=1e-8)
+        (told,) = found.notices
+        assert told.code is Code.VALUES_SCALE_GUESSED
+        assert "77 in 1 of 31 bands" in told
+    # a peak of percent is none of these: values rise to it and fall
+    water = 5.9 * np.exp(-(((nm - 480) / 25) ** 2)) + 0.3
+    napari_hsr.write(SpectralLibrary(("water",), nm, water[None], "reflectance"), path)
+    np.testing.assert_allclose(napari_hsr.read_library(path).values[0], water / 100)

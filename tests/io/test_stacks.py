@@ -503,3 +503,17 @@ def test_a_full_scale_of_frames_of_8_bits_is_refused(tmp_path):
     Image.fromarray(picture(0)).save(path)
     with pytest.raises(InputError, match="8 bits"):
         read_stack(path, full_scale=4095)
+
+
+def test_what_a_file_states_of_its_frames_is_not_passed_over(tmp_path):
+    """A spacing that was stated was passed over without a word."""
+    pages = np.random.default_rng(0).integers(0, 255, (3, 8, 9, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="rgb")
+    stack = read_stack(tmp_path / "pages.tif", axis="time", step=5, unit="second")
+    assert stack.axes == (StackAxis("time", 3, 5.0, 0.0, "second"),)
+    with pytest.raises(InputError, match="other than 0"):
+        read_stack(tmp_path / "pages.tif", axis="time", step=0, unit="second")
+    first, *others = map(Image.fromarray, pages)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=200)
+    with pytest.raises(InputError, match=r"along time, 0\.2 second apart, as its file states"):
+        read_stack(tmp_path / "a.gif", axis="time", step=5, unit="second")

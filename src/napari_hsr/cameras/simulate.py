@@ -11,6 +11,7 @@ from napari_hsr.cameras.pipeline import Capture
 from napari_hsr.cameras.response import NORMALISATIONS, Normalise, Response, matrix
 from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import normalise_encoding
+from napari_hsr.colour.matrix import about_gaps
 from napari_hsr.colour.observers import illuminant_name
 from napari_hsr.colour.render import rendering
 from napari_hsr.errors import InputError
@@ -84,6 +85,8 @@ def simulate(
         weights = np.zeros((cube.bands, 3))
         weights[good] = matrix(camera, cube.wavelengths.nm[good], illuminant, normalise)
         light = f"illuminant {illuminant}" if illuminant else "no illuminant applied"
+        gaps = about_gaps(cube.wavelengths.nm[good])
+        light += f", {gaps}" if gaps else ""
         common = illuminant is not None and normalise == "sum"
         exposure = ", then one exposure that keeps the colour of the light" if common else ""
         note = (

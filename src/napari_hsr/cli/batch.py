@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,14 +140,14 @@ class Batch:
 
     def __init__(self, args: argparse.Namespace, suffixes: Sequence[str], what: str):
         self.args = args
-        self.inputs, not_found = expand(args.inputs, suffixes, what)
-        self._asked = len(self.inputs) + len(not_found)
+        self.inputs, self._not_found = expand(args.inputs, suffixes, what)
+        self._asked = len(self.inputs) + len(self._not_found)
         self._failures: list[dict[str, str]] = []
         self._results: list[dict[str, Any]] = []
         self._told: set[str] = set()  # what is true of all files, once
         #: Of the workers that compute tiles, while files are computed.
         self.client: Any = None
-        for error in not_found:
+        for error in self._not_found:
             self._fail(error.path, error, print)
         if self.inputs:
             self._suffix = self._check_output(what)
@@ -181,7 +182,7 @@ class Batch:
         """
         from napari_hsr.cli.interrupt import cancel_on_interrupt
         from napari_hsr.inference.batch.files import FileItem
-        from napari_hsr.inference.batch.queue import BatchResult, batch_events
+        from napari_hsr.inference.batch.queue import BatchResult, Row, State, batch_events
         from napari_hsr.inference.batch.summary import write_summary
         from napari_hsr.workers import connected, threads_of
 
@@ -205,7 +206,8 @@ class Batch:
                     self._show(event, items[event.changed], bar)
         assert result is not None  # a batch ends with its result
         if self.args.summary:
-            write_summary(result, self.args.summary)
+            gone = (Row(str(one.path), State.FAILED, error=one) for one in self._not_found)
+            write_summary(replace(result, rows=(*result.rows, *gone)), self.args.summary)
         self._summarise(work.model.name, done, result)
         return 130 if result.cancelled else int(bool(self._failures))
 

@@ -10,11 +10,11 @@ it is 24 or sg. --save keeps the way to linear sRGB as a camera profile, which -
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import take_minus
 
 if TYPE_CHECKING:
     import argparse
@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=4,
         help="outer corners of the corner patches, clockwise from dark skin (of an SG: the first)",
     )
-    # argparse would take a corner above or left of the picture for an option
-    parser._negative_number_matcher = re.compile(r"-\.?\d")
+    take_minus(parser, r"\.?\d")  # a corner above or left of the picture
     parser.add_argument("--input-encoding", metavar="E", help="encoding of the photograph")
     parser.add_argument("--save", metavar="NAME", help="keep the camera profile under this name")
     parser.add_argument(

@@ -143,10 +143,12 @@ def _several(
     """One table of all predictions."""
     import sys
 
+    from napari_hsr.io.file_lists import stem_of
     from napari_hsr.metrics import evaluate_several
 
     named = [
-        c.replace(name=one_line(Path(f).stem)) for c, f in zip(cubes, args.prediction, strict=True)
+        c.replace(name=one_line(stem_of(Path(f))))
+        for c, f in zip(cubes, args.prediction, strict=True)
     ]
     made = evaluate_several(named, truth, **options)
     if args.json:

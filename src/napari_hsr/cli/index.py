@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, checked_output, read_cube, write_map
 from napari_hsr.cli.output import print_json, print_table, worked
-from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.cli.reading import add_reading_options, stated, take_minus
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +29,7 @@ def constant(text: str) -> tuple[str, float]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
+    take_minus(parser, r"\s*(\(|\.?\d|b\d|[a-z]\w*\s*\()")  # a formula, such as -b550
     parser.add_argument("cube", metavar="CUBE", help="a cube")
     parser.add_argument("what", metavar="WHAT", nargs="?", help="an index, or a formula")
     parser.add_argument("-o", "--output", metavar="OUT", help="a file for the map: .tif, .hdr…")

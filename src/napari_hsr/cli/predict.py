@@ -102,7 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         metavar="SECONDS",
         type=seconds,
-        help="with --stack: the time from one file to the next (default: they are numbered)",
+        help="with --stack: the time from one file or page to the next, where a film or GIF does not say "
+        "(default: they are numbered)",
     )
 
 

@@ -82,5 +82,7 @@ def _check(args: argparse.Namespace) -> None:
     for option in ("variable", "axes", "bands", "no_data"):
         if getattr(args, option) is not None:
             args.usage_error(f"--stack reads photographs, without --{option.replace('_', '-')}")
+    if args.format and args.format.lower().lstrip(".") != "zarr":
+        args.usage_error("--stack writes a zarr store, without another --format")
     if args.region:
         args.usage_error("--stack computes whole frames, without --region")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from napari_hsr.io.limits import MOST_ENTRIES
@@ -51,6 +52,11 @@ def band_numbers(text: str) -> list[int]:
 
 
 band_numbers.__name__ = "band numbers"  # argparse: "invalid band numbers value: 'x'"
+
+
+def take_minus(parser: argparse.ArgumentParser, what: str) -> None:
+    """Have arguments that begin with a minus and ``what``, a pattern, be no options."""
+    parser._negative_number_matcher = re.compile(f"-{what}")
 
 
 def add_reading_options(parser: argparse.ArgumentParser, *, photographs: bool = False) -> None:

@@ -29,6 +29,9 @@ VISIBLE_NM = (380.0, 780.0)
 #: A true colour needs bands from the blue (at most this) to the red (at least this), in nm.
 COVERED_NM = (490.0, 600.0)
 
+#: Colours of bands that lie further apart are told to be approximate.
+_FAR_APART_NM = 30.5
+
 #: Up to this spacing bands are summed directly; wider ones are interpolated linearly.
 _POINT_SAMPLING_NM = 10.5
 
@@ -41,6 +44,16 @@ def bradford(white: np.ndarray) -> np.ndarray:
     """Bradford adaptation from the XYZ of ``white`` to D65, shape (3, 3)."""
     gain = (_BRADFORD @ WHITE_D65) / (_BRADFORD @ white)
     return np.linalg.solve(_BRADFORD, gain[:, None] * _BRADFORD)
+
+
+def about_gaps(wavelengths_nm: np.ndarray) -> str:
+    """What is said of bands that lie too far apart for colours; empty for others."""
+    inside = (wavelengths_nm >= VISIBLE_NM[0]) & (wavelengths_nm <= VISIBLE_NM[1])
+    visible = wavelengths_nm[inside]
+    widest = float(np.diff(visible).max(initial=0.0))
+    if widest <= _FAR_APART_NM:
+        return ""
+    return f"from {visible.size} visible bands up to {widest:.3g} nm apart, so that colours are approximate"
 
 
 def why_no_true_colour(wavelengths: Wavelengths | np.ndarray | None) -> str | None:

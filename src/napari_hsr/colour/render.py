@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.arguments import told
 from napari_hsr.colour.matrix import (
+    about_gaps,
     to_linear_srgb,
     why_no_true_colour,
     xyz_weights,
@@ -151,6 +152,8 @@ def rendering(
         adapted = adapted * (100.0 if percent else 1.0)
         seen = f"{observer}, reflectance under {illuminant}"
         measured = cube.value_range[1] > 4 * (100.0 if percent else 1.0)
+    if gaps := about_gaps(nm):
+        seen += f", {gaps}"
     if not good.all():
         seen += f", without {int((~good).sum())} bands marked as bad"
     if white is None and not measured:

@@ -73,12 +73,23 @@ def _frames_of(path: Path) -> list[Path]:
     return [Path(f"{path}:{number}") for number in range(1, len(read_stack(path)) + 1)]
 
 
-def _stem(path: Path) -> str:
-    """``scene`` of ``scene.png``, ``film_0012`` of the twelfth frame of ``film.mp4``."""
-    file, colon, frame = path.name.rpartition(":")
-    if colon and frame.isdecimal() and Path(file).suffix.lower() in STACK_SUFFIXES:
-        return f"{Path(file).stem}_{int(frame):04d}"
-    return path.stem
+def stem_of(path: Path) -> str:
+    """``scene`` of ``scene.png``; ``film_0012`` of the twelfth frame of ``film.mp4``, ``scene_ms`` of ``scene.mat:ms``."""
+    from napari_hsr.io.read_choice import split_variable
+
+    file, part = split_variable(path)
+    if part is None:
+        of, colon, frame = path.name.rpartition(":")
+        if not (colon and frame.isdecimal() and Path(of).suffix.lower() in STACK_SUFFIXES):
+            return path.stem
+        file, part = Path(of), frame
+    part = f"{int(part):04d}" if part.isdecimal() and len(part) < 10 else part
+    return f"{file.stem}_{_plain(part)}"
+
+
+def _plain(text: str) -> str:
+    """What may stand in the name of a file on every system."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def _files_in(folder: Path, suffixes: Sequence[str], what: str) -> list[Path]:
@@ -97,14 +108,14 @@ def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) ->
 
     Names are compared without regard to case, as some file systems do.
     """
-    tag = re.sub(r"[^\w.-]+", "-", tag)
+    tag = _plain(tag)
     taken: set[str] = set()
     names = []
     for path in inputs:
-        stem, number = f"{_stem(path)}_{tag}", 1
+        stem, number = f"{stem_of(path)}_{tag}", 1
         while f"{stem}{suffix}".casefold() in taken:
             number += 1
-            stem = f"{_stem(path)}_{tag}-{number}"
+            stem = f"{stem_of(path)}_{tag}-{number}"
         taken.add(f"{stem}{suffix}".casefold())
         names.append(folder / f"{stem}{suffix}")
     return names

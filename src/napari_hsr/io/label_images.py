@@ -14,7 +14,7 @@ from napari_hsr.io import limits, places_apart
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import not_there, translated
 from napari_hsr.io.tiff import decoding as tiff_decoding
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geotiff, stale_note
 from napari_hsr.io.tiff import page_chain as tiff_chain
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def write_labels(
     suffix = target.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise FileError(target, f"label images are written as {', '.join(WRITE_SUFFIXES)}")
+    if suffix != ".npy":
+        stale_note.check(target)
     with replacing(target) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
             np.save(file, labels)

@@ -17,6 +17,7 @@ from napari_hsr.io import can_read, read, write
 from napari_hsr.io.atomic import check_unchanged, expecting, standing
 from napari_hsr.io.file_sets import Inputs, files_beside, files_read, replaces, standing_at
 from napari_hsr.io.library_errors import made_folder
+from napari_hsr.io.read_choice import split_variable
 from napari_hsr.io.zarr.files import RUN
 from napari_hsr.io.zarr.in_parts import restate
 from napari_hsr.io.zarr.resumed import facts as facts_of_run
@@ -180,7 +181,7 @@ class FileItem:
 
 
 def fingerprint(source: Path, work: FileWork) -> str:
-    """What determines a result, as a hash: the file's content and what lies beside it, model, settings."""
+    """What determines a result, as a hash: the file's content and what lies beside it, which array of it, model, settings."""
     digest = hashlib.sha256()
     for file in _looked_at(source):
         if not file.is_file():
@@ -195,6 +196,7 @@ def fingerprint(source: Path, work: FileWork) -> str:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     weights = getattr(work.model, "weights_sha256", None)
     known = [__version__, work.model.name, weights, jsonable({**work.settings, **work.reading})]
+    known += [of for of in (split_variable(source)[1],) if of]  # one of several in the file
     digest.update(json.dumps(known, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 

@@ -29,6 +29,8 @@ _NOT_MEASURED = (-999.0, -9999.0, -99999.0)
 MOST_REFLECTANCE = 2.0
 #: Below it the largest value of a table is absorbance, if anything, rather than percent.
 _LEAST_PERCENT, _PERCENT = 5.0, 0.01
+#: So many bands there are for each one that is a spike, at least, and so many times it exceeds its neighbours.
+_FEWEST_BANDS_A_SPIKE, _JUMP = 8, 3.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,20 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
     )
 
 
+def _spikes(largest: np.ndarray) -> np.ndarray:
+    """Bands that stand alone above all fractions, by the largest value of each: bad ones, which say nothing of the scale.
+
+    They are few, and values jump there and back; percent rise and fall from band to band.
+    """
+    none = np.zeros(largest.size, dtype=bool)
+    above = largest > MOST_REFLECTANCE
+    if not 0 < _FEWEST_BANDS_A_SPIKE * above.sum() <= largest.size:
+        return none
+    at = np.flatnonzero(above[1:] != above[:-1])  # before a step up or down
+    pair = np.stack([largest[at], largest[at + 1]])
+    return above if (pair.max(axis=0) > _JUMP * np.abs(pair.min(axis=0))).all() else none
+
+
 def _unusable(listed: Any, bands: int, unit: str | None) -> str:
     if listed is None:
         return f"it gives no wavelengths for the {bands} values of a spectrum"
@@ -149,9 +165,17 @@ def _factor(
         tell = Notice.warning if doubtful else Notice.info
         notices = [tell(Code.SCALE_APPLIED, told)] if found.factor != 1.0 else []
         return found.factor, found.units or REFLECTANCE, notices
-    largest = float(np.nanmax(np.where(np.isfinite(values), values, np.nan)))
+    of_bands = np.max(values, axis=0, initial=-np.inf, where=np.isfinite(values))
+    largest, spikes = float(of_bands.max()), _spikes(of_bands)
     if found.units not in (None, REFLECTANCE) or largest <= MOST_REFLECTANCE:
         return 1.0, found.units, []
+    if spikes.any():
+        others = float(of_bands[~spikes].max())
+        told = (
+            f"Values go up to {largest:g} in {int(spikes.sum())} of {spikes.size} bands and to {others:g} in the "
+            "others, which were taken for fractions: all were kept as stored; a scale can be given."
+        )
+        return 1.0, found.units, [Notice.warning(Code.VALUES_SCALE_GUESSED, told)]
     if largest <= 150 and (largest > _LEAST_PERCENT or found.units == REFLECTANCE):
         factor, what = _PERCENT, "percent"
     elif found.units == REFLECTANCE and largest <= 15000:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,10 @@ from napari_hsr.arguments import told
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
 from napari_hsr.io.library_errors import not_there
+from napari_hsr.photograph_stack import PhotographStack, StackAxis, check_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from napari_hsr.photograph_stack import PhotographStack
 
 
 @told
@@ -40,8 +40,8 @@ def read_stack(
         (``.mp4``, ``.avi``, ``.mov``), a ``.gif``, or a TIFF of several RGB pages. Files of a folder
         or pattern are ordered by their names, numbers in them by value.
     axis, step, unit : str, float, str
-        Of separate files: what their axis is, the spacing along it and its unit, such as
-        ``"time", 60, "second"``. Films and TIFFs of ImageJ state these themselves.
+        What the axis of frames is, the spacing along it and its unit, such as ``"time", 60, "second"``.
+        Films, GIFs and TIFFs of ImageJ state these themselves.
     full_scale : float, optional
         Of separate files and TIFFs, as for :func:`napari_hsr.read`.
 
@@ -55,6 +55,8 @@ def read_stack(
     ------
     FileError
         If there is nothing, no frame, or no more than half of the files have one size; one sentence.
+    InputError
+        If an axis is stated of a file that states its own.
     """
     from napari_hsr.io.stacks import files
 
@@ -82,21 +84,36 @@ def read_stack(
         from napari_hsr.io.stacks.pages import read_gif
 
         _of_8_bits(one, full_scale)
-        return read_gif(one)
+        return _along(read_gif(one), *axes)
     if head.startswith(detect.TIFF):
         from napari_hsr.io.stacks.pages import read_tiff
 
-        return read_tiff(one, full_scale)
+        return _along(read_tiff(one, full_scale), *axes)
     if one.suffix.lower() in detect.FILM_SUFFIXES:
         from napari_hsr.io.stacks.films import read
 
         _of_8_bits(one, full_scale)
-        return read(one)
+        return _along(read(one), *axes)
     raise FileError(
         one,
         "a folder of photographs, a film "
         f"({', '.join(detect.FILM_SUFFIXES)}), a .gif or a TIFF of several pages was expected",
     )
+
+
+def _along(stack: PhotographStack, axis: str, step: float, unit: str) -> PhotographStack:
+    """The stack of a file along the axis that was stated, where the file states none."""
+    if (axis, step, unit) == ("frame", 1.0, "pixel"):
+        return stack
+    own, *others = stack.axes
+    if others or own.unit != "pixel":
+        apart = f", {own.step:g} {own.unit} apart," if own.unit != "pixel" else ""
+        raise InputError(
+            f"The frames of {stack.name} lie along {own.name}{apart} as its file states: nothing else is "
+            "stated for them."
+        )
+    check_step(step)
+    return replace(stack, axes=(StackAxis(axis, own.size, float(step), 0.0, unit),))
 
 
 def _of_8_bits(path: Path, full_scale: float | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, limits
 from napari_hsr.io.detect import is_zarr
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io.library_errors import check_name, translated
 from napari_hsr.io.zarr.store_check import METADATA
 from napari_hsr.units import one_line
 
@@ -18,7 +18,9 @@ from napari_hsr.units import one_line
 _CHUNK = re.compile(r"c?[\d./]*")
 #: The folder in a store that is not finished, which a killed run may leave in a finished one.
 JOURNAL = "journal"
-_IN_JOURNAL = re.compile(r"parts\.jsonl|lock|.*\.npy")
+#: The file in it that says whose run it is.
+LOCK = "lock"
+_IN_JOURNAL = re.compile(rf"parts\.jsonl|\.?{LOCK}(\..*)?|.*\.npy")
 #: What systems leave in folders by themselves.
 _LITTER = re.compile(r"\.DS_Store$|\._|\.nfs")
 
@@ -31,6 +33,7 @@ def check_replaceable(folder: Path, named: Path) -> None:
     FileError
         If it is none, is protected, or if somebody keeps other files in it.
     """
+    check_name(named)
     if not folder.exists():
         return
     if not os.access(folder, os.W_OK):

@@ -24,7 +24,7 @@ from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr import store_check as zarr_store
 from napari_hsr.io.zarr.files import RUN, library
-from napari_hsr.io.zarr.replaceable import JOURNAL, check_replaceable
+from napari_hsr.io.zarr.replaceable import JOURNAL, LOCK, check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,13 +84,13 @@ class UnfinishedStore(ABC):
         if self.folder.exists():
             zarr_resumed.check_plain(self.folder)
             self._check_unused()
-            if overwrite and begun(path) is not None:  # else it is none of ours
+            if not (overwrite and begun(path) is not None):  # else it is none of ours
+                self._check_run()
+            self._claim()
+            if overwrite:
                 shutil.rmtree(self.folder)
-        if self.folder.exists():
-            self._check_run()
-        else:
+        if not self.folder.exists():
             self._begin()
-        self._lock()
         try:
             self.entries = self._read_journal()
             self._open_again()
@@ -165,7 +165,7 @@ class UnfinishedStore(ABC):
 
     def release(self) -> None:
         """Let other processes go on with it."""
-        (self.drafts / "lock").unlink(missing_ok=True)
+        (self.drafts / LOCK).unlink(missing_ok=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -204,10 +204,19 @@ class UnfinishedStore(ABC):
                 self._fill(group)
                 group.attrs.update({RUN: self._run | {"finished": False}})
                 (temporary / JOURNAL).mkdir()
-                os.replace(temporary, self.folder)
+                (temporary / JOURNAL / LOCK).write_text(_owner())  # nobody finds it without
+                self._put_new(temporary)
         finally:
             zarr_store.wait_for_writes()
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _put_new(self, temporary: Path) -> None:
+        """Of two that begin one store at once, one begins it."""
+        try:
+            os.replace(temporary, self.folder)
+        except OSError:
+            self._check_unused()  # somebody was faster
+            raise
 
     # --- going on ------------------------------------------------------------------------------
 
@@ -240,7 +249,7 @@ class UnfinishedStore(ABC):
         import psutil
 
         try:
-            owner = json.loads(limits.content(self.drafts / "lock"))
+            owner = json.loads(limits.content(self.drafts / LOCK))
             alive = (
                 owner["computer"] == platform.node()
                 and psutil.Process(owner["process"]).create_time() == owner["since"]
@@ -252,17 +261,57 @@ class UnfinishedStore(ABC):
         if alive:
             raise FileError(self.folder, f"process {owner['process']} is writing it")
 
-    def _lock(self) -> None:
-        import psutil
+    def _claim(self) -> None:
+        """Take the lock in one step; FileError if another process has it.
 
-        process = psutil.Process()
-        owner = {
-            "computer": platform.node(),
-            "process": process.pid,
-            "since": process.create_time(),
-        }
+        Of two that find none at once, or one of a process that has ended, one gets it.
+        """
+        lock, own = self.drafts / LOCK, beside(self.drafts / LOCK, "tmp")
         with self._writing():
-            (self.drafts / "lock").write_text(json.dumps(owner))
+            self.drafts.mkdir(exist_ok=True)
+            try:
+                own.write_text(_owner())
+                while not _linked(own, lock):
+                    self._check_unused()
+                    self._put_aside(lock)
+            finally:
+                own.unlink(missing_ok=True)
+
+    def _put_aside(self, lock: Path) -> None:
+        """Remove the lock of a process that has ended; not one that another has taken meanwhile."""
+        aside = beside(lock, "old")
+        with suppress(FileNotFoundError):  # another was faster
+            seen = lock.read_bytes()
+            os.rename(lock, aside)
+            try:
+                if aside.read_bytes() != seen:
+                    _linked(aside, lock)
+            finally:
+                aside.unlink()
+
+
+def _owner() -> str:
+    """What the lock says of the process that has it."""
+    import psutil
+
+    process = psutil.Process()
+    since = process.create_time()
+    return json.dumps({"computer": platform.node(), "process": process.pid, "since": since})
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """Whether a file got a name that nothing had."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        try:
+            with name.open("xb") as new:
+                new.write(file.read_bytes())
+        except FileExistsError:
+            return False
+    return True
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
