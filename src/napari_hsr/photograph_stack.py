@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def check_step(step: float) -> None:
-    """Frames must lie apart.
-
-    Raises
-    ------
-    InputError
-        If ``step`` is 0 or not finite.
-    """
-    if not (math.isfinite(step) and step):
-        raise InputError(f"Frames lie a number other than 0 apart, not {step}.")
-
-
 class Frames(Protocol):
     """Where the photographs of a stack come from, in the order of its first axes."""
 

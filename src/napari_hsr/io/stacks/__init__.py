@@ -16,7 +16,7 @@ from napari_hsr.arguments import told
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
 from napari_hsr.io.library_errors import not_there
-from napari_hsr.photograph_stack import PhotographStack, StackAxis, check_step
+from napari_hsr.photograph_stack import PhotographStack, StackAxis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,6 +103,8 @@ def read_stack(
 
 def _along(stack: PhotographStack, axis: str, step: float, unit: str) -> PhotographStack:
     """The stack of a file along the axis that was stated, where the file states none."""
+    from napari_hsr.io.stacks.files import check_step
+
     if (axis, step, unit) == ("frame", 1.0, "pixel"):
         return stack
     own, *others = stack.axes

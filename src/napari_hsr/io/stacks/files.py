@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, GreyImageError, HSRError
+from napari_hsr.errors import FileError, GreyImageError, HSRError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
-from napari_hsr.photograph_stack import PhotographStack, StackAxis, check_step
+from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.provenance import Provenance
 
@@ -192,6 +193,18 @@ def read(
         metadata,
         failures,
     )
+
+
+def check_step(step: float) -> None:
+    """Frames must lie apart.
+
+    Raises
+    ------
+    InputError
+        If ``step`` is 0 or not finite.
+    """
+    if not (math.isfinite(step) and step):
+        raise InputError(f"Frames lie a number other than 0 apart, not {step}.")
 
 
 def _of_other_sizes(paths: Sequence[Path]) -> dict[int, str]:
