@@ -481,3 +481,22 @@ def test_what_fails_at_the_first_run_is_refused(network, bands, tmp_path, monkey
     with pytest.raises(FileError, match=said):
         import_checkpoint(tmp_path / "a.pth", "a")
     assert not own_names()
+
+
+@pytest.mark.parametrize(
+    "change", [{"input_encoding": "srgb"}, {"wavelengths": np.arange(410, 711, 10)}]
+)
+def test_figures_of_another_encoding_or_other_wavelengths_do_not_stay(change):
+    file = bundled()[DEFAULT][1]
+    measured = import_checkpoint(file, "mine").card
+    assert measured.figures
+    assert user_models.edit("mine", title="Mine").figures == measured.figures
+    same = {"input_encoding": measured.input_encoding, "wavelengths": measured.wavelengths_nm}
+    assert user_models.edit("mine", **same).figures == measured.figures
+    with pytest.warns(UserWarning, match="figures of mine were measured with what its card stated"):
+        card = user_models.edit("mine", **change)
+    assert not any((card.figures, card.intervals, card.sources, card.stress))
+    assert not any("figures" in key for key in card.training)
+    assert card.weights_sha256 == measured.weights_sha256
+    with pytest.warns(UserWarning, match="they are removed"):
+        assert not import_checkpoint(file, "other", **change).card.figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ EDITABLE = {
     *("title", "wavelengths_nm", "input_encoding", "units", "training_data", "protocol"),
     *("licence", "limits", "source"),
 }
+#: What figures of photographs are measured with.
+MEASURED_WITH = ("input_encoding", "wavelengths_nm", "input_rule")
 
 
 def edited(card: ModelCard, **changes: Any) -> ModelCard:
@@ -52,7 +55,40 @@ def edited(card: ModelCard, **changes: Any) -> ModelCard:
     if "source" in values and card.imported is not None:
         record = card.imported.model_copy(update={"file": ""})
         card = card.model_copy(update={"imported": record})
+    return restated(card, values)
+
+
+def restated(card: ModelCard, values: dict[str, Any]) -> ModelCard:
+    """The card with what a user states, without figures that were measured with something else.
+
+    That they are removed is told in a warning. What was an assumption before is corrected:
+    nothing was measured with it.
+
+    Raises
+    ------
+    ModelError
+        If a change is not fit for the card.
+    """
+    assumed = record_of(card).assumed
+    measured_with = () if card.task == SUPER_RESOLUTION else MEASURED_WITH
+    other = any(
+        values[key] != getattr(card, key)
+        for key in measured_with
+        if key in values and key not in assumed
+    )
+    if other and (card.figures or card.sources or card.intervals or card.stress):
+        text = f"The figures of {card.name} were measured with what its card stated before: they are removed."
+        warnings.warn(text, stacklevel=3)
+        card = _without_figures(card)
     return with_fields(card, values)
+
+
+def _without_figures(card: ModelCard) -> ModelCard:
+    kept: dict[str, Any] = {"weights_sha256": card.weights_sha256, "imported": card.imported}
+    kept["training"] = {
+        key: value for key, value in card.training.items() if not key.startswith("figures_of_each")
+    }
+    return card.unmeasured().model_copy(update=kept)
 
 
 def stated(

@@ -26,7 +26,13 @@ from napari_hsr.models.card import (
     ModelCard,
     WavelengthsNeededError,
 )
-from napari_hsr.models.card_editing import ASSUMPTIONS, stated, with_assumption, with_fields
+from napari_hsr.models.card_editing import (
+    ASSUMPTIONS,
+    restated,
+    stated,
+    with_assumption,
+    with_fields,
+)
 from napari_hsr.models.published_weights import find
 from napari_hsr.models.user_models import keep, place_for
 
@@ -230,7 +236,7 @@ def import_checkpoint(
         if architecture.task == SUPER_RESOLUTION:
             scale = _model(weights, None, path).scale
         card = _first_card(path, architecture, name, scale, path.name if source is None else "")
-    card = with_fields(card, {"name": name, **facts})
+    card = restated(card, {"name": name, **facts})
     model = _model(weights, card, path)
     _try(model, path)
     found = {"weights_sha256": model.weights_sha256}

@@ -232,9 +232,13 @@ def find_weights(path: Path) -> Path:
     ------
     ModelError
         If the folder holds none or several.
+    FileError
+        If it is neither a file nor a folder.
     """
     if path.is_file():
         return path
+    if not path.is_dir():
+        limits.check_regular(path)
     found = sorted(path.glob("*.safetensors"))
     if len(found) != 1:
         names = ", ".join(f.name for f in found) or "none"

@@ -177,7 +177,8 @@ def edit(name: str, **changes: Any) -> ModelCard:
     Returns
     -------
     ModelCard
-        The new card.
+        The new card; without figures, told in a warning, where they were measured with another
+        encoding or other wavelengths.
 
     Raises
     ------
