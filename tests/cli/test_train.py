@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -16,10 +17,11 @@ import pytest
 import torch
 
 from napari_hsr import notices
+from napari_hsr.cli import train as train_command
 from napari_hsr.cli.interrupt import cancelled_by_user
 from napari_hsr.cli.train_messages import EventPrinter, describe
 from napari_hsr.cube import Wavelengths
-from napari_hsr.errors import InputError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model_file import save_model
 from napari_hsr.models.state_dict import from_state_dict
@@ -38,7 +40,7 @@ from napari_hsr.training.events import (
     Stopped,
 )
 from napari_hsr.training.runs import estimate as estimating
-from napari_hsr.training.runs import processes
+from napari_hsr.training.runs import journal, processes, run_folder
 from napari_hsr.training.runs.figures import describe_step
 from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.recorder import recorded
@@ -376,8 +378,9 @@ def test_python_m_train_is_the_same_command():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to oneself there")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_next_is_as_before(number, capfd):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_first_signal_asks_and_the_next_is_as_before(name, capfd):
+    number = getattr(signal, name)
     before = signal.getsignal(number)
     with cancelled_by_user(None) as stop:
         os.kill(os.getpid(), number)
@@ -385,6 +388,46 @@ def test_the_first_signal_asks_and_the_next_is_as_before(number, capfd):
         assert signal.getsignal(number) is before
     assert "Ctrl-C again to quit at once" in capfd.readouterr().err
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal there")
+def test_under_nohup_a_closed_terminal_asks_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cancelled_by_user(None) as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["closed terminal", "full disk"])
+def test_what_cannot_be_said_any_more_ends_no_training(
+    hsr, engine, recipe, tmp_path, monkeypatch, code
+):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    write = run_folder.write_state
+    calls = []
+
+    def full(*given, **options):  # the run's own folder lies on the same disk
+        calls.append(given)
+        if len(calls) == 2:
+            raise FileError(tmp_path, "the disk is full")
+        write(*given, **options)
+
+    monkeypatch.setattr(journal, "write_state", full)
+    out = tmp_path / "run"
+    args = SimpleNamespace(
+        resume=False, json=False, output=str(out), recipe=str(recipe), materials=None, data=None,
+        start=None, resample=None, set=[],
+    )  # fmt: skip
+    assert train_command._train(args) == 0
+    assert read_state(out).status == "finished"
 
 
 def test_a_file_asks_too_and_goes_at_the_end(tmp_path):

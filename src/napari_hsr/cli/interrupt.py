@@ -126,7 +126,8 @@ def _to_main_thread(number: int) -> None:
 def cancelled_by_user(folder: Path | None) -> Iterator[threading.Event]:
     """Of a training: the given event is set by the first Ctrl-C or SIGTERM, or by a file.
 
-    The file is removed, also one that was left by an earlier process.
+    So it is by SIGHUP, of a terminal that is closed, unless that is ignored, as under ``nohup``. The
+    file is removed, also one that was left by an earlier process.
 
     Parameters
     ----------
@@ -135,7 +136,10 @@ def cancelled_by_user(folder: Path | None) -> Iterator[threading.Event]:
     """
     from napari_hsr.training.runs.run_folder import STOP
 
-    with cancel_on_interrupt((signal.SIGINT, signal.SIGTERM), _MESSAGE) as cancel:
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    with cancel_on_interrupt(tuple(signals), _MESSAGE) as cancel:
         if folder is None:
             yield cancel
             return

@@ -284,7 +284,8 @@ class _Reporter:
 
         if isinstance(event, (Began, Step)):
             self.step = event.step
-        with suppress(BrokenPipeError):  # nobody reads any more: the training goes on
+        # nobody reads any more, the terminal was closed, the disk of a log is full: training goes on
+        with suppress(OSError):
             if self._json:
                 print(to_json(event), flush=True)
             else:
