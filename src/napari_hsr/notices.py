@@ -165,6 +165,8 @@ class Code(StrEnum):
     IMAGE_CHANGED = "image-changed"
     TENSORBOARD_MISSING = "tensorboard-missing"
     NO_CHECKPOINT = "no-checkpoint"
+    PREVIEW_LEFT_OUT = "preview-left-out"
+    RECIPE_CHANGED = "recipe-changed"
     RUN_NOT_LISTED = "run-not-listed"
     RUN_FOLDER_MADE_AGAIN = "run-folder-made-again"
     RUN_LINES_LEFT_OUT = "run-lines-left-out"

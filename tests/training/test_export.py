@@ -27,6 +27,7 @@ from napari_hsr.training.export import (
     in_half,
     write_model_folder,
 )
+from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.validation import Validation, validate
@@ -265,3 +266,22 @@ def test_a_card_names_tables_of_spectra_with_their_hashes(tmp_path):
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert found["tables"] == [{"name": "leaves.csv", "sha256": digest}]
     assert found["share"] == 0.5
+
+
+def test_a_recipe_that_was_edited_during_its_training_is_kept_aside(tmp_path):
+    stored, _, made = written(tmp_path)
+    facts = dataclasses.replace(FACTS)
+    own = tmp_path / "recipe.yaml"
+    commented = f"# of mine\n{own.read_text()}"
+    own.write_text(commented)
+    assert write_model_folder(tmp_path, made, stored, facts) == ()
+    assert own.read_text() == commented
+    own.write_text("name: mine\nseed: 7  # for the next one\n")
+    (told,) = write_model_folder(tmp_path, made, stored, facts)
+    assert told.code == Code.RECIPE_CHANGED
+    assert "recipe-changed-1.yaml" in told
+    assert (tmp_path / "recipe-changed-1.yaml").read_text().endswith("# for the next one\n")
+    assert read_recipe(own) == made
+    own.write_text("name: [")
+    write_model_folder(tmp_path, made, stored, facts)
+    assert (tmp_path / "recipe-changed-2.yaml").read_text() == "name: ["

@@ -12,6 +12,7 @@ from napari_hsr.notices import Code
 from napari_hsr.training.events import Began, Noticed, Saved, Step, Stopped
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.recipe.yaml_io import read_recipe
+from napari_hsr.training.runs.heartbeat import check_still_ours
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.recorder import recorded
 from napari_hsr.training.runs.run_folder import (
@@ -20,7 +21,6 @@ from napari_hsr.training.runs.run_folder import (
     LAST,
     RECIPE,
     State,
-    check_still_ours,
     last_event,
     read_state,
     write_state,

@@ -1,6 +1,8 @@
 """Figures of held-out images: through the product's inference, by the recipe's protocol."""
 
+import errno
 import math
+import os
 import threading
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ import pytest
 import napari_hsr
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.metrics import evaluate
+from napari_hsr.notices import Code
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.validation import (
     better,
@@ -158,3 +161,16 @@ def test_each_of_several_captures_is_measured(model):
 def test_a_cube_alone_without_a_camera_is_refused(model):
     with pytest.raises(InputError, match="scene1 has no photograph, and the recipe names no cam"):
         validate(model, [replace(image(1), rgb=None)], recipe())
+
+
+def test_a_preview_that_finds_no_room_is_told_and_the_figures_count(tmp_path, model, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    found = validate(model, [image(1)], recipe(), preview=tmp_path / "preview.npz")
+    (told,) = found.notices
+    assert told.code == Code.PREVIEW_LEFT_OUT
+    assert "the disk is full" in told
+    assert found.preview == ""
+    assert found.mean == validate(model, [image(1)], recipe()).mean

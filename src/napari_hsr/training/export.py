@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import FileError
 from napari_hsr.io.text_files import write_text
 from napari_hsr.models.card import DETAIL_ESTIMATED, HELD_OUT, ILL_POSED, NOT_STATED
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.validation import Validation, validate
@@ -168,10 +169,13 @@ class TrainingFacts:
     baseline: Baseline | None = None
 
 
-def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: TrainingFacts) -> None:
-    """Write the model, its card, recipe, split, log and plot.
+def write_model_folder(
+    output: Path, recipe: Recipe, stored: Stored, facts: TrainingFacts
+) -> tuple[Notice, ...]:
+    """Write the model, its card, recipe, split, log and plot; what is to be told of it.
 
-    Each file appears whole, the model last: a folder with ``NAME.safetensors`` is complete.
+    Each file appears whole, the model last: a folder with ``NAME.safetensors`` is complete. A recipe
+    there that somebody has changed meanwhile is moved aside.
 
     Parameters
     ----------
@@ -189,14 +193,14 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     from napari_hsr.io.library_errors import translated
     from napari_hsr.models.model_file import save_model
     from napari_hsr.training.data import split
-    from napari_hsr.training.recipe.yaml_io import write_recipe
+    from napari_hsr.training.recipe.yaml_io import put_recipe
 
     check_output(output, recipe.name)
     with translated(output, "it cannot be made", only=(OSError,)):
         output.mkdir(parents=True, exist_ok=True)
     history = History.read(output / "events.jsonl")
     card = card_of(recipe, stored, replace(facts, baseline=history.baseline))
-    write_recipe(recipe, output / "recipe.yaml")
+    changed = put_recipe(recipe, output / "recipe.yaml")
     named = [(name, False) for name in facts.train] + [(name, True) for name in facts.held_out]
     split.write(named, output / "split.txt")
     write_text(output / "log.csv", history.csv())
@@ -204,6 +208,13 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
     write_text(output / "card.json", text + "\n")
     save_model(output / f"{recipe.name}.safetensors", stored.weights, card)
+    if changed is None:
+        return ()
+    text = (
+        f"recipe.yaml was changed during the training, which went by the settings that it began with; "
+        f"the changed one is kept as {changed.name}."
+    )
+    return (Notice.warning(Code.RECIPE_CHANGED, text),)
 
 
 def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:

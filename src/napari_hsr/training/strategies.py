@@ -212,6 +212,7 @@ class _Stages:
                 held_out = len(self.images.held_out)
                 self.seconds_an_image = (self.budget.clock() - began) / max(1, held_out)
             yield self._measured(self.before, best=True)
+            yield from map(Noticed, self.before.notices)
             for name in self._order():
                 stop_if(self.cancel)
                 try:
@@ -264,6 +265,7 @@ class _Stages:
             yield Noticed(NO_ADAPTER)
         found = self.validate(model, self.steps)
         yield self._measured(found, best=self._take("adapter", model, found))
+        yield from map(Noticed, found.notices)
 
     def _gradient(self, name: str) -> Generator[Event, None, None]:
         names = head_names(self.best.module)

@@ -9,6 +9,7 @@ import shlex
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,8 +33,9 @@ from napari_hsr.training.events import (
     Stopped,
     passed_on,
 )
+from napari_hsr.training.runs.heartbeat import check_still_ours
 from napari_hsr.training.runs.recorder import recorded
-from napari_hsr.training.runs.run_folder import check_still_ours
+from napari_hsr.training.runs.run_folder import read_state
 from napari_hsr.training.strategies import train_by_strategy
 
 if TYPE_CHECKING:
@@ -200,13 +202,17 @@ def _trained(
 ) -> Iterator[Event]:
     """Train, validate and write the model; last of all Finished or Stopped."""
     hashes = _hashes(images.train), _hashes(images.held_out)
+    state, told = read_state(output), set[str]()
+    started = state.started if state else None
 
     def validate(candidate: Model, _step: int) -> validation.Validation:
         preview = output / PREVIEW
         found = validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
         if devices.place(recipe).leads:  # checkpoints follow, and it took minutes perhaps
-            check_still_ours(output)
-        return found
+            check_still_ours(output, started)
+        new = tuple(notice for notice in found.notices if notice.code not in told)
+        told.update(notice.code for notice in new)  # a disk stays full, and is told once
+        return replace(found, notices=new)
 
     def fit(
         settings: Recipe, start: Model, trained: Sequence[str] | None
@@ -264,7 +270,7 @@ def _trained(
         machine=f"{place.words}, {place.precision}",
         strategy=outcome.strategy,
     )
-    export.write_model_folder(output, recipe, stored, facts)
+    yield from map(Noticed, export.write_model_folder(output, recipe, stored, facts))
     yield Finished(str(output), outcome.kept, before, stored.figures.mean, seconds)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import Cube
-from napari_hsr.errors import InputError
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data.scan import block_means
 from napari_hsr.training.data.validation_images import ValidationImage, validation_images
 from napari_hsr.training.events import Baseline, Figures
@@ -52,11 +53,14 @@ class Validation:
         The same for each image, or each of its photographs.
     preview : str
         Name of a file with a preview of the first image, see :func:`write_preview`; may be empty.
+    notices : tuple of Notice
+        What was in the way of it.
     """
 
     mean: Figures
     images: dict[str, Figures]
     preview: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 def validate(
@@ -81,7 +85,8 @@ def validate(
         Its protocol, device, captures and seed are used.
     cancel : threading.Event, optional
     preview : Path, optional
-        A ``.npz`` file for the first image, see :func:`write_preview`.
+        A ``.npz`` file for the first image, see :func:`write_preview`. Where it cannot be written,
+        that is told: the figures count.
 
     Raises
     ------
@@ -95,17 +100,31 @@ def validate(
     if not images:
         raise InputError("There are no held-out images to measure on: hold at least one out.")
     found: dict[str, Figures] = {}
+    notices: tuple[Notice, ...] = ()
     for image in images:
         for given in validation_images(image, model.wavelengths, recipe, held_out=True):
             prediction = _predicted(given, model, recipe, cancel)
             found[given.name] = _figures(prediction, given, recipe)
             if preview is not None and len(found) == 1:
-                cubes = prediction.data, given.reference.data
-                if isinstance(given.input, Cube):
-                    write_fine_preview(preview, *cubes, given.input.data, model.wavelengths)
-                else:
-                    write_preview(preview, *cubes, model.wavelengths)
-    return Validation(_mean(found), found, preview.name if preview else "")
+                notices = _previewed(preview, prediction, given, model.wavelengths)
+    name = preview.name if preview and not notices else ""
+    return Validation(_mean(found), found, name, notices)
+
+
+def _previewed(
+    path: Path, prediction: Cube, given: ValidationImage, wavelengths: Wavelengths
+) -> tuple[Notice, ...]:
+    """Write a preview; what was in the way."""
+    cubes = prediction.data, given.reference.data
+    try:
+        if isinstance(given.input, Cube):
+            write_fine_preview(path, *cubes, given.input.data, wavelengths)
+        else:
+            write_preview(path, *cubes, wavelengths)
+    except FileError as error:  # a full disk: it is to look at alone
+        text = f"The preview of {given.name} is left out, and training goes on: {error}"
+        return (Notice.warning(Code.PREVIEW_LEFT_OUT, text),)
+    return ()
 
 
 def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelengths) -> Baseline:

@@ -116,9 +116,8 @@ class Fit:
     ):
         self.recipe, self.model, self.batches, self.validate = recipe, model, batches, validate
         self.cancel = threading.Event() if cancel is None else cancel
-        self.folder, self.images = folder, images
+        self.folder, self.images, self.validations = folder, images, validations
         self.log = log or folder.parent / "tensorboard"
-        self.validations = validations
         self.place = devices.place(recipe)
         self.identity = checkpoint.identity(recipe, images)
         self.network = trainable_network(model, recipe, trained, self.place.world)
@@ -339,6 +338,7 @@ class Fit:
             figures = {f"held_out/{key}": value for key, value in found.mean.items()}
             self.stepper.fabric.log_dict(figures, state.step)
         yield Measured(state.step, found.mean, found.images, found.preview, best)
+        yield from map(Noticed, found.notices)
         yield self._save()
 
     def _save(self) -> Saved:

@@ -6,6 +6,7 @@ A recipe is only data: nothing that a file names is executed.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from napari_hsr.cameras.settings import CaptureSettings
-from napari_hsr.errors import FileError, did_you_mean
+from napari_hsr.errors import FileError, HSRError, did_you_mean
 from napari_hsr.io import limits
 from napari_hsr.training.recipe import fields
 from napari_hsr.training.recipe.errors import RecipeError, recipe_error, shown, yaml_problem
@@ -105,6 +106,37 @@ def write_recipe(recipe: Recipe, path: str | Path) -> Path:
         _dumped(recipe), sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
     )
     return write_text(path, text)
+
+
+def put_recipe(recipe: Recipe, path: Path) -> Path | None:
+    """Have a file hold a recipe: one that does, in whatever words, stays as it is.
+
+    Returns
+    -------
+    Path or None
+        Where a file that holds something else was moved, which somebody may have written.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    from napari_hsr.io.library_errors import translated
+
+    if not os.path.lexists(path):
+        write_recipe(recipe, path)
+        return None
+    with suppress(HSRError):  # by hand, and not finished perhaps
+        if read_recipe(path) == recipe:
+            return None
+    number, aside = 1, path.with_stem(f"{path.stem}-changed-1")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_stem(f"{path.stem}-changed-{number}")
+    with translated(path, "it cannot be moved aside", only=(OSError,)):
+        path.rename(aside)
+    write_recipe(recipe, path)
+    return aside
 
 
 def _dumped(recipe: Recipe) -> dict[str, Any]:

@@ -15,6 +15,12 @@ from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.text_files import write_text
 from napari_hsr.training.events import Began, Event, Failed, Finished, Step, Stopped, to_json
+from napari_hsr.training.runs.heartbeat import (
+    Heartbeat,
+    check_still_ours,
+    is_of_another,
+    this_machine,
+)
 from napari_hsr.training.runs.run_folder import (
     CHECKPOINTS,
     DISPLACED,
@@ -25,7 +31,6 @@ from napari_hsr.training.runs.run_folder import (
     State,
     check_no_links,
     ending,
-    is_of_another,
     read_state,
     write_state,
 )
@@ -72,6 +77,7 @@ class Journal:
             pid=os.getpid(),
             created=created,
             since_boot=created - psutil.boot_time(),
+            machine=this_machine(),
             started=before.started if before else now,
             step=before.step if before else 0,
             total=before.total if before else 0,
@@ -91,6 +97,7 @@ class Journal:
             self._place = _identity(self.folder)
             if resume and not _ends_with_a_line(path):  # cut off by a kill
                 self._file.write("\n")
+        self._heartbeat = Heartbeat(self.folder)
 
     def __call__(self, event: Event) -> None:
         """Write down one event.
@@ -111,7 +118,8 @@ class Journal:
         except (OSError, FileError) as error:
             if not self._complained:
                 self._complained = True
-                print(f"note: the progress cannot be written down: {error}", file=sys.stderr)
+                with suppress(OSError):  # a log on the same disk
+                    print(f"note: the progress cannot be written down: {error}", file=sys.stderr)
 
     @property
     def step(self) -> int:
@@ -124,7 +132,8 @@ class Journal:
         return type(self.last) in ENDS
 
     def close(self) -> None:
-        """Close the file of events."""
+        """Close the file of events, and give no more signs of life."""
+        self._heartbeat.end()
         with suppress(OSError):  # a full disk, reported above
             self._file.close()
 
@@ -138,6 +147,7 @@ class Journal:
             names = {path.name for path in self.folder.iterdir()}
             self.displaced = not names <= _MADE_AGAIN
         if self.displaced:
+            check_still_ours(self.folder, self._state.started)
             raise FileError(self.folder, DISPLACED)
         try:
             self._file.seek(0)

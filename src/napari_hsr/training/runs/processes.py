@@ -21,6 +21,13 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.training.runs.heartbeat import (
+    goes_on,
+    is_elsewhere,
+    process_of,
+    this_machine,
+    where,
+)
 from napari_hsr.training.runs.run_folder import (
     ENDS,
     EVENTS,
@@ -32,28 +39,25 @@ from napari_hsr.training.runs.run_folder import (
     State,
     check_no_links,
     ending,
+    known_state,
     last_event,
     log_tail,
     read_state,
+    recovered,
     write_state,
 )
 from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
-    import psutil
-
     from napari_hsr.training.events import Event
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Seconds for which a started process that has not written anything yet counts as alive.
 START_SECONDS = 60.0
-#: Seconds to wait for a process that has written its end.
-END_SECONDS = 5.0
+#: Seconds to wait for a process that has written its end: its libraries take long to unload.
+END_SECONDS = 20.0
 #: Bytes of a folder's name with all above it, beyond what any system takes.
 _LONGEST_PATH = 2**16
-#: Seconds by which two statements of when a process was created may differ.
-CREATED_WITHIN = 2.0
-
 #: Processes that this one started, by folder, so that it notices when they end.
 _started: dict[Path, subprocess.Popen[bytes]] = {}
 
@@ -121,19 +125,23 @@ class Run:
         return self._alive(self._state())
 
     def _state(self) -> State | None:
-        """Its state, or the last one that could be read: a file damaged for a moment ends no training."""
+        """Its state, or the last one that could be read: a file damaged for a moment ends no training.
+
+        Where none ever could, what its events say.
+        """
         state = read_state(self.output)
-        if state is None and os.path.lexists(self.output / STATE):
-            return self._known
-        self._known = state
-        return state
+        if state is not None or not os.path.lexists(self.output / STATE):
+            self._known = state
+        return state or self._known or recovered(self.output)
 
     def status(self) -> Status:
         """Its status, also after the process was killed."""
         alive = self.alive()  # first: a process that ends now has written its state before
         state = self._state()
         if state is None:
-            return Status("died", text=f"{self.output}: the state of this training is missing.")
+            there = os.path.lexists(self.output / STATE)
+            text = f"the state of this training is {'damaged' if there else 'missing'}"
+            return Status("died", text=f"{self.output}: {text}, and no events tell how it ended.")
         status, text = state.status, state.text
         if status in ("starting", "running"):
             if alive:
@@ -141,8 +149,8 @@ class Run:
             elif (end := last_event(self.output)) and type(end) in ENDS:  # the disk was full, say
                 status, text = ENDS[type(end)], ending(end)
             else:
-                where = f" after step {state.step:,}" if state.step else ""
-                text = f"The training ended{where} for an unknown reason: its process was "
+                after = f" after step {state.step:,}" if state.step else ""
+                text = f"The training ended{after} for an unknown reason: its process was "
                 status, text = "died", f"{text}killed or crashed."
         return Status(
             status,
@@ -188,8 +196,8 @@ class Run:
         if state is None:
             return False
         process = _reap(self.output)
-        if state.pid is not None:
-            return process_of(state) is not None
+        if state.pid is not None or is_elsewhere(state):
+            return goes_on(self.output, state)
         if process is not None:
             return process.returncode is None
         # begun or resumed by another viewer; a clock that was set back makes no start last for ever
@@ -232,7 +240,8 @@ def start(recipe: Recipe, output: Path) -> Run:
         run.output.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, run.output / RECIPE)
     (run.output / EVENTS).unlink(missing_ok=True)
-    return _launch(run, State("starting", started=time.time()), command(run.output))
+    state = State("starting", machine=this_machine(), started=time.time())
+    return _launch(run, state, command(run.output))
 
 
 def resume(output: Path) -> Run:
@@ -247,13 +256,19 @@ def resume(output: Path) -> Run:
     end = time.monotonic() + END_SECONDS  # it wrote that it ended, and is about to
     while not run.status().active and run.alive() and time.monotonic() < end:
         time.sleep(0.05)
-    if run.alive():
-        raise InputError(f"{run.output} is being trained already.")
-    before = read_state(run.output)
-    if before is None or not run.status().resumable:
+    before, found = known_state(run.output), run.status()
+    if before is not None and found.active:  # what has said that it ended writes nothing any more
+        raise InputError(f"{run.output} is being trained already{where(before)}.")
+    if before is None or not found.resumable:
         raise InputError(f"{run.output} holds no training to resume: start a new one.")
     check_no_links(run.output)
-    state = State("starting", started=before.started, step=before.step, total=before.total)
+    state = State(
+        "starting",
+        machine=this_machine(),
+        started=before.started,
+        step=before.step,
+        total=before.total,
+    )
     return _launch(run, state, command(run.output, resume=True))
 
 
@@ -271,23 +286,6 @@ def _launch(run: Run, state: State, words: list[str]) -> Run:
             **detached(),
         )
     return run
-
-
-def process_of(state: State | None) -> psutil.Process | None:
-    """The psutil process that wrote a state; None if it is gone."""
-    import psutil
-
-    if state is None or state.pid is None:
-        return None
-    try:
-        process = psutil.Process(state.pid)
-        created = process.create_time()
-        same = abs(created - state.created) <= CREATED_WITHIN
-        if not same and state.since_boot:  # the clock was set since
-            same = abs(created - psutil.boot_time() - state.since_boot) <= CREATED_WITHIN
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
 
 
 def kill_family(pid: int, seconds: float = 5.0) -> None:
@@ -379,7 +377,7 @@ def find() -> list[Run]:
             output = Path(os.fsdecode(limits.content(entry, _LONGEST_PATH)))
         except (OSError, FileError, UnicodeDecodeError):
             continue
-        state = read_state(output)
+        state = known_state(output)
         if state is not None:
             found.append((state.started, Run(output)))
         elif not os.path.lexists(output):

@@ -6,7 +6,6 @@ it, and say why it failed.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from napari_hsr.io.atomic import expecting, standing
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
+from napari_hsr.training.runs.heartbeat import FRESH_SECONDS, goes_on, is_elsewhere, is_ours, where
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.run_folder import (
@@ -27,6 +27,7 @@ from napari_hsr.training.runs.run_folder import (
     read_state,
     remove_what_was_begun,
 )
+from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -120,15 +121,17 @@ def _told(journal: Journal) -> Iterator[Event]:
 
 def _check_nobody_trains(output: Path) -> None:
     """Two processes that write the same checkpoints would leave neither's."""
-    from napari_hsr.training.runs.processes import process_of
-
     state = read_state(output)
-    if state is None or state.status not in ("starting", "running"):
+    if state is None or state.status not in ("starting", "running") or is_ours(state):
         return
-    if state.pid != os.getpid() and process_of(state) is not None:
+    if goes_on(output, state):
+        by = f", by the process {state.pid}" if state.pid else ""
+        later = (
+            f"; where that machine was switched off, try again in {format_seconds(FRESH_SECONDS)}"
+        )
         raise InputError(
-            f"{output} is being trained already, by the process {state.pid}: wait for it, or stop "
-            "it first."
+            f"{output} is being trained already{by}{where(state)}: wait for it, or stop it "
+            f"first{later if is_elsewhere(state) else ''}."
         )
 
 
@@ -146,11 +149,14 @@ def _guarded(
     events: Iterable[Event], recipe: Recipe, output: Path, resume: bool
 ) -> Iterator[Event]:
     """The events, with the recipe in the folder first, and faults as sentences for the user."""
-    from napari_hsr.training.recipe.yaml_io import write_recipe
+    from napari_hsr.training.recipe.yaml_io import put_recipe
 
     try:
         if not (resume and (output / RECIPE).is_file()):
-            write_recipe(recipe, output / RECIPE)
+            before = put_recipe(recipe, output / RECIPE)
+            if before is not None:
+                text = f"recipe.yaml held other settings; it is kept as {before.name}."
+                yield Noticed(Notice.info(Code.RECIPE_CHANGED, text))
         if resume and not has_checkpoint(output):
             text = "There is no checkpoint yet: the training starts again."
             yield Noticed(Notice.info(Code.NO_CHECKPOINT, text))

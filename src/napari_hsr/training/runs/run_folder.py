@@ -24,6 +24,7 @@ from napari_hsr.training.events import (
     Finished,
     Noticed,
     Saved,
+    Step,
     Stopped,
     fits,
     from_json,
@@ -71,6 +72,8 @@ class State:
     since_boot : float
         The same in seconds since the computer was started, 0 where it is not known: under Linux
         ``created`` changes for every reader when the clock is set.
+    machine : str
+        Where that process is, see :func:`~napari_hsr.training.runs.heartbeat.this_machine`.
     started, changed : float
         When the training was started and when this was written, in seconds since 1970.
     step, total : int
@@ -83,29 +86,12 @@ class State:
     pid: int | None = None
     created: float = 0.0
     since_boot: float = 0.0
+    machine: str = ""
     started: float = 0.0
     changed: float = 0.0
     step: int = 0
     total: int = 0
     text: str = ""
-
-
-def is_of_another(folder: Path) -> bool:
-    """Whether another process writes, or wrote, the training in a folder where this one trains."""
-    state = read_state(folder)
-    return state is not None and state.pid not in (None, os.getpid())
-
-
-def check_still_ours(folder: Path) -> None:
-    """Refuse to write into a folder in which another training lies by now.
-
-    Raises
-    ------
-    FileError
-        Saying what became of this one.
-    """
-    if is_of_another(folder):
-        raise FileError(folder, DISPLACED)
 
 
 def ending(event: Event) -> str:
@@ -146,6 +132,23 @@ def read_state(folder: Path) -> State | None:
     except (FileError, OSError, ValueError, TypeError, AttributeError, RecursionError):
         pass  # FileError: too large, or no regular file
     return None
+
+
+def known_state(folder: Path) -> State | None:
+    """The state in a run's folder; where that is missing or damaged, what the events say."""
+    return read_state(folder) or recovered(folder)
+
+
+def recovered(folder: Path) -> State | None:
+    """The state of a training that nobody works at, by its events; None if there are none."""
+    events = Follower(folder).news()
+    if not events:
+        return None
+    steps = [event for event in events if isinstance(event, (Began, Step))]
+    step, total = (steps[-1].step, steps[-1].total) if steps else (0, 0)
+    status, text = ENDS.get(type(events[-1]), "running"), ending(events[-1])
+    changed = (Path(folder) / EVENTS).stat().st_mtime
+    return State(status, started=changed, changed=changed, step=step, total=total, text=text)
 
 
 class Follower:
