@@ -15,7 +15,9 @@ from scipy.io import netcdf_file
 from napari_hsr import Cube, convert, read, super_resolve, write
 from napari_hsr.cli import main
 from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff.length_units import in_metres
 from napari_hsr.notices import Code, has
+from napari_hsr.spectra.ground_coordinates import ground_of
 
 LAEA = (
     'PROJCS["ETRS_1989_LAEA",GEOGCS["GCS_ETRS_1989",DATUM["D_ETRS_1989",SPHEROID["GRS_1980",6378137.0,'
@@ -141,6 +143,31 @@ def test_a_grid_in_feet_stays_in_feet(tmp_path):
     assert (keys(there)[3072], keys(there)[3076]) == (32633, 9002)
     back = read(write(read(there), tmp_path / "back.hdr")).metadata["map info"]
     assert [str(item) for item in back][-1] == "units=Feet"
+
+
+def test_a_system_in_feet_that_its_number_names_is_no_system_in_metres(monkeypatch):
+    """EPSG:2263, New York in US survey feet: its areas had been told in m²."""
+    feet = (
+        'PROJCS["NAD83 / New York Long Island (ftUS)",GEOGCS["NAD83",UNIT["degree",0.0174532925199433]],'
+        'UNIT["US survey foot",0.304800609601219,AUTHORITY["EPSG","9003"]],AUTHORITY["EPSG","2263"]]'
+    )
+    straight = geotiff.of_six((900000, 2, 0, 200000, 0, -2))
+    alike = feet.replace("US survey foot", "metre").replace("0.304800609601219", "1")
+    listed = geotiff.of_text(feet)["keys"]
+    assert listed[-4:] == [3076, 0, 1, 9003]
+    for system, unit in (
+        (feet, None),
+        (alike, "m"),
+        (LAEA[:-1] + ',AUTHORITY["EPSG","3035"]]', "m"),
+    ):
+        metadata = {geotiff.KEY: straight | geotiff.of_text(system)}
+        assert ground_of(CUBE.replace(metadata=metadata)).unit == unit
+    monkeypatch.setitem(sys.modules, "pyproj", None)  # then a number alone tells of UTM
+    in_metres.cache_clear()
+    for code, unit in ((2263, None), (32633, "m")):
+        metadata = {geotiff.KEY: straight | geotiff.of_code(code, True)}
+        assert ground_of(CUBE.replace(metadata=metadata)).unit == unit
+    in_metres.cache_clear()
 
 
 def test_tie_points_at_centres_of_pixels(tmp_path):

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io.tiff import gdal_metadata
+from napari_hsr.io.tiff.length_units import FOOT, METRE, USER_DEFINED, in_metres, of_text_of_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,10 +27,10 @@ _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
 WGS84 = 4326
 #: The code of a coordinate system at the end of its text.
 _CODE = re.compile(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$')
-_LINEAR_UNITS, _METRE, _FOOT = 3076, 9001, 9002
-_CITATION, _USER_DEFINED = 3073, 32767
+_LINEAR_UNITS = 3076
+_CITATION = 3073
 #: ENVI's words for units of a projection.
-_UNITS = {_METRE: "Meters", _FOOT: "Feet"}
+_UNITS = {METRE: "Meters", FOOT: "Feet"}
 #: How GDAL keeps the text of a coordinate system without a number.
 _PE = "ESRI PE String = "
 #: ENVI's datum of the zones of UTM whose numbers begin after this one (EPSG).
@@ -125,7 +126,7 @@ def map_info(facts: Any) -> list[Any] | None:
     for name, (datum, zones) in _UTM.items():
         if projected and projected - zones in range(1, 61):
             half = "South" if name == "south" else "North"
-            unit = _UNITS.get(keys.get(_LINEAR_UNITS, _METRE))
+            unit = _UNITS.get(keys.get(_LINEAR_UNITS, METRE))
             if unit is not None:
                 kind, tail = ["UTM"], [projected - zones, half, datum, f"units={unit}"]
     if keys.get(_MODEL) == 2 and geographic in (0, WGS84):
@@ -164,7 +165,7 @@ def _code(facts: Mapping[str, Any]) -> int | None:
     """The number of a coordinate system that ``map info`` has no words for."""
     keys = _keys(facts)
     code = keys.get(_PROJECTED) or keys.get(_GEOGRAPHIC) or 0
-    return code if 1024 <= code < _USER_DEFINED and code != WGS84 else None
+    return code if 1024 <= code < USER_DEFINED and code != WGS84 else None
 
 
 def _by_library(code: int | None) -> str | None:
@@ -258,8 +259,17 @@ def corner_and_pixel(
         return None
     keys = _keys(facts)
     corner = ties[3] - ties[0] * scale[0], ties[4] + ties[1] * scale[1]
-    metres = keys.get(_MODEL) in (None, 1) and keys.get(_LINEAR_UNITS, _METRE) == _METRE
-    return corner, (scale[0], scale[1]), metres and (_PROJECTED in keys or _LINEAR_UNITS in keys)
+    metres = keys.get(_MODEL) in (None, 1) and _in_metres(keys)
+    return corner, (scale[0], scale[1]), metres
+
+
+def _in_metres(keys: Mapping[int, int]) -> bool:
+    """Whether lengths are known to be in metres: as stated, else by the number of the system."""
+    if _LINEAR_UNITS in keys:
+        return keys[_LINEAR_UNITS] == METRE
+    code = keys.get(_PROJECTED)
+    zone = code is not None and any(code - zones in range(1, 61) for _, zones in _UTM.values())
+    return zone or (code is not None and in_metres(code))
 
 
 def _of_some_size(pixel: Sequence[float]) -> bool:
@@ -283,7 +293,7 @@ def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
     listed = isinstance(system, (list, tuple))
     found = _system(words, ",".join(map(str, system)) if listed else str(system or ""))
     unit = _linear_unit(words)
-    if unit != _METRE and _keys(found).get(_MODEL) == 1:  # the zone is known, its unit is another
+    if unit != METRE and _keys(found).get(_MODEL) == 1:  # the zone is known, its unit is another
         found["keys"] = _with(found["keys"], _LINEAR_UNITS, 0, 1, unit)
     if not degrees:
         found["pixel_scale"] = [across, down, 0.0]
@@ -309,8 +319,8 @@ def _linear_unit(words: list[str]) -> int:
     """The unit that ``map info`` states, as a key's value; metres where it states none."""
     stated = _stated_unit(words)
     if stated in ("", "m", "meter", "meters", "metre", "metres"):
-        return _METRE
-    return _FOOT if stated in ("feet", "foot", "ft") else _USER_DEFINED
+        return METRE
+    return FOOT if stated in ("feet", "foot", "ft") else USER_DEFINED
 
 
 def _system(words: list[str], system: str) -> dict[str, Any]:
@@ -330,7 +340,7 @@ def _system(words: list[str], system: str) -> dict[str, Any]:
         return {"keys": _with(area, _MODEL, 0, 1, 2, _GEOGRAPHIC, 0, 1, WGS84)}
     text = f"{_PE}{system}|"
     if plain.startswith(("PROJCS[", "GEOGCS[")):
-        more = (_MODEL, 0, 1, _USER_DEFINED, _CITATION, 34737, len(text), 0)
+        more = (_MODEL, 0, 1, USER_DEFINED, _CITATION, 34737, len(text), 0)
         return {"keys": _with(area, *more), "ascii": text}
     return {"keys": _with(area)}
 
@@ -346,7 +356,11 @@ def of_text(system: str) -> dict[str, Any]:
     plain = system.strip().upper()
     found = _CODE.search(plain)
     if found is not None:
-        return of_code(int(found[1]), plain.startswith(("PROJCS[", "PROJCRS[")))
+        made = of_code(int(found[1]), plain.startswith(("PROJCS[", "PROJCRS[")))
+        unit = of_text_of_system(plain)
+        if unit is not None:
+            made["keys"] = _with(made["keys"], _LINEAR_UNITS, 0, 1, unit)
+        return made
     return _system(["Arbitrary"], system.strip())
 
 
