@@ -140,8 +140,7 @@ class SpectralLibrary:
         if by == "max":
             divisor = np.abs(finite).max(axis=1)
         elif by == "area":
-            means = (np.abs(finite[:, 1:]) + np.abs(finite[:, :-1])) / 2
-            divisor = means @ np.diff(self.wavelengths_nm)
+            divisor = np.array([_area(self.wavelengths_nm, row) for row in self.values])
         elif by == "vector":
             divisor = np.sqrt((finite**2).sum(axis=1))
         else:
@@ -254,6 +253,13 @@ class SpectralLibrary:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
+
+
+def _area(nm: np.ndarray, values: np.ndarray) -> float:
+    """The integral of absolute values, from one known value to the next."""
+    known = np.isfinite(values)
+    sizes = np.abs(values[known])
+    return float((np.diff(nm[known]) * (sizes[1:] + sizes[:-1]) / 2).sum())
 
 
 def _in_gaps(nm: np.ndarray, known: np.ndarray, own: np.ndarray) -> np.ndarray:

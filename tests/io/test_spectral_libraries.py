@@ -311,6 +311,16 @@ def test_normalised():
         found.normalised("mean")
 
 
+def test_missing_values_have_no_part_in_an_area():
+    """They had counted as zeros: a flat spectrum with a gap was no longer one."""
+    nm = np.arange(400.0, 501.0, 10.0)
+    flat = np.full((2, nm.size), 2.0)
+    flat[1, 4:7] = np.nan
+    made = SpectralLibrary(("whole", "with a gap"), nm, flat).normalised("area").values
+    np.testing.assert_allclose(made[0], 1 / 100)
+    np.testing.assert_allclose(made[1][np.isfinite(flat[1])], 1 / 100)
+
+
 def test_a_library_is_frozen_and_its_sizes_fit():
     found = library()
     with pytest.raises(ValueError, match="read-only"):
