@@ -8,6 +8,7 @@ import pytest
 from napari_hsr import colour as ours
 from napari_hsr.colour.matrix import bradford
 from napari_hsr.colour.observers import colour_science, illuminant_values, observer_values
+from napari_hsr.colour.render import is_radiance
 from napari_hsr.colour.transfer import LINEAR_SRGB_TO_XYZ, WHITE_D65
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
@@ -168,6 +169,19 @@ def test_radiance_drops_the_light_and_takes_its_white():
     assert "percentile" in plan.note
     y = ours.render(radiance, encoded=False, clip=False).astype(float) @ LINEAR_SRGB_TO_XYZ[1]
     assert np.percentile(y, 99.5) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("units", "radiance"),
+    [
+        ("W m-2 sr-1 nm-1", True), ("W·m⁻²·sr⁻¹·nm⁻¹", True), ("W*m-2*sr-1", True), ("Wm-2sr-1um-1", True),
+        ("nW/cm2/sr/nm", True), ("µW/cm²", True), ("μW/cm²", True), ("relative radiance", True),
+        ("reflectance", False), ("%", False), ("raw counts", False), (None, False),
+    ],
+)  # fmt: skip
+def test_watts_are_radiance_however_they_are_written(units, radiance):
+    """Radiance had been lit by D65 once more where watts were followed by a dot or began with n or μ."""
+    assert is_radiance(flat(GRID, units=units)) == radiance
 
 
 def test_scaled_integers_are_not_taken_for_reflectance():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
+#: Watts in a unit in small letters, as W/m², µW·cm⁻² or Wm-2.
+POWER = r"\b[kmunµμ]?w(?:\b|m\^?[-−⁻])"
 _BLOCK_VALUES = 2**22  # 16 MB of float32 at a time
 _WHITE_PERCENTILE = 99.5
 #: Bytes of a memory map from which on it matters how many of its pages are held.
@@ -112,10 +115,7 @@ class Rendering:
 
 def is_radiance(cube: Cube) -> bool:
     """Whether the units say that the cube holds radiance, which includes the illumination."""
-    units = cube.units or ""
-    return (
-        "radiance" in units.lower() or "W " in units or units.startswith(("W/", "mW", "uW", "µW"))
-    )
+    return re.search(rf"radiance|{POWER}", (cube.units or "").lower()) is not None
 
 
 @told
@@ -211,7 +211,7 @@ def render(
 
     Reflectance is lit by the illuminant, ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ``, adapted
     to D65 (Bradford) and converted to sRGB: see :func:`rendering_matrix`. Radiance (units with
-    "radiance" or "W ") includes the illumination: E is dropped, and ``white`` or the 99.5th
+    "radiance" or watts) includes the illumination: E is dropped, and ``white`` or the 99.5th
     percentile of luminance sets the brightness, as it does for values above 4, which cannot be
     reflectances. :func:`rendering` states which of these applies.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from napari_hsr.colour.render import POWER
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 
@@ -29,8 +30,8 @@ _SAID = (
     (Quantity.TRANSMITTANCE, r"transmi"),
     (Quantity.PERCENT, r"%|percent"),
     (Quantity.IRRADIANCE, r"irradiance"),
-    (Quantity.RADIANCE, r"\bradiance|\b[mµμun]?w\b.*sr"),
-    (Quantity.IRRADIANCE, r"\b[mµμun]?w\b"),
+    (Quantity.RADIANCE, rf"\bradiance|{POWER}.*sr"),
+    (Quantity.IRRADIANCE, POWER),
     (Quantity.COUNTS, r"\bcounts?\b|\bdn\b|digital number|\badu\b"),
     (Quantity.REFLECTANCE, r"reflect|albedo"),
 )
