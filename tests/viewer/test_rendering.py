@@ -62,7 +62,7 @@ def test_a_second_time_replaces_the_first(viewer):
 def test_false_colour_is_no_light(viewer):
     layer = layers.add_cube(viewer, make_cube())
     picture = rendering.add_false_colour(viewer, layer, (648, 550, 450))
-    assert picture.name == "scene · false colour 650 / 550 / 450 nm"
+    assert picture.name == "scene · false colour 650 ∕ 550 ∕ 450 nm"
     assert layer_data.layer_photograph(picture).encoding is None
     np.testing.assert_array_equal(
         picture.data, colour.false_colour(layer_data.layer_cube(layer), (650, 550, 450))
@@ -107,7 +107,7 @@ def test_without_wavelengths_false_colour_goes_by_band_number(viewer, named, exp
     layer = layers.add_cube(viewer, cube)
     picture = rendering.add_false_colour(viewer, layer)
     red, green, blue = (band + 1 for band in expected)
-    assert picture.name == f"scene · false colour bands {red} / {green} / {blue}"
+    assert picture.name == f"scene · false colour bands {red} ∕ {green} ∕ {blue}"
     np.testing.assert_array_equal(picture.data, colour.bands_as_rgb(cube, expected))
 
 

@@ -105,4 +105,6 @@ def differing(units: str | None, wanted: str | None, whose: str, target: str) ->
 
 
 def _called(kind: Quantity, units: str | None) -> str:
-    return kind.value if units == kind.value else f"{kind.value} ({units})"
+    """The quantity with its unit, which may name it itself: ``"radiance (W m-2 sr-1 nm-1)"``."""
+    named = (units or "").strip().lower().startswith(kind.value)
+    return f"{units}" if named else f"{kind.value} ({units})"

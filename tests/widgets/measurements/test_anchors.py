@@ -1,5 +1,7 @@
 """Measured spectra attached to pins and shapes correct a cube, or are refused; undone by one click."""
 
+import threading
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -12,7 +14,10 @@ from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.undo import undo_of
+from napari_hsr.widgets.measurements import anchors
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
+
+from ...patience import PATIENCE
 
 NM = np.arange(400.0, 701.0, 10.0)
 GAIN = np.linspace(0.7, 1.4, 31)
@@ -96,6 +101,34 @@ def test_places_are_those_where_pins_lie_when_it_is_run(viewer, section, qtbot, 
     settled(section, qtbot)
     found = layer_cube(viewer.layers[1]).provenance.extra["anchors"]["places"]
     assert found["leaf"] == [2, 3]
+
+
+def test_places_that_are_moved_while_it_runs_are_told(
+    viewer, section, qtbot, tmp_path, monkeypatch
+):
+    go, begun, real = threading.Event(), threading.Event(), anchors.anchored_events
+
+    def waiting(*args):
+        begun.set()
+        go.wait(PATIENCE)
+        return (yield from real(*args))
+
+    section.read(measured(viewer, tmp_path, GAIN))
+    settled(section, qtbot)
+    section.run()
+    settled(section, qtbot)
+    assert "meanwhile" not in section.message.text()
+    section.undo()
+    monkeypatch.setattr(anchors, "anchored_events", waiting)
+    section.run()
+    qtbot.waitUntil(begun.is_set)
+    viewer.layers[1].data = np.array([[2.0, 4.0], *list(PLACES.values())[1:]])
+    go.set()
+    settled(section, qtbot)
+    assert "were changed meanwhile" in section.message.text()
+    assert section.message.kind == "warning"
+    found = layer_cube(viewer.layers[1]).provenance.extra["anchors"]["places"]
+    assert found["leaf"] == [2, 2]
 
 
 def test_one_step_back_shows_the_cube_again_also_where_it_is_asked_for_elsewhere(

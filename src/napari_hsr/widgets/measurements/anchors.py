@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
@@ -43,6 +44,7 @@ _ADVICE = (
     "the file of measured spectra."
 )
 _NONE = "not measured"
+_MOVED = "Pins, shapes or what is attached to them were changed meanwhile: it is corrected by what they were."
 #: Changes that come within this time are looked at together, in ms.
 _SETTLE_MS = 60
 
@@ -234,12 +236,13 @@ class AnchorSection(QWidget):
         self.message.clear()
         self.bar.begin()
         self.bar.show()
-        work = partial(anchored_events, computed_cube(layer), self._library, self.attached(), 1)
+        taken = self.attached()
+        work = partial(anchored_events, computed_cube(layer), self._library, taken, 1)
         self._job.start(
             work,
             f"Correct {layer.name}",
             progressed=self.bar.move_to,
-            finished=partial(self._on_finished, layer, Held(layer)),
+            finished=partial(self._on_finished, layer, Held(layer), taken),
             failed=lambda error: self.message.show_exception(error, "The correction"),
             ended=self._on_ended,
         )
@@ -256,7 +259,13 @@ class AnchorSection(QWidget):
         self.message.clear()
         self._update_buttons()
 
-    def _on_finished(self, layer: Any, held: Held, result: tuple[AnchorFit, Any]) -> None:
+    def _on_finished(
+        self,
+        layer: Any,
+        held: Held,
+        taken: list[tuple[str, Any]],
+        result: tuple[AnchorFit, Any],
+    ) -> None:
         fit, cube = result
         if why := too_late(self._viewer, layer, held, "it was corrected"):
             self.message.show_warning(why)
@@ -264,7 +273,10 @@ class AnchorSection(QWidget):
         if not fit.helps:
             self.message.show_warning(f"{fit.words()}.")
             return
-        kept = self.cube.layer()
+        kept, moved = self.cube.layer(), ""
+        if kept == layer:
+            self.refresh()  # where the places lie by now
+            moved = "" if _same(self.attached(), taken) else _MOVED
         place = spatial_transform(layer) | display_of(layer)
         shown = layer.visible
         with undo_of(self._viewer).as_one(f"correct {layer.name}"):
@@ -279,8 +291,9 @@ class AnchorSection(QWidget):
         found = (layer, shown) if first is None else (first.cube, first.shown)
         self._made.append(_Corrected(made, *found))
         doubts = [notice for notice in cube.notices if notice not in layer_cube(layer).notices]
-        show = self.message.show_warning if doubts else self.message.show_info
-        show(" ".join(filter(None, (f"{fit.words()}.", covered(self._viewer, made), *doubts))))
+        show = self.message.show_warning if doubts or moved else self.message.show_info
+        said = (f"{fit.words()}.", moved, covered(self._viewer, made), *doubts)
+        show(" ".join(filter(None, said)))
 
     def _on_ended(self) -> None:
         self.bar.hide()
@@ -290,6 +303,14 @@ class AnchorSection(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Open measured spectra")
         if path:
             self.read(path)
+
+
+def _same(one: list[tuple[str, Any]], other: list[tuple[str, Any]]) -> bool:
+    """Whether the same spectra are attached to the same places."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(
+        a == b and np.array_equal(p, q) for (a, p), (b, q) in pairs
+    )
 
 
 def _suggested(place: str, number: int, names: Sequence[str], taken: Collection[str]) -> str:
