@@ -190,3 +190,16 @@ def test_a_usual_marker_of_missing_values_is_told_of_a_mapped_cube_too(
     found = read(header)
     assert not found.in_memory
     assert any("as programs mark missing ones" in text for text in found.notices) != stated
+
+
+def test_numbers_beyond_float32_are_told_of_a_mapped_cube_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(lazy_module, "LAZY_ABOVE_BYTES", 1)
+    values = np.full((3, 40, 5), 1e38)
+    values[:, :2] = 5e39
+    (tmp_path / "a.img").write_bytes(values.tobytes())
+    header = tmp_path / "a.hdr"
+    header.write_text(
+        "ENVI\nsamples = 5\nlines = 40\nbands = 3\nheader offset = 0\ndata type = 5\n"
+        "interleave = bsq\nbyte order = 0\n"
+    )
+    assert any("Some values are too large for float32" in text for text in read(header).notices)

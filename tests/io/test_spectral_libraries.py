@@ -166,6 +166,13 @@ def test_asd_reflectance_is_the_spectrum_over_its_reference(tmp_path):
     np.testing.assert_array_equal(counts["soil"], [10, 20, 30, 5])
 
 
+def test_asd_reflectance_without_a_reference_is_told(tmp_path):
+    path = tmp_path / "soil.asd"
+    path.write_bytes(asd([10, 20, 30, 5]))
+    told = " ".join(napari_hsr.read_library(path).notices)
+    assert "no white reference" in told
+
+
 def test_asd_radiance_stays_what_it_is(tmp_path):
     path = tmp_path / "sky.asd"
     path.write_bytes(asd([10, 20, 30, 5], kind=2))

@@ -229,8 +229,10 @@ def _data(
         array = lazy.LazyArray(source, axes, found.decoding, bands, path)
         # of a memory map alone a few rows cost nothing: elsewhere whole chunks or pages are unpacked
         if isinstance(source, np.memmap) and found.record is None:
-            sample = _sample(lazy.LazyArray(source, axes, path=path))
+            sample = _sample(source.transpose(axes))
             told += value_notices.usual_marker(found.decoding, sample, sampled=True)
+            if found.decoding.missing(sample) is None:  # else they are NaN, and told below
+                told += value_notices.beyond(sample, lazy.to_float32(sample), sampled=True)[0]
         return array, [*told, *value_notices.no_data(found.decoding)]
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])

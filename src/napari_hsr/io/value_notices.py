@@ -78,7 +78,7 @@ def rounded(stored: np.ndarray) -> list[Notice]:
 
 
 def beyond(
-    stored: np.ndarray, values: np.ndarray, scaled: bool = False
+    stored: np.ndarray, values: np.ndarray, scaled: bool = False, sampled: bool = False
 ) -> tuple[list[Notice], int]:
     """A notice of numbers that only wider floats hold, and how many there are.
 
@@ -88,6 +88,8 @@ def beyond(
         Of one shape.
     scaled : bool
         The values are not what is stored: any number may become one of those.
+    sampled : bool
+        Only a part was looked at: it is not said how many there are.
     """
     if not scaled and (stored.dtype.kind != "f" or stored.dtype.itemsize <= 4):
         return [], 0
@@ -96,6 +98,7 @@ def beyond(
     if count <= 0:  # infinite ones may be marked as missing
         return [], 0
     are = "1 value is" if count == 1 else f"{count} values are"
+    are = "Some values are" if sampled else are
     told = f"{are} too large for float32, which cubes hold, and infinite in the cube."
     return [Notice.warning(Code.VALUES_ROUNDED, told)], count
 

@@ -68,6 +68,9 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
                 spectrum = np.where(reference > 0, spectrum / reference, np.nan)
             told = "Reflectance is the spectrum divided by the white reference in the file."
             notices.append(Notice.info(Code.SCALE_APPLIED, told))
+        else:
+            told = "The file calls its spectrum reflectance and holds no white reference to divide it by: it is as stored."
+            notices.append(Notice.warning(Code.GAIN_NOT_APPLIED, told))
     found = Found(
         [path.stem],
         first + step * np.arange(bands),
