@@ -11,6 +11,8 @@ import pytest
 
 from napari_hsr import read, reconstruct, write
 from napari_hsr.inference.batch import files
+from napari_hsr.inference.tiles import result_place
+from napari_hsr.models import ModelCard, load_model
 
 MODEL = "rootpoly-srgb"  # quick
 
@@ -198,3 +200,37 @@ def test_what_is_not_there_stands_in_the_summary(hsr, folder, tmp_path):
     items = json.loads(summary.read_text())["items"]
     assert [item["state"] for item in items] == ["finished"] * (len(items) - 1) + ["failed"]
     assert "no such file" in items[-1]["error"]
+
+
+def test_another_table_under_the_same_name_computes_again(run, tmp_path):
+    """Results by the sensitivities before had been kept, "made with the same settings"."""
+    table, nm = tmp_path / "table.csv", np.arange(400, 701, 10)
+
+    def write_table(width):
+        curves = np.exp(-(((nm[:, None] - [600, 550, 450]) / width) ** 2))
+        rows = [f"{at},{r:.3f},{g:.3f},{b:.3f}" for at, (r, g, b) in zip(nm, curves, strict=True)]
+        table.write_text("\n".join(["wavelength,R,G,B", *rows]))
+
+    found = []
+    for width in (40, 40, 60):
+        write_table(width)
+        status, told, said = run("--camera", table, "--exact")
+        assert status == 0, said
+        found.append(kept(told))
+    assert found == [[False, False], [True, True], [False, False]]
+
+
+def test_another_card_of_the_same_weights_computes_again(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    model = load_model(MODEL)
+    units = ModelCard.model_validate(model.card.model_dump() | {"units": "radiance"})
+    of = [
+        files.fingerprint(tmp_path / "a.png", SimpleNamespace(model=one, settings={}, reading={}))
+        for one in (model, load_model(MODEL), replace(model, card=units))
+    ]
+    assert of[0] == of[1] != of[2]
+    stored = [
+        result_place.fingerprint(one, np.zeros((4, 4, 3)))
+        for one in (model, replace(model, card=units))
+    ]
+    assert stored[0] != stored[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_hsr.cameras.chromatic import TERMS, terms, undo
+from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import decode_photograph_tile, normalise_encoding
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
@@ -234,6 +236,28 @@ def save_beside(profile: CameraProfile) -> CameraProfile:
 def is_kept(name: str) -> bool:
     """Whether something stands where a profile of that name would be kept."""
     return bool(slug(name)) and os.path.lexists(folder() / f"{slug(name)}.json")
+
+
+def known_by(camera: str | Camera | None) -> str | None:
+    """A camera as results remember it: its name, and a hash of its sensitivities or its profile.
+
+    What a table or a profile holds may change under the same name.
+
+    Raises
+    ------
+    InputError, FileError
+        If it is not known, or its file cannot be used.
+    """
+    if camera is None:
+        return None
+    if isinstance(camera, str) and camera.startswith(PREFIX):
+        profile = read_profile(camera)
+        name, content = profile.name, json.dumps(asdict(profile), sort_keys=True).encode()
+    else:
+        found = get_camera(camera)
+        curves = np.column_stack([found.wavelengths_nm, found.sensitivities])
+        name, content = found.name, np.ascontiguousarray(curves).tobytes()
+    return f"{name} {hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def read_profile(name: str | Path) -> CameraProfile:

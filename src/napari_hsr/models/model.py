@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_hsr.models.input_rules import AsIs
@@ -159,6 +161,11 @@ class Model(NetworkTraits):
             f"<Model {self.name}: {self.card.architecture}, {self.input_encoding} to {size}, "
             f"weights {self.weights_sha256[:12]}>"
         )
+
+    @cached_property
+    def card_sha256(self) -> str:
+        """Hash of the card: its encoding, wavelengths and intervals determine results as weights do."""
+        return hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
 
     @property
     def name(self) -> str:

@@ -195,7 +195,9 @@ def fingerprint(source: Path, work: FileWork) -> str:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     weights = getattr(work.model, "weights_sha256", None)
-    known = [__version__, work.model.name, weights, jsonable({**work.settings, **work.reading})]
+    card = getattr(work.model, "card_sha256", None)
+    stated = jsonable({**work.settings, **work.reading})
+    known = [__version__, work.model.name, weights, card, stated]
     known += [of for of in (split_variable(source)[1],) if of]  # one of several in the file
     digest.update(json.dumps(known, sort_keys=True, default=str).encode())
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cameras.profiles import known_by
 from napari_hsr.inference.batch.files import FileItem, FileWork
 from napari_hsr.inference.batch.queue import Outcome, batch_events
 from napari_hsr.inference.estimates.run_estimate import COMPUTED, estimate
@@ -93,7 +94,12 @@ def photograph_work(
         estimate=takes,
         facts=facts,
         beside=_bounds,
-        settings={**computed, **obeyed, "encoding": encoding},
+        settings={
+            **computed,
+            **obeyed,
+            "camera": known_by(obeyed["camera"]),
+            "encoding": encoding,
+        },
         in_parts=not (obeyed["exact"] or obeyed["intervals"]),
         **about,
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.arguments import told
+from napari_hsr.cameras.profiles import known_by
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.estimates.run_estimate import COMPUTED, estimate
@@ -194,6 +195,7 @@ def _made_by(
     stack: PhotographStack, sample: Photograph, model: Model, options: dict[str, Any]
 ) -> dict[str, Any]:
     """What the run is known by: another one does not go on with its store."""
+    options = {**options, "camera": known_by(options.get("camera"))}
     settings = {key: str(value) for key, value in sorted(options.items()) if key != "client"}
     known = fingerprint(model, sample.data, encoding=stack.encoding, **settings)
     axis = stack.axes[0]

@@ -202,6 +202,7 @@ def fingerprint(model: Model | Kind, data: Any, **settings: Any) -> dict[str, An
     return {
         "model": model.name,
         "weights": getattr(model, "weights_sha256", ""),
+        "card": getattr(model, "card_sha256", ""),
         "input": identity(data),
         "settings": settings,
         "version": __version__,
