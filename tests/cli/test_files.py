@@ -114,6 +114,8 @@ def test_an_input_is_never_overwritten_even_through_a_link(tmp_path):
         ["library", "table.csv", "--wavelengths", "nm.csv", "-o", "nm.csv"],
         ["unmix", "cube.npz", "--endmembers", "lib.hdr", "-o", "lib.hdr"],
         ["unmix", "cube.npz", "--endmembers", "lib.hdr", "-o", "m.npz", "--residual", "m.npz"],
+        ["unmix", "cube.npz", "--endmembers", "folder", "-o", "folder/lib.hdr"],
+        ["unmix", "cube.npz", "--endmembers", "folder", "-o", "m.npz", "--residual", "folder/lib.hdr"],
         ["components", "cube.npz", "-o", "m.npz", "--loadings", "m.npz"],
         ["classify", "cube.npz", "--at", "1,1", "--regions", "labels.tif", "-o", "labels.tif"],
         ["spectra", "cube.npz", "--regions", "photo.png", "-o", "cube.npz"],
@@ -132,10 +134,16 @@ def test_no_file_that_a_command_names_is_written_over(hsr, tmp_path, monkeypatch
     write(library, "table.csv")
     tifffile.imwrite("labels.tif", np.ones((12, 12), np.uint8))
     Path("nm.csv").write_text("\n".join(map(str, nm)))
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    Path("folder").mkdir()
+    write(library, "folder/lib.sli")
+
+    def files() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before = files()
     status, _, said = hsr(*command)
     assert status != 0
-    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before == files()
     assert "is an input" in said or "two results" in said
 
 

@@ -147,11 +147,15 @@ def write_map(
     made: Cube,
     facts: dict[str, Any],
     lines: Iterable[tuple[str, object]] = (),
+    inputs: Iterable[str] = (),
 ) -> None:
-    """Write maps of ``args.cube`` and say what was done: facts as JSON, or lines for people."""
+    """Write maps of ``args.cube`` and say what was done: facts as JSON, or lines for people.
+
+    ``inputs`` are others, which may be folders.
+    """
     from napari_hsr.io import write
 
-    replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
+    replaced = prepare_output(out, [Path(args.cube), *map(Path, inputs)], args.overwrite)
     write(made, out)
     facts = {"replaced": replaced, "shape": list(made.shape), **facts}
     report_written(args, {"input": args.cube}, out, facts, lines, made.notices)

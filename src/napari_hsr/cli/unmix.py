@@ -75,9 +75,10 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import WRITE_SUFFIXES, write
 
     out = checked_output(args, WRITE_SUFFIXES, "maps")
+    spectra = [args.endmembers] if args.endmembers else []
     if args.residual:
         residual = checked_output(args, WRITE_SUFFIXES, "maps", "residual")
-        prepare_output(residual, [Path(args.cube)], args.overwrite)
+        prepare_output(residual, [Path(args.cube), *map(Path, spectra)], args.overwrite)
     cube = read_cube(args.cube, **stated(args))
     chosen = _endmembers(args, cube)
     made = worked(
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if some:
         lines = [(name, f"mean {mean:.4f}") for name, mean in zip(names, means, strict=True)]
         lines.append(("residual", f"mean {left:.4g} {cube.units or ''}".rstrip()))
-    write_map(args, out, made.abundances, facts, lines)
+    write_map(args, out, made.abundances, facts, lines, spectra)
     return 0
 
 

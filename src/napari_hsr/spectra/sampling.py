@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_hsr.cube import Cube
+    from napari_hsr.spectra.ground_coordinates import Ground
 
 #: As many labels of one image are measured; more are an image of values, and would fill the memory.
 MOST_LABELS = 100_000
@@ -50,9 +51,9 @@ def pixel(cube: Cube, row: int, col: int, name: str | None = None) -> Curve:
         )
     values = np.asarray(cube.data[:, row, col], dtype=np.float64)
     missing = int(values.size - np.isfinite(values).sum())
-    return _curve(
-        cube, name or f"({row}, {col})", values, position=(float(row), float(col)), missing=missing
-    )
+    place = float(row), float(col)
+    named = name or f"({row}, {col})"
+    return _curve(cube, ground_of(cube), named, values, position=place, missing=missing)
 
 
 @told
@@ -100,7 +101,8 @@ def region(
                 ranks[:, band] = np.quantile(values, shares)
     position = (float(rows.mean()), float(columns.mean()))
     found = dict(zip(shares, ranks, strict=True))
-    return _curve(cube, name, means, stds, int(rows.size), position, missing, found)
+    ground = ground_of(cube)
+    return _curve(cube, ground, name, means, stds, int(rows.size), position, missing, found)
 
 
 @told
@@ -176,10 +178,11 @@ def labels(
         means[some, band] = mean[some]
         stds[some, band] = np.sqrt(np.add.reduceat(values, starts)[some] / count[some])
     centres = [np.add.reduceat(axis, starts) / pixels for axis in (rows, columns)]
-    names = names or {}
+    names, ground = names or {}, ground_of(cube)
     return [
         _curve(
             cube,
+            ground,
             names.get(int(label), f"label {label}"),
             means[i],
             stds[i],
@@ -211,6 +214,7 @@ def _quantiles(
 
 def _curve(
     cube: Cube,
+    ground: Ground | None,
     name: str,
     mean: np.ndarray,
     std: np.ndarray | None = None,
@@ -220,7 +224,6 @@ def _curve(
     quantiles: dict[float, np.ndarray] | None = None,
 ) -> Curve:
     nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
-    ground = ground_of(cube)
     return Curve(
         name=name,
         mean=mean,
