@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from pytestqt.qtbot import QtBot
 
+from napari_hsr.progress import Progress
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 #: What has not happened after so many seconds never will. A test that passes waits for no more
 #: than it must, so that this costs nothing; on a busy machine a moment may take half a minute.
@@ -22,6 +24,23 @@ def wait_for(done: Callable[[], object], what: str = "what was waited for") -> N
     while not done():
         assert time.monotonic() < end, f"{what} did not happen within {PATIENCE:g} s"
         time.sleep(0.02)
+
+
+def steps(events: Iterable[object]) -> list[object]:
+    """The events without those that only say that the step under way goes on.
+
+    How many of these there are depends on the speed of the machine; the others are the same on all.
+    """
+    found: list[object] = []
+    for event in events:
+        last = found[-1] if found else None
+        if not (
+            isinstance(event, Progress)
+            and isinstance(last, Progress)
+            and (event.done, event.total, event.message) == (last.done, last.total, last.message)
+        ):
+            found.append(event)
+    return found
 
 
 class PatientBot(QtBot):

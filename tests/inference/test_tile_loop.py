@@ -20,6 +20,8 @@ from napari_hsr.inference.tiles.tiling import cut
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 
+from ..patience import steps
+
 CARD = ModelCard(
     name="toy",
     title="A toy",
@@ -89,7 +91,7 @@ def test_the_tile_is_halved_until_it_fits(image, error):
 def test_what_is_finished_is_kept_and_the_rest_is_halved_at_once(image):
     """Another program takes the memory after the fourth tile."""
     model = toy(30 * 30, after=4)
-    *progress, result = reconstruct_events(image, model, tile=40, device="cpu")
+    *progress, result = steps(reconstruct_events(image, model, tile=40, device="cpu"))
     assert len(plan(*image.shape[:2], model, 40)) == 12
     assert [max(shape) > 30 for shape in model.module.done[:5]] == [True] * 4 + [False]
     assert model.module.refused == 1
@@ -293,7 +295,7 @@ def test_any_input_and_any_output_will_do(tmp_path, context):
     values[1, 3, 4] = np.nan
     run = plan_run(toy(context=context), 50, 61, tile=20, device="cpu")
     job, output = Halves(values), InFiles(tmp_path, run.output_shape)
-    *_, last = (loop := list(_driven(run_tiles(run, job, output))))
+    *_, last = (loop := steps(_driven(run_tiles(run, job, output))))
     memory = np.zeros(run.output_shape, np.float32)
     *_, other = _driven(run_tiles(run, Halves(values), InMemory(memory)))
     # up to four windows are added in any order: each sum is rounded by half a unit in the last place
