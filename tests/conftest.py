@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import os
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,31 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and the modules they import stay: no collection looks at them again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """What is there after the last test of a file stays as well: libraries, caches, models.
+
+    Tests of windows, which ask for a collection each, would else look at all of it every time.
+    """
+    try:
+        return (yield)
+    finally:
+        if nextitem is not None and nextitem.path != item.path and _only_panels():
+            gc.collect()
+            gc.freeze()
+
+
+def _only_panels() -> bool:
+    """Whether Qt runs and no window of napari lives: what that keeps is to be collected with it."""
+    if "napari._qt" not in sys.modules:
+        return False
+    from qtpy.QtWidgets import QApplication, QMainWindow
+
+    if QApplication.instance() is None:
+        return False
+    return not any(isinstance(one, QMainWindow) for one in QApplication.topLevelWidgets())
 
 
 @pytest.hookimpl(optionalhook=True)
