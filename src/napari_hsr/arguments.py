@@ -181,7 +181,9 @@ def _parts(wanted: ast.expr) -> list[ast.expr]:
     return [wanted]
 
 
+@cache
 def _name(wanted: ast.expr) -> str:
+    """Asked for again with each call of a function: the same expression has the same name."""
     if isinstance(wanted, ast.Subscript):
         return _name(wanted.value)
     return wanted.attr if isinstance(wanted, ast.Attribute) else ast.unparse(wanted)
