@@ -241,21 +241,21 @@ def test_the_measure_finds_what_is_cut(qtbot):
     assert len(clipped(box)) == 3
 
 
-def _fits(panel, size) -> None:
-    assert clipped(panel) == [], size
+def _fits(panel, seen) -> None:
+    assert clipped(panel) == [], seen
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_nothing_is_clipped(panel, qtbot, theme):
+def test_nothing_is_clipped(panel, qtbot):
     from napari._qt.qt_resources import get_stylesheet
 
-    panel.setStyleSheet(get_stylesheet(theme))
-    panel.show()
-    for size in SIZES:
-        panel.resize(*size)
-        qtbot.wait(60)
-        # labels find their heights in steps, which a busy machine takes later
-        qtbot.waitUntil(lambda size=size: _fits(panel, size))
+    for theme in ("dark", "light"):
+        panel.setStyleSheet(get_stylesheet(theme))
+        panel.show()
+        for size in SIZES:
+            panel.resize(*size)
+            qtbot.wait(60)
+            # labels find their heights in steps, which a busy machine takes later
+            qtbot.waitUntil(lambda seen=(theme, size): _fits(panel, seen))
 
 
 def test_forms_use_the_height_of_their_dock_and_have_no_gap(viewer, qtbot):
