@@ -464,3 +464,22 @@ def test_a_session_s_name_may_be_too_long(viewer, tmp_path):
     with pytest.raises(FileError, match="longer than the disk takes"):
         result_of(save_events(plan(viewer), path))
     assert not list(tmp_path.glob("x*"))
+
+
+def test_of_two_files_of_a_copied_project_it_is_said_which_is_shown(tmp_path):
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    first.mkdir()
+    io.write(Cube(np.full((31, 3, 4), 0.4, np.float32), NM), first / "leaf.mat")
+    viewer = ViewerModel()
+    with layer_source(path=str(first / "leaf.mat"), reader_plugin="napari-hsr"):
+        layer = layers.add_cube(viewer, io.read(first / "leaf.mat"), name="leaf")
+    as_read.note(layer.data)
+    result_of(save_events(plan(viewer), first / "day.hsrsession"))
+    shutil.copytree(first, copy)
+    assert result_of(open_events(copy / "day.hsrsession")).told == []
+    io.write(Cube(np.full((31, 3, 4), 0.2, np.float32), NM), copy / "leaf.mat")
+    opened = result_of(open_events(copy / "day.hsrsession"))
+    assert opened.paths == [first / "leaf.mat"]
+    (sentence,) = opened.told
+    assert str(first / "leaf.mat") in sentence
+    assert str(copy / "leaf.mat") in sentence

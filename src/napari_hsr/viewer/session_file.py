@@ -111,12 +111,8 @@ class Reference(_Strict):
             | {"read_as": read_as or {}}
         )
 
-    def found(self, folder: Path) -> Path | None:
-        """Where it is now: seen from the session, where it was, or beside the session.
-
-        Of several files the one that is as it was counts: beside a session that was copied there may
-        be another's of that name.
-        """
+    def places(self, folder: Path) -> list[Path]:
+        """Files that it may be now: seen from the session, where it was, or beside the session."""
         ways = [Path(os.path.abspath(folder / self.beside))] if self.beside else []
         ways += [Path(self.path), folder / Path(self.path.replace("\\", "/")).name]
         there = []
@@ -124,6 +120,16 @@ class Reference(_Strict):
             with suppress(OSError, ValueError):  # a name that no file can have
                 if way.exists():
                     there.append(way)
+        return there
+
+    def found(self, folder: Path) -> Path | None:
+        """Where it is now: the first of its places.
+
+        Of several files the one that is as it was counts: beside a session that was copied there may
+        be another's of that name. It may as well be a later one of the same, so whoever shows the
+        file says which it is where it is not the first.
+        """
+        there = self.places(folder)
         if len(there) > 1:
             for way in there:
                 with suppress(FileError):

@@ -104,6 +104,11 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
         told.append(
             f"{file.name} has changed since the session was saved; it is shown as it is now."
         )
+    elif file != (nearest := record.file.places(folder)[0]):
+        told.append(
+            f"{nearest} is not as it was when the session was saved: {file}, which is, is shown "
+            f"in its place. Open {nearest.name} itself to see what it holds."
+        )
     if record.kind in ("map", "labels"):
         return _read_array(file), file
     if record.kind == "stack":
