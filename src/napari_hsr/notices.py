@@ -161,6 +161,7 @@ class Code(StrEnum):
     IMAGES_LEFT_OUT = "images-left-out"
     RESAMPLED = "resampled"
     BANDS_NOT_MEASURED = "bands-not-measured"
+    HELD_OUT_IN_TRAINING = "held-out-in-training"
     IMAGES_DECODED = "images-decoded"
     IMAGE_CHANGED = "image-changed"
     TENSORBOARD_MISSING = "tensorboard-missing"

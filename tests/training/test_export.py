@@ -140,6 +140,16 @@ def test_a_card_names_its_start_without_the_path_to_it(tmp_path, start):
     assert "as its start first: " in card.training_data
 
 
+def test_a_held_out_image_that_was_trained_on_is_named_by_the_card():
+    made = recipe(licence="CC0")
+    stored = choose_precision(small_network(), [image(3)], made)
+    clean = "took no part in training but in choosing the weights;"
+    assert clean in card_of(made, stored, FACTS).protocol
+    card = card_of(made, stored, dataclasses.replace(FACTS, copies={"c": "a"}))
+    assert clean not in card.protocol
+    assert "trained on under another name: c" in card.protocol
+
+
 def test_half_precision_weights_compute_in_float32(tmp_path):
     stored, held, _ = written(tmp_path)
     assert stored.precision == "float16"

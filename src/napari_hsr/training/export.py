@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,8 @@ class TrainingFacts:
         Where it was computed, for people.
     strategy : str
         That made the weights.
+    copies : mapping of str to str
+        Held-out images that were trained on under another name, and that name.
     baseline : Baseline or None
         Figures of plain interpolation, where they were measured.
     """
@@ -167,6 +169,7 @@ class TrainingFacts:
     machine: str
     strategy: str
     baseline: Baseline | None = None
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_model_folder(
@@ -234,7 +237,7 @@ def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
         "title": recipe.title or _title(recipe, model),
         "training_data": recipe.data_statement
         or _data(facts.train, start, model.card.training_data),
-        "protocol": _protocol(recipe, facts.held_out),
+        "protocol": _protocol(recipe, facts),
         "figures": figures,
         "precision_errors": {},
         "licence": _licence(recipe, model.card),
@@ -358,14 +361,18 @@ def _licence(recipe: Recipe, start: ModelCard) -> str:
     )
 
 
-def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:
+def _protocol(recipe: Recipe, facts: TrainingFacts) -> str:
     from napari_hsr.metrics.protocols import get_protocol
     from napari_hsr.training.data.validation_images import captures_of
 
     rules = get_protocol(recipe.validation.protocol)
+    part = "that took no part in training but in choosing the weights"
+    if facts.copies:
+        names = ", ".join(list(facts.copies)[:20]) + (", …" if len(facts.copies) > 20 else "")
+        part += f", but for those that were trained on under another name: {names}"
     measured = (
-        f"measured on {_count(len(held_out))} that took no part in training but in "
-        f"choosing the weights; means over them; {rules.name}: {rules.description}"
+        f"measured on {_count(len(facts.held_out))} {part}; means over them; {rules.name}: "
+        f"{rules.description}"
     )
     if recipe.coarse is not None:
         from napari_hsr.resample import find

@@ -269,6 +269,7 @@ def _trained(
         steps=outcome.steps,
         machine=f"{place.words}, {place.precision}",
         strategy=outcome.strategy,
+        copies=images.copies(),
     )
     yield from map(Noticed, export.write_model_folder(output, recipe, stored, facts))
     yield Finished(str(output), outcome.kept, before, stored.figures.mean, seconds)

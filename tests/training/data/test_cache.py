@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import shutil
 import threading
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.notices import Code, has
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.data import cache, cache_disk, cache_entry, image_source
 from napari_hsr.training.events import Noticed
@@ -69,6 +71,22 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     assert from_home(place) in notice
     assert "in half precision, at most 0.0" in notice
     assert " kB) are kept in " in notice
+
+
+def test_a_held_out_image_that_training_has_under_another_name_is_told(tmp_path, place):
+    folder = write_pairs(tmp_path / "pairs", 3)
+    for path in sorted(folder.glob("scene0*")):
+        shutil.copy(path, path.with_name(path.name.replace("scene0", "other")))
+    split = tmp_path / "split.txt"
+    settings = recipe(folder, data={"cache": place, "split_file": split})
+    for held_out, copies in (("other", {"other": "scene0"}), ("scene2", {})):
+        names = sorted({"scene0", "scene1", "scene2", "other"} - {held_out})
+        split.write_text("".join(f"train {name}\n" for name in names) + f"held-out {held_out}\n")
+        said = []
+        images = built(settings, report=said.append)
+        assert images.copies() == copies
+        notices = [event.notice for event in said if isinstance(event, Noticed)]
+        assert has(notices, Code.HELD_OUT_IN_TRAINING) == bool(copies)
 
 
 def test_a_folder_below_the_users_own_is_named_from_there(tmp_path, monkeypatch):

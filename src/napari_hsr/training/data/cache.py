@@ -52,6 +52,15 @@ class Images:
     wavelengths: Wavelengths | None
     folder: Path
 
+    def copies(self) -> dict[str, str]:
+        """Held-out images that training has under another name: the two names of each.
+
+        Of the cubes, as they were decoded, samples are compared: a copy in another format is one, too.
+        """
+        trained = {_content(image): image.name for image in reversed(self.train)}
+        found = ((image.name, trained.get(_content(image))) for image in self.held_out)
+        return {name: other for name, other in found if other is not None}
+
     def changed(self) -> str | None:
         """A sentence about the first source file that has changed since; None if none has."""
         for image in (*self.train, *self.held_out):
@@ -120,7 +129,24 @@ def build_events(
     yield Preparing(len(rows), len(rows), "All images are decoded")
     yield Noticed(Notice.info(Code.IMAGES_DECODED, _summary(images, place)))
     number = len(findings.train)
-    yield Images(images[:number], images[number:], findings.wavelengths, place)
+    found = Images(images[:number], images[number:], findings.wavelengths, place)
+    copies = found.copies()
+    if copies:
+        yield Noticed(Notice.warning(Code.HELD_OUT_IN_TRAINING, _about_copies(copies)))
+    yield found
+
+
+def _content(image: CachedImage) -> tuple[tuple[int, ...], bytes]:
+    return image.cube.shape, image.sample.tobytes()
+
+
+def _about_copies(copies: dict[str, str]) -> str:
+    name, other = next(iter(copies.items()))
+    more = f", and {len(copies) - 1} more" if len(copies) > 1 else ""
+    return (
+        f"The held-out image {name} is in training, too, as {other}{more}: figures of images that "
+        "were trained on are better than those of new ones. Hold out others."
+    )
 
 
 def _summary(images: list[CachedImage], place: Path) -> str:
