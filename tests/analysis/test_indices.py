@@ -70,6 +70,16 @@ def test_the_scale_of_values_is_a_doubt_where_it_matters():
     assert has(index(cube(WIDE), "SAVI").notices, Code.SCALE_MATTERS)
     assert not has(index(cube(WIDE), "NDVI").notices, Code.SCALE_MATTERS)
     assert not has(index(cube(WIDE, units="reflectance"), "SAVI").notices, Code.SCALE_MATTERS)
+    assert not has(index(cube(WIDE, units="Albedo"), "SAVI").notices, Code.SCALE_MATTERS)
+
+
+@pytest.mark.parametrize("times", [100, 10_000])
+def test_a_unit_of_reflectance_is_not_believed_against_the_values(times):
+    one = cube(WIDE, units="reflectance")
+    one = one.replace(data=one.data * times)
+    (found,) = [n for n in index(one, "SAVI").notices if n.code is Code.SCALE_MATTERS]
+    assert (found.severity, f"{one.value_range[1]:.4g}" in found.text) == ("warning", True)
+    assert not has(index(one, "NDVI").notices, Code.SCALE_MATTERS)
 
 
 def test_an_unknown_index_names_similar_ones():

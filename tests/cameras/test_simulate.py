@@ -20,6 +20,7 @@ from napari_hsr.cameras import (
 from napari_hsr.colour.observers import colour_science, illuminant_values
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.notices import Code, has
 
 GRID = np.arange(400.0, 701.0, 10.0)
 NIKON = "Nikon 5100 (NPL)"
@@ -300,6 +301,16 @@ def test_clipping_and_missing_pixels_are_reported(cube):
     single = simulate(cube, NIKON)
     assert np.isnan(single.data[1, 1]).all()
     np.testing.assert_allclose(single.data[0, 0], 1.5, rtol=1e-6)
+
+
+def test_values_in_percent_are_exposed_as_fractions_and_counts_are_told(cube):
+    plain = simulate(cube, NIKON, "D65")
+    percent = simulate(cube.replace(data=cube.data * 100, units="%"), NIKON, "D65")
+    np.testing.assert_allclose(percent.data, plain.data, rtol=1e-5)
+    assert not has(plain.notices, Code.SCALE_MATTERS)
+    assert not has(percent.notices, Code.SCALE_MATTERS)
+    told = simulate(cube.replace(data=cube.data * 10_000), NIKON, "D65").notices
+    assert has(told, Code.SCALE_MATTERS)
 
 
 def test_photographs_have_names_that_say_what_they_are(cube):

@@ -13,9 +13,11 @@ from napari_hsr.analysis.block_reading import derived, no_value, of_the_prior, p
 from napari_hsr.analysis.catalogue import BandRange, Catalogue, Index, catalogue, installed
 from napari_hsr.analysis.expression import Expression, parse
 from napari_hsr.arguments import told
+from napari_hsr.colour.render import beyond_reflectance
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of
+from napari_hsr.trust.physical_quantity import Quantity, quantity_of
 
 if TYPE_CHECKING:
     import threading
@@ -369,17 +371,23 @@ def _mixed(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _about_scale(cube: Cube, formula: Expression, sources: _Sources) -> list[Notice]:
-    """A warning where the values' scale changes the index and the cube is not known as reflectance."""
-    if cube.units == "reflectance":
-        return []
+    """A warning where the values' scale changes the index and the values are not known as fractions.
+
+    A unit alone is not believed: files of integers 0..10000 often say reflectance, and not their factor.
+    """
     rng = np.random.default_rng(0)
     drawn = {name: rng.uniform(0.1, 0.9, 32) for name in sources.weights}
     one = formula.evaluate({**sources.constants, **drawn})
     two = formula.evaluate({**sources.constants, **{k: 2 * v for k, v in drawn.items()}})
     if np.allclose(one, two, equal_nan=True):
         return []
-    units = f"in {cube.units}" if cube.units else "without units"
-    told = f"{formula.text} depends on the scale of the values; {cube.name} is {units}."
+    if quantity_of(cube.units) is not Quantity.REFLECTANCE:
+        known = f"is in {cube.units}" if cube.units else "is without units"
+    elif beyond_reflectance(cube):
+        known = f"is said to hold {cube.units}, but reaches {cube.value_range[1]:.4g}"
+    else:
+        return []
+    told = f"{formula.text} depends on the scale of the values; {cube.name} {known}."
     return [Notice.warning(Code.SCALE_MATTERS, told)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,8 +14,9 @@ from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import normalise_encoding
 from napari_hsr.colour.matrix import about_gaps
 from napari_hsr.colour.observers import illuminant_name
-from napari_hsr.colour.render import rendering
+from napari_hsr.colour.render import beyond_reflectance, full_reflectance, is_radiance, rendering
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def simulate(
         good = cube.good_bands
         weights = np.zeros((cube.bands, 3))
         weights[good] = matrix(camera, cube.wavelengths.nm[good], illuminant, normalise)
+        weights /= full_reflectance(cube)
         light = f"illuminant {illuminant}" if illuminant else "no illuminant applied"
         gaps = about_gaps(cube.wavelengths.nm[good])
         light += f", {gaps}" if gaps else ""
@@ -103,7 +106,7 @@ def simulate(
         bits=bit_depth,
         made=(note,),
     )
-    return capture.photograph(
+    photograph = capture.photograph(
         cube,
         np.random.default_rng(0),
         name=f"{cube.name} photograph" if camera.observer else f"{cube.name} by {camera.name}",
@@ -114,6 +117,14 @@ def simulate(
         },
         rows=rows,
     )
+    if camera.observer or is_radiance(cube) or not beyond_reflectance(cube):
+        return photograph
+    text = (
+        f"The brightness of this photograph depends on the scale of the values; {cube.name} reaches "
+        f"{cube.value_range[1]:.4g}, as no reflectance does{f' in {cube.units}' * bool(cube.units)}."
+    )
+    told = Notice.warning(Code.SCALE_MATTERS, text)
+    return replace(photograph, notices=(*photograph.notices, told))
 
 
 def _encoding(camera: Camera, asked: str | None) -> str:

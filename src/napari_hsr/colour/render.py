@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 #: Watts in a unit in small letters, as W/m², µW·cm⁻² or Wm-2.
 POWER = r"\b[kmunµμ]?w(?:\b|m\^?[-−⁻])"
+PERCENT = r"%|percent"
+#: Reflectances end below this, those of glints too.
+_MOST_REFLECTANCE = 4.0
 _BLOCK_VALUES = 2**22  # 16 MB of float32 at a time
-_WHITE_PERCENTILE = 99.5
+_WHITEPERCENTILE = 99.5
 #: Bytes of a memory map from which on it matters how many of its pages are held.
 _LARGE_MAP = 64 * 2**20
 _CIE_1931 = "CIE 1931 2 Degree Standard Observer"
@@ -118,6 +121,16 @@ def is_radiance(cube: Cube) -> bool:
     return re.search(rf"radiance|{POWER}", (cube.units or "").lower()) is not None
 
 
+def full_reflectance(cube: Cube) -> float:
+    """What the perfect reflector has in the units of a cube: 100 in percent, else 1."""
+    return 100.0 if re.search(PERCENT, (cube.units or "").lower()) else 1.0
+
+
+def beyond_reflectance(cube: Cube) -> bool:
+    """Whether values reach what no reflectance does in the units of the cube, whatever these say."""
+    return cube.value_range[1] > _MOST_REFLECTANCE * full_reflectance(cube)
+
+
 @told
 def rendering(
     cube: Cube,
@@ -148,10 +161,9 @@ def rendering(
     else:
         weights = of_all(xyz_weights(nm, illuminant, observer))
         adapted = weights.sum(axis=0)
-        percent = cube.units is not None and "%" in cube.units
-        adapted = adapted * (100.0 if percent else 1.0)
+        adapted = adapted * full_reflectance(cube)
         seen = f"{observer}, reflectance under {illuminant}"
-        measured = cube.value_range[1] > 4 * (100.0 if percent else 1.0)
+        measured = beyond_reflectance(cube)
     if gaps := about_gaps(nm):
         seen += f", {gaps}"
     if not good.all():
@@ -165,13 +177,13 @@ def rendering(
         level = _bright_level(cube, matrix)
         return Rendering(
             matrix / level,
-            f"{seen}; the {_WHITE_PERCENTILE:g}th percentile of luminance is white.",
+            f"{seen}; the {_WHITEPERCENTILE:g}th percentile of luminance is white.",
         )
     spectrum = np.asarray(white, dtype=np.float64)
     if not np.isfinite(spectrum).all() or (spectrum < 0).any() or not spectrum.max(initial=0) > 0:
         raise InputError("The white must be finite and positive.")
     if spectrum.ndim == 0:
-        level = float(spectrum) / (100.0 if "%" in (cube.units or "") else 1.0)
+        level = float(spectrum) / full_reflectance(cube)
         return Rendering(
             to_linear_srgb(weights, adapted) / level,
             f"{seen}; a flat spectrum of {white:g} is white.",
@@ -193,7 +205,7 @@ def _bright_level(cube: Cube, matrix: np.ndarray) -> float:
     sampled = np.asarray(cube.data[bands, ::stride, ::stride], dtype=np.float32)
     values = project(sampled, luminance[bands, None])
     values = values[np.isfinite(values)]
-    level = float(np.percentile(values, _WHITE_PERCENTILE)) if values.size else 0.0
+    level = float(np.percentile(values, _WHITEPERCENTILE)) if values.size else 0.0
     return level if level > 0 else 1.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_hsr.cameras.illuminants import BLACKBODY, Light, light_pool
 from napari_hsr.colour.matrix import integrate, why_no_true_colour
 from napari_hsr.colour.observers import colour_science, observer_values
-from napari_hsr.colour.render import is_radiance
+from napari_hsr.colour.render import beyond_reflectance, full_reflectance, is_radiance
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.metrics.formulas import Sums
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Wavelengths
     from napari_hsr.metrics.row_blocks import Block
 
-#: A largest value of a cube above which it holds no reflectances in 0..1.
-_MOST = 4.0
 _OBSERVER = "cie-1931"
 _KELVIN = re.compile(r"(\d{4,5})\s*k", re.IGNORECASE)
 #: Where CIE Lab goes from the cube root to a line.
@@ -146,10 +144,9 @@ def _to_reflectance(cube: Any) -> float:
             f"ΔE00 under chosen lights needs reflectances; {cube.name} is in {cube.units}, which "
             "has a light of its own."
         )
-    scale = 0.01 if cube.units is not None and "%" in cube.units else 1.0
-    if cube.value_range[1] * scale > _MOST:
+    if beyond_reflectance(cube):
         raise InputError(
             f"ΔE00 under chosen lights needs reflectances in 0..1; {cube.name} reaches "
             f"{cube.value_range[1]:.4g}."
         )
-    return scale
+    return 1.0 / full_reflectance(cube)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from napari_hsr.colour.render import POWER
+from napari_hsr.colour.render import PERCENT, POWER
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 
@@ -28,7 +28,7 @@ _SAID = (
     (Quantity.RELATIVE, r"^relative \(|normali[sz]ed"),
     (Quantity.ABSORBANCE, r"absorb|optical density"),
     (Quantity.TRANSMITTANCE, r"transmi"),
-    (Quantity.PERCENT, r"%|percent"),
+    (Quantity.PERCENT, PERCENT),
     (Quantity.IRRADIANCE, r"irradiance"),
     (Quantity.RADIANCE, rf"\bradiance|{POWER}.*sr"),
     (Quantity.IRRADIANCE, POWER),
