@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube
 from napari_hsr.viewer import pins, regions
+from napari_hsr.viewer.distinct_colors import hex_colors
 from napari_hsr.viewer.names import numbered, rows_changed
 from napari_hsr.viewer.regions import LabelRegions, Plane, ShapeRegion, Target
 
@@ -42,14 +43,14 @@ def test_tens_of_thousands_of_points_are_numbered_soon_and_without_texts():
     pins.tidy(points)  # minutes, if each were compared with all
     assert list(points.features["pin"]) == list(range(1, count + 1))
     assert list(points.text.values) == [""]
-    assert len(set(regions.hex_colors(points.face_color))) == len(pins.PALETTE)
+    assert len(set(hex_colors(points.face_color))) == len(pins.PALETTE)
 
 
 def test_few_points_have_their_numbers_beside_them_and_colours_of_their_own():
     points = ViewerModel().add_points(RNG.random((5, 2)))
     pins.tidy(points, avoid={pins.PALETTE[0]})
     assert list(points.text.values) == ["1", "2", "3", "4", "5"]
-    assert regions.hex_colors(points.face_color) == list(pins.PALETTE[1:6])
+    assert hex_colors(points.face_color) == list(pins.PALETTE[1:6])
 
 
 @pytest.mark.parametrize("far", [30.0, 1e9, 1e15])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.viewer.drawn_frames import DrawnFrames
 from napari_hsr.viewer.layer_data import layer_shape
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 
@@ -41,17 +42,26 @@ def visible_area(viewer: ViewerModel, layer: Layer) -> Area:
 def drawn_area(viewer: ViewerModel, layer: Layer, shapes: Layer) -> Area:
     """Rows and columns of an image layer around the selected, else the last, shape of another.
 
+    Of shapes in frames of a film, those of the frame on show.
+
     Raises
     ------
     InputError
         If there is no shape, or it does not lie over the image.
     """
-    if not len(shapes.data):
-        raise InputError(f"{shapes.name} has no shape yet: draw a rectangle.")
-    chosen = max(shapes.selected_data, default=len(shapes.data) - 1)
+    chosen = meant_shape(viewer, shapes)
+    if chosen is None:
+        where = "in the frame on show" if len(shapes.data) else "yet"
+        raise InputError(f"{shapes.name} has no shape {where}: draw a rectangle.")
     over = [to_layer(viewer, layer, to_world(viewer, shapes, p))[-2:] for p in shapes.data[chosen]]
     low, high = np.ceil(np.min(over, axis=0)), np.floor(np.max(over, axis=0))
     return _clipped(layer, low, high, "is not covered by the shape: draw it over it, or choose")
+
+
+def meant_shape(viewer: ViewerModel, shapes: Layer) -> int | None:
+    """The row of the selected, else the last, shape; of those in frames of a film, of the frame on show."""
+    here = {int(row) for row in np.flatnonzero(DrawnFrames(viewer, shapes).rows())}
+    return max(here & {*shapes.selected_data} or here, default=None)
 
 
 def plane(viewer: ViewerModel) -> tuple[int, int]:

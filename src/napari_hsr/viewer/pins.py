@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_hsr.viewer.distinct_colors import distinct_colors, hex_color, hex_colors
+from napari_hsr.viewer.drawn_frames import DrawnFrames
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import PIN as _NUMBER
 from napari_hsr.viewer.names import numbered, whole_numbers
-from napari_hsr.viewer.regions import distinct_colors, hex_color, hex_colors
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 
@@ -115,8 +116,33 @@ def _plain_border(layer: Any) -> None:
         layer.border_color = layer.face_color
 
 
-def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]]:
-    """(number, colour, (y, x) in the viewer's world) of the first ``limit`` pins.
+class Pin(NamedTuple):
+    """A point that is a pin.
+
+    Attributes
+    ----------
+    row : int
+        In the layer's table.
+    number : int
+        That it keeps.
+    color : str
+    place : (float, float)
+        (y, x) in the viewer's world.
+    here : bool
+        Whether it lies in the frame on show, as all do but those of a film's own layer.
+    """
+
+    row: int
+    number: int
+    color: str
+    place: tuple[float, float]
+    here: bool
+
+
+def pins_of(viewer: Any, layer: Any, limit: int, every: bool = False) -> list[Pin]:
+    """The first ``limit`` pins: of a film's, those of the frame on show.
+
+    With ``every``, the first ``limit`` of those in other frames stand behind them.
 
     Raises
     ------
@@ -125,13 +151,14 @@ def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[f
     """
     if not len(layer.data):  # without a column for the numbers of none
         return []
-    numbers = layer.features[_NUMBER]
-    found = []
-    for number, color, point in zip(
-        numbers[:limit], layer.face_color[:limit], layer.data[:limit], strict=True
-    ):
-        y, x = to_world(viewer, layer, point)[-2:]
-        found.append((int(number), hex_color(color), (float(y), float(x))))
+    numbers, here = layer.features[_NUMBER].to_numpy(), DrawnFrames(viewer, layer).rows()
+    rows, found = np.flatnonzero(here)[:limit].tolist(), []
+    if every:
+        rows += np.flatnonzero(~here)[:limit].tolist()
+    for at in rows:
+        y, x = to_world(viewer, layer, layer.data[at])[-2:]
+        color, place = hex_color(layer.face_color[at]), (float(y), float(x))
+        found.append(Pin(at, int(numbers[at]), color, place, bool(here[at])))
     return found
 
 

@@ -1,7 +1,8 @@
 """Regions of Shapes and Labels layers, mapped onto the pixels of a cube.
 
 A region layer and a cube may differ in pixel size, position and number of axes; the last two
-axes of both are (y, x) in the world. A pixel belongs to a region if its centre lies inside.
+axes of both are (y, x) in the world. A pixel belongs to a region if its centre lies inside. Of a
+layer that has the frames of a film, the regions are those of one frame: see ``drawn_frames``.
 Nothing here needs Qt, and nothing needs napari once the regions are collected, so that the
 statistics can be computed in a thread.
 """
@@ -17,18 +18,18 @@ import numpy as np
 
 from napari_hsr import spectra
 from napari_hsr.errors import InputError
+from napari_hsr.viewer.distinct_colors import hex_color
+from napari_hsr.viewer.drawn_frames import DrawnFrames
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import given_names, numbered
 from napari_hsr.viewer.world_coordinates import plane_in_world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.trust.evidence import Evidence
 
-#: napari's default edge colour of shapes.
-_DEFAULT_EDGE = "#777777"
 #: Pixels of labels that are read from disk, or computed: they are held in memory at once.
 MOST_LAZY = 2**24
 
@@ -94,7 +95,7 @@ class LabelRegions:
     colors : dict of int to str
         The labels to measure and their colours.
     image : array, shape (h, w)
-        A stack is merged: each pixel has its highest label on any plane.
+        Where they have bands, each pixel has its highest label in any of them.
     plane : Plane
         The transform of the label image.
     names : dict of int to str
@@ -123,6 +124,8 @@ class UnreadLabels:
         May lie on disk, or be computed when it is read.
     color_of : callable
         The colour of a label, RGBA.
+    frame : tuple of int or None
+        The index on the axes before the last three; None for a frame that they do not have.
     """
 
     layer_name: str
@@ -131,13 +134,17 @@ class UnreadLabels:
     names: dict[int, str]
     layer_id: Any
     color_of: Callable[[int], Any]
+    frame: tuple[int, ...] | None = ()
 
     @classmethod
-    def of(cls, layer: Any, viewer: Any = None) -> UnreadLabels:
-        """The labels of a Labels layer."""
+    def of(
+        cls, layer: Any, viewer: Any = None, place: Sequence[float] | None = None
+    ) -> UnreadLabels:
+        """The labels of a Labels layer: of a film's, those of the frame on show, or at a place in the world."""
         stored = layer.data[0] if layer.multiscale else layer.data
         plane, names = Plane.of(layer, viewer), given_names(layer)
-        return cls(layer.name, stored, plane, names, layer.unique_id, layer.get_color)
+        frame = DrawnFrames(viewer, layer).plane(stored.shape, place)
+        return cls(layer.name, stored, plane, names, layer.unique_id, layer.get_color, frame)
 
     @property
     def in_memory(self) -> bool:
@@ -152,15 +159,17 @@ class UnreadLabels:
         InputError
             If they are not in memory, and too many to be held there.
         """
-        size = math.prod(self.stored.shape)
+        if self.frame is None:
+            return None, 0
+        size = math.prod(self.stored.shape[len(self.frame) :])
         if size > MOST_LAZY and not self.in_memory:
             raise InputError(
                 f"{self.layer_name} has {size:,} pixels that are not in memory; up to "
                 f"{MOST_LAZY:,} are read as regions. Take a part of it, or load it first."
             )
-        image = np.asarray(self.stored)
+        image = np.asarray(self.stored[self.frame] if self.frame else self.stored)
         if image.ndim > 2:
-            image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
+            image = image.max(axis=0)
         labels = _present(image)
         if not labels.size:
             return None, 0
@@ -201,36 +210,13 @@ def is_regions(layer: Any) -> bool:
     return isinstance(layer, Shapes) and layer.visible and not is_overlay(layer)
 
 
-def hex_color(rgba: Sequence[float]) -> str:
-    """``#rrggbb`` of a colour given as 0..1."""
-    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in np.asarray(rgba)[:3])
+def shape_regions(layer: Any, viewer: Any = None, every: bool = False) -> list[ShapeRegion]:
+    """The shapes of a Shapes layer in the world, named after the layer and numbered.
 
-
-def hex_colors(colors: Any) -> list[str]:
-    """``#rrggbb`` of many colours (n, 3 or 4), as :func:`hex_color` of one."""
-    rounded = np.round(255 * np.asarray(colors, dtype=float)[:, :3])
-    return [f"#{code:06x}" for code in (rounded.astype(int) @ (65536, 256, 1)).tolist()]
-
-
-def distinct_colors(
-    colors: np.ndarray, fresh: Sequence[int], palette: Sequence[str], avoid: Collection[str] = ()
-) -> np.ndarray:
-    """Give the entries ``fresh`` of ``colors``, RGBA in 0..1, colours that no other entry has.
-
-    Nor those in ``avoid``, as far as the palette goes.
+    Of a film's, those of the frame on show, or of every frame.
     """
-    colors = np.array(colors, dtype=float)
-    taken = {*hex_colors(np.delete(colors, fresh, axis=0)), *avoid}
-    for i in fresh:
-        color = next((c for c in palette if c not in taken), palette[i % len(palette)])
-        taken.add(color)
-        colors[i, :3] = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-    return colors
-
-
-def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
-    """The shapes of a Shapes layer in the world, named after the layer and numbered."""
     plane, names = Plane.of(layer, viewer), given_names(layer)
+    here = [True] * layer.nshapes if every else DrawnFrames(viewer, layer).rows()
     return [
         ShapeRegion(
             names.get(at) or f"{layer.name} {number}",
@@ -239,9 +225,13 @@ def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
             closed=kind not in ("line", "path"),
             origin=(layer.unique_id, number),
         )
-        for at, (number, corners, kind, color) in enumerate(
-            zip(numbered(layer)[0], layer.data, layer.shape_type, layer.edge_color, strict=True)
+        for at, (number, corners, kind, color, shown) in enumerate(
+            zip(
+                *(numbered(layer)[0], layer.data, layer.shape_type, layer.edge_color, here),
+                strict=True,
+            )
         )
+        if shown
     ]
 
 
@@ -375,26 +365,3 @@ def _measure_labels(
 
 def _with_interval(curve: spectra.Curve, target: Target, mask: np.ndarray) -> spectra.Curve:
     return curve if target.evidence is None else target.evidence.of_mean(curve, mask)
-
-
-def tell_shapes_apart(
-    layer: Any, seen: int, palette: Sequence[str], avoid: Collection[str] = ()
-) -> None:
-    """Give new shapes distinct edge colours.
-
-    Parameters
-    ----------
-    layer : Shapes layer
-    seen : int
-        Number of its shapes seen before, whose colours are kept unless they are the default.
-    palette : sequence of str
-    avoid : collection of str
-        Colours that pins have.
-    """
-    colors, fresh, taken = hex_colors(layer.edge_color), [], set()
-    for i, color in enumerate(colors):
-        if color == _DEFAULT_EDGE or (i >= seen and color in taken):
-            fresh.append(i)
-        taken.add(color)
-    if fresh:
-        layer.edge_color = distinct_colors(layer.edge_color, fresh, palette, avoid)

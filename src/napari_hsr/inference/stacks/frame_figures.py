@@ -18,7 +18,7 @@ from napari_hsr.progress import Progress, as_part
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_hsr.metrics.several import Column
 
@@ -59,6 +59,7 @@ def frame_figures_events(
     truth: Cube | FrameCubes,
     protocol: str = "default",
     *,
+    masks: Callable[[tuple[int, ...]], Any] | None = None,
     cancel: threading.Event | None = None,
     **options: Any,
 ) -> Iterator[Progress | FrameTable]:
@@ -70,6 +71,8 @@ def frame_figures_events(
     truth : Cube or FrameCubes
         One for all, or of each frame.
     protocol : str
+    masks : callable, optional
+        The mask of each frame, by its index, where they are not all compared inside one.
     cancel : threading.Event, optional
     **options
         ``mask``, ``lights`` and ``resample`` of :func:`napari_hsr.metrics.evaluate`.
@@ -95,7 +98,8 @@ def frame_figures_events(
             if isinstance(known, FrameCubes):
                 known = yield from as_part(known.cube_events(at, cancel), done, done, total, text)
             named = cube.replace(name=f"frame {number + 1}", _value_range=cube.value_range)
-            work = evaluate_events(named, known, protocol, cancel=cancel, **options)
+            own = options | ({} if masks is None else {"mask": masks(at)})
+            work = evaluate_events(named, known, protocol, cancel=cancel, **own)
             found.append((yield from as_part(work, done + 1, done + 2, total, text)))
             numbers.append(number)
         except HSRError as error:  # of this frame; the rest goes on
@@ -112,6 +116,7 @@ def compare_frames_events(
     truth: OneOf,
     *,
     every: bool = False,
+    masks: Callable[[tuple[int, ...]], Any] | None = None,
     cancel: threading.Event | None = None,
     **options: Any,
 ) -> Iterator[Progress | Comparison]:
@@ -124,6 +129,8 @@ def compare_frames_events(
     prediction, truth : Cube, or (FrameCubes, index)
     every : bool
         Compare all frames of the prediction, too: ``table`` is a :class:`FrameTable` then.
+    masks : callable, optional
+        For these, the mask of each by its index, where that is not ``mask``.
     cancel : threading.Event, optional
     **options
         Of ``compare_events``.
@@ -134,7 +141,8 @@ def compare_frames_events(
     if every and not isinstance(prediction, Cube):
         kept = {k: options[k] for k in ("protocol", "mask", "lights", "resample") if k in options}
         known = truth if isinstance(truth, Cube) else truth[0]
-        for event in frame_figures_events(prediction[0], known, cancel=cancel, **kept):
+        work = frame_figures_events(prediction[0], known, masks=masks, cancel=cancel, **kept)
+        for event in work:
             if isinstance(event, Progress):
                 yield event
             else:

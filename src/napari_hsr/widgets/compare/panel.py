@@ -256,14 +256,14 @@ class CompareWidget(Panel):
         evidence = evidence_of(self._pair[0])
         try:
             options = self.form.options() | self.form.more.options()
-            mask = self.form.more.inside(self._pair[0])
+            inside = self.form.more.inside(self._pair[0])
         except HSRError as error:
             self._on_failed(error)
             return
         maps = with_grid_maps(self.form.maps()) if self._grid_wanted else self.form.maps()
         self._job = Job(
             lambda cancel: compared(
-                compare_frames_events(*cubes, maps=maps, mask=mask(), cancel=cancel, **options),
+                compare_frames_events(*cubes, maps=maps, cancel=cancel, **(options | inside())),
                 evidence,
                 truth,
                 cancel,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
 from napari_hsr.viewer.computed_cubes import computed_cube
+from napari_hsr.viewer.drawn_frames import DrawnFrames
 from napari_hsr.viewer.layer_data import (
     is_cube,
     is_frames,
@@ -28,12 +30,14 @@ from napari_hsr.viewer.layer_data import (
 )
 from napari_hsr.viewer.regions import (
     Plane,
+    ShapeRegion,
     Target,
     UnreadLabels,
     labels_on,
     shape_mask,
     shape_regions,
 )
+from napari_hsr.viewer.world_coordinates import to_world
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.common.plain_text import one_line, tip
@@ -86,7 +90,10 @@ class MoreForm(QWidget):
             _LIST,
         )
         self.region = NarrowComboBox()
-        self.region.setToolTip("Compare only inside the shapes or labels of a layer")
+        self.region.setToolTip(
+            "Compare only inside the shapes or labels of a layer; of those drawn in frames of a film, in each "
+            "frame its own"
+        )
         self.lights = QLineEdit()
         self.lights.setPlaceholderText("none; such as D65, A, FL11")
         self.lights.setToolTip(
@@ -145,18 +152,28 @@ class MoreForm(QWidget):
         others = tuple(layer.unique_id for layer in self.other_layers())
         known = (one and layer_wavelengths(one) for one in (*self._taken, *self.other_layers()))
         bands = tuple(one and tuple(one) for one in known)
-        region = getattr(self.region.value(), "unique_id", None)
+        region, frame = self.region.value(), None
+        if region is not None and not self.all_frames:
+            frame = tuple(DrawnFrames(self._viewer, region).at())
+        region = getattr(region, "unique_id", None), frame
         return others, bands, region, self.light_names(), self.resample.isChecked(), self.all_frames
 
-    def inside(self, layer: Any) -> Callable[[], np.ndarray | None]:
-        """What finds the pixels of a layer that are compared: see :func:`mask_of`.
+    def inside(self, layer: Any) -> Callable[[], dict[str, Any]]:
+        """What finds the pixels of a layer that are compared, called in a thread as :func:`mask_of`.
+
+        ``mask`` are those of the frame on show, and ``masks`` what finds those of each, by its index, where
+        all are compared and the region was drawn in frames.
 
         Raises
         ------
         HSRError
             If its cube cannot be read.
         """
-        return mask_of(self.region.value(), layer, self._viewer)
+        region = self.region.value()
+        mask, masks = mask_of(region, layer, self._viewer), None
+        if region is not None and self.all_frames and DrawnFrames(self._viewer, region).any:
+            masks = masks_of(region, layer, self._viewer)
+        return lambda: {"mask": mask(), "masks": masks}
 
     def why_not(self) -> str | None:
         """Why a light is none, in one sentence."""
@@ -185,18 +202,42 @@ class MoreForm(QWidget):
 def mask_of(region: Any, layer: Any, viewer: Any) -> Callable[[], np.ndarray | None]:
     """What finds the pixels (height, width) of a cube layer inside a layer of regions; None for all.
 
-    It is called in a thread: labels are read there.
+    Of regions in frames of a film, those of the frame on show. It is called in a thread: labels are
+    read there.
     """
     if region is None:
         return lambda: None
-    cube = layer_cube(layer)
-    target = Target("cube", cube, Plane.of(layer, viewer))
+    return partial(_masks(region, layer, viewer, {(): None}), ())
+
+
+def masks_of(region: Any, layer: Any, viewer: Any) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """As :func:`mask_of`, but inside the regions of each frame of a film's layer, by its index."""
+    beside, places = viewer.dims.point[: -layer.ndim], {}
+    for at in layer.data.frames.stack.indices():
+        place = to_world(viewer, layer, (*at, *(0.0,) * (layer.ndim - len(at))))
+        places[at] = (*beside, *place)
+    return _masks(region, layer, viewer, places)
+
+
+def _masks(
+    region: Any, layer: Any, viewer: Any, places: dict[tuple[int, ...], Any]
+) -> Callable[[tuple[int, ...]], np.ndarray]:
+    target = Target("cube", layer_cube(layer), Plane.of(layer, viewer))
+    frames = DrawnFrames(viewer, region)
     if not hasattr(region, "shape_type"):
-        return partial(_mask_of_labels, UnreadLabels.of(region, viewer), target)
-    mask = np.zeros(cube.shape[1:], dtype=bool)
-    for shape in shape_regions(region, viewer):
+        labels = UnreadLabels.of(region, viewer)
+        of = {at: frames.plane(labels.stored.shape, place) for at, place in places.items()}
+        return lambda at: _mask_of_labels(replace(labels, frame=of[at]), target)
+    shapes = shape_regions(region, viewer, every=True)
+    rows = {at: np.flatnonzero(frames.rows(place)) for at, place in places.items()}
+    return lambda at: _mask_of_shapes([shapes[row] for row in rows[at]], target)
+
+
+def _mask_of_shapes(shapes: list[ShapeRegion], target: Target) -> np.ndarray:
+    mask = np.zeros(target.cube.shape[1:], dtype=bool)
+    for shape in shapes:
         mask |= shape_mask(shape, target)
-    return lambda: mask
+    return mask
 
 
 def _mask_of_labels(unread: UnreadLabels, target: Target) -> np.ndarray:

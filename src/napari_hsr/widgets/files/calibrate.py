@@ -21,6 +21,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
 from napari_hsr.notices import Severity
 from napari_hsr.progress import Progress, abandonable
+from napari_hsr.viewer.areas import meant_shape
 from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
@@ -284,9 +285,10 @@ class CalibrateWidget(Panel):
 
     def _patch(self, shapes: Layer, scan: Layer) -> tuple[int, int, int, int]:
         """Top, left, bottom and right of the selected or last shape, in pixels of the scan."""
-        if not len(shapes.data):
-            raise InputError(f"“{shapes.name}” holds no rectangle: draw one over the white.")
-        number = max(shapes.selected_data) if shapes.selected_data else len(shapes.data) - 1
+        number = meant_shape(self._viewer, shapes)
+        if number is None:
+            where = ", in the frame on show" if len(shapes.data) else ""
+            raise InputError(f"“{shapes.name}” holds no rectangle{where}: draw one over the white.")
         corners = np.array(
             [
                 to_layer(self._viewer, scan, to_world(self._viewer, shapes, corner)[-2:])[-2:]

@@ -227,8 +227,8 @@ class MapsWidget(Panel):
         """Make the maps of the tab in a thread."""
         if self._job.running:
             return
-        if self.tabs.currentIndex() == UNMIX:
-            self.unmix.renew()
+        if self.tabs.currentIndex() == UNMIX and not self.unmix.renew():
+            return
         if self.why_not() is not None:
             return
         self._layer = self.chooser.layer()

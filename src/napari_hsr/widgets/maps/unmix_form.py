@@ -85,6 +85,7 @@ class UnmixForm(QWidget):
         # by what is listed: its layer, and what it is called there
         self._drawn: dict[str, tuple[Any, str]] = {}
         self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
+        self._frames: dict[Any, Any] = {}  # those of a film that they are of, by their layer
         self._reading = JobSlot(self)  # those that are not in memory
         self.list = TickList(
             "Endmembers", "Tick two or more: pins, regions, or spectra of a library", _HEIGHT
@@ -121,7 +122,13 @@ class UnmixForm(QWidget):
         """
         unread = [] if self._layer is None else self._labels()
         later = [one for one in unread if not one.in_memory]
-        before = {one.layer_id: self._read.get(one.layer_id, _NONE) for one in later}
+        frames = {one.layer_id: one.frame for one in unread}
+        before = {
+            one.layer_id: self._read.get(one.layer_id, _NONE)
+            for one in later
+            if self._frames.get(one.layer_id) == one.frame
+        }
+        self._frames = frames
         at_once = _labels_read([one for one in unread if one.in_memory])
         self._offer({**before, **at_once})
         self._reading.drop()
@@ -158,21 +165,32 @@ class UnmixForm(QWidget):
         self.list.offer((name, name in meant) for name in self._makers)
         self.changed.emit()
 
-    def renew(self) -> None:
-        """Take what is ticked as it is now: pins and shapes may have been moved since they were listed."""
+    def renew(self) -> bool:
+        """Take what is ticked as it is now: pins and shapes may have been moved since they were listed.
+
+        False, which is told, if something is not there any more.
+        """
         ticked = self.ticked()
         self.refresh()
         self.tick(*ticked)
+        gone = [name for name in ticked if name not in self._makers]
+        if gone:
+            verb = "is" if len(gone) == 1 else "are"
+            self.message.show_warning(
+                f"{', '.join(gone)} {verb} not there any more, or not in the frame on show: look at "
+                "what is ticked now."
+            )
+        return not gone
 
     def _list_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> None:
         if not layer.visible:
             return
         if is_points(layer):
             tidy(layer)
-            for number, _, place in pins_of(self._viewer, layer, MOST):
-                if pixel_at(self._layer, place, self._viewer) is not None:
-                    maker = _of_pin(self._layer, place, self._viewer)
-                    self._add(f"pin {number}", maker, layer)
+            for pin in pins_of(self._viewer, layer, MOST):
+                if pixel_at(self._layer, pin.place, self._viewer) is not None:
+                    maker = _of_pin(self._layer, pin.place, self._viewer)
+                    self._add(f"pin {pin.number}", maker, layer)
         elif is_regions(layer):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer), layer)
@@ -230,12 +248,17 @@ class UnmixForm(QWidget):
         return still
 
     def _places(self, layer: Any) -> dict[str, np.ndarray]:
-        """Where the pins or shapes of a layer lie in it, by what they are called here."""
+        """Where the pins or shapes of a layer lie in it, by what they are called here.
+
+        Those of every frame of a film: the slider may move on while they are measured.
+        """
         if is_points(layer):
             tidy(layer)
-            pins = pins_of(self._viewer, layer, MOST)
-            return {f"pin {number}": np.array(place) for number, _, place in pins}
-        return {shape.name: shape.outline for shape in shape_regions(layer, self._viewer)[:MOST]}
+            pins = pins_of(self._viewer, layer, len(layer.data), every=True)
+            return {f"pin {pin.number}": np.array(pin.place) for pin in pins}
+        return {
+            shape.name: shape.outline for shape in shape_regions(layer, self._viewer, every=True)
+        }
 
     def why_not(self) -> str | None:
         """Why nothing can be unmixed, in one sentence."""

@@ -35,15 +35,18 @@ class Place:
 
 
 def places_on(viewer: Any, points: Any, layer: Any) -> list[Place]:
-    """The pins of a layer of points, and all visible shapes, as far as they lie on a cube."""
+    """The pins of a layer of points, and all visible shapes, as far as they lie on a cube.
+
+    Of a film, those of the frame on show.
+    """
     found: list[Place] = []
     if points is not None and len(points.data):
         tidy(points)
-        for number, _, place in pins_of(viewer, points, MOST):
-            at = pixel_at(layer, place, viewer)
+        for pin in pins_of(viewer, points, MOST):
+            at = pixel_at(layer, pin.place, viewer)
             if at is not None:
-                key = f"{points.unique_id} {number}"
-                found.append(Place(key, f"pin {number} (row {at[0]}, column {at[1]})", at))
+                key = f"{points.unique_id} {pin.number}"
+                found.append(Place(key, f"pin {pin.number} (row {at[0]}, column {at[1]})", at))
     cube = layer_cube(layer)
     target = Target(None, cube, Plane.of(layer, viewer))
     for shapes in viewer.layers:

@@ -149,12 +149,13 @@ class OverTimeWindow(QDialog):
         return known
 
     def _pins(self) -> list[Shown]:
-        layer = self.cubes.layer()
+        """Those of all frames, in an order that stays while the slider moves."""
+        layer, every = self.cubes.layer(), (*self._panel.kept, *self._panel.pins_elsewhere)
+        pins = (one for one in every if one.pixel is not None)
         return [
             one
-            for one in self._panel.kept
-            if one.pixel is not None
-            and one.source is not None
+            for one in sorted(pins, key=lambda one: one.origin[1])
+            if one.source is not None
             and one.source.layer == layer
             and not self._panel.look.is_hidden(one.key)
         ]

@@ -12,6 +12,7 @@ from superqt.utils import QSignalDebouncer, QSignalThrottler
 from napari_hsr import spectra
 from napari_hsr.viewer import pins
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
+from napari_hsr.viewer.drawn_frames import DrawnFrames, frames_on_show, frames_told
 from napari_hsr.viewer.names import given_names
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.layouts import column, row
@@ -21,7 +22,7 @@ from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT, SpectrumPlot
 from napari_hsr.widgets.spectra.curve_actions import CurvePanel
 from napari_hsr.widgets.spectra.exports import Notes
-from napari_hsr.widgets.spectra.readout import ReadOut, readout
+from napari_hsr.widgets.spectra.readout import ReadOut, advice, readout
 from napari_hsr.widgets.spectra.region_measurement import Measured, RegionFinder, RegionMeter
 from napari_hsr.widgets.spectra.sources import Shown, Sources
 from napari_hsr.widgets.spectra.trust import TrustRow
@@ -60,10 +61,12 @@ class SpectraWidget(CurvePanel):
         self._sources = Sources(viewer)
         self._cursor: list[Shown] = []
         self._pins: list[Shown] = []
+        self.pins_elsewhere: list[Shown] = []  # in other frames of a film: for Over time
         self._held: list[Shown] = []  # what is kept when it was drawn last, and as it is drawn
         self._now: list[Shown] = []
         self._regions: list[Shown] = []
         self._measured = False  # whether the regions on show are up to date
+        self._seen: dict[Any, tuple[float, ...]] = {}  # frames on show, by the layer drawn in them
         self._place = tuple(viewer.cursor.position)
         self._pointed = False  # whether the mouse has moved over the canvas
 
@@ -193,6 +196,8 @@ class SpectraWidget(CurvePanel):
     def _on_slider(self, event=None) -> None:
         self._sync_marker()
         self._show_readout()
+        if frames_on_show(self._viewer) != self._seen:  # another frame's regions and pins
+            self._on_layers()
 
     def pin(self, place) -> None:
         """Pin the spectra at a position in world coordinates, of which the last are (y, x)."""
@@ -209,8 +214,9 @@ class SpectraWidget(CurvePanel):
 
     def _update_all(self, *_ignored) -> None:
         self._sources.forget()
-        self._sources.beside = self.libraries.any_drawn
-        self._sources.units_beside = self.libraries.units
+        self._seen = frames_on_show(self._viewer)
+        beside = self.libraries
+        self._sources.beside, self._sources.units_beside = beside.any_drawn, beside.units
         self._update_notes()
         self.plot.set_labels(
             "wavelength (nm)" if self._sources.in_nm else "band", self._sources.y_label()
@@ -231,6 +237,7 @@ class SpectraWidget(CurvePanel):
         told = f"Without wavelengths, and so not on this axis: {names}. "
         self._notes.set("axis", told + "The Wavelength panel can set them." if names else "")
         self._notes.set("cubes", " ".join(self._sources.problems))
+        self._notes.set("frames", frames_told(self._viewer, self.points.layer()))
 
     def _update_cursor(self) -> None:
         self._cursor = []
@@ -243,22 +250,23 @@ class SpectraWidget(CurvePanel):
 
     def _update_pins(self) -> None:
         layer = self.points.layer()
-        self._pins = []
-        count = 0 if layer is None else len(layer.data)
-        self.clear_button.setEnabled(count > 0)
+        self._pins, self.pins_elsewhere = [], []
+        self.clear_button.setEnabled(layer is not None and len(layer.data) > 0)
         self._notes.set("pins", "")
         self._notes.set("trust", "")
         if layer is None or not layer.visible or not self.pins_box.isChecked():
             return
         pins.tidy(layer, {s.drawn.color for s in self._regions})
+        here = int(DrawnFrames(self._viewer, layer).rows().sum())
         names = given_names(layer)
-        for at, (number, color, place) in enumerate(pins.pins_of(self._viewer, layer, MAX_PINS)):
-            name, origin = names.get(at) or f"pin {number}", (layer.unique_id, number)
-            self._pins += self._taken("pins", place, name, color, origin=origin)
+        for pin in pins.pins_of(self._viewer, layer, MAX_PINS, every=True):
+            name, origin = names.get(pin.row) or f"pin {pin.number}", (layer.unique_id, pin.number)
+            taken = self._taken("pins", pin.place, name, pin.color, origin=origin)
+            (self._pins if pin.here else self.pins_elsewhere).extend(taken)
         self._pins = self.trust.on(self._pins)
         self._notes.set("trust", self.trust.warnings(self._pins))
-        if count > MAX_PINS:
-            self._notes.set("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
+        if here > MAX_PINS:
+            self._notes.set("pins", f"Only the first {MAX_PINS} of {here} pins are drawn.")
 
     def _taken(
         self, topic: str, place, name: str, color: str, live: bool = False, origin: Any = None
@@ -339,7 +347,8 @@ class SpectraWidget(CurvePanel):
         cursor = self.look(self._cursor, self._held) if self._cursor else []
         shown = [*cursor, *self._now]
         if not shown:
-            self.plot.set_placeholder(self._advice())
+            told = advice(self._viewer, bool(self._sources()), self.cursor_box.isChecked())
+            self.plot.set_placeholder(told)
         if label := self.look.y_label(shown):
             self.plot.set_labels(self.plot.labels[0], label)
         named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._now]
@@ -360,17 +369,6 @@ class SpectraWidget(CurvePanel):
             return []
         color, label = self.plot.foreground, self._sources.label
         return [(label("cursor", s), color, s.style) for s in self._sources.plotted()]
-
-    def _advice(self) -> str:
-        if not self._sources():
-            hidden = any(True for layer in self._viewer.layers if not layer.visible)
-            first = "Make a cube visible" if hidden else "Open a cube"
-            return f"{first}, then move the mouse over it; Shift-click pins a spectrum."
-        if not self.cursor_box.isChecked():
-            return "Tick “Cursor” for the spectrum under the mouse; Shift-click pins a spectrum."
-        if self._viewer.dims.ndisplay != 2:
-            return "Switch to the 2-D view for the spectrum under the mouse."
-        return "Move the mouse over the cube; Shift-click pins a spectrum."
 
     def _show_readout(self) -> None:
         self.readout.set_lines(readout(self._viewer, self._cursor, current_nm(self._viewer)))

@@ -129,3 +129,16 @@ def _trusted(shown: Shown) -> list[str]:
 def _place(shown: Shown) -> str:
     row, column = present(shown.pixel)
     return f"row {row}, column {column}"
+
+
+def advice(viewer: Any, cubes: bool, cursor: bool) -> str:
+    """What to do where nothing is drawn: whether there are visible cubes, and the cursor's box is ticked."""
+    if not cubes:
+        hidden = any(True for layer in viewer.layers if not layer.visible)
+        first = "Make a cube visible" if hidden else "Open a cube"
+        return f"{first}, then move the mouse over it; Shift-click pins a spectrum."
+    if not cursor:
+        return "Tick “Cursor” for the spectrum under the mouse; Shift-click pins a spectrum."
+    if viewer.dims.ndisplay != 2:
+        return "Switch to the 2-D view for the spectrum under the mouse."
+    return "Move the mouse over the cube; Shift-click pins a spectrum."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qtpy.QtCore import QObject, Signal
 
 from napari_hsr.viewer import regions
+from napari_hsr.viewer.distinct_colors import tell_shapes_apart
 from napari_hsr.widgets.common.job import Job
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class RegionFinder:
         for layer in viewer.layers:
             if regions.is_regions(layer) and layer.nshapes:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
-                regions.tell_shapes_apart(layer, seen, self._palette, avoid)
+                tell_shapes_apart(layer, seen, self._palette, avoid)
                 self._shapes_seen[layer.unique_id] = layer.nshapes
                 found += regions.shape_regions(layer, viewer)
             elif isinstance(layer, Labels) and layer.visible:
