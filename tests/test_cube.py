@@ -147,6 +147,29 @@ def test_new_data_forget_the_old_range():
     assert cube.replace(name="other").value_range == (0, 0)
 
 
+@pytest.mark.parametrize("how", ["assigned", "divided", "inside"])
+def test_values_that_are_scaled_have_another_range(how):
+    """A model had been given values divided by the largest of the old ones."""
+    cube = Cube(np.arange(24).reshape(2, 3, 4))
+    assert cube.value_range == (0, 23)
+    if how == "assigned":
+        cube.data = cube.data / np.float64(23)
+    elif how == "divided":
+        cube.data /= 23
+    else:
+        values = cube.data
+        values /= 23
+    assert cube.value_range == (0, 1)
+    assert cube.data.dtype == np.float32
+
+
+def test_a_range_that_was_stated_stays_while_the_values_do():
+    cube = Cube(np.zeros((2, 3, 4)), _value_range=(0.0, 5.0))
+    assert cube.value_range == cube.replace(name="other").value_range == (0, 5)
+    with pytest.raises(InputError, match="three axes"):
+        cube.data = np.zeros((2, 3))
+
+
 def test_stating_wavelengths_clears_the_notice():
     unknown = Notice.warning(Code.WAVELENGTHS_MISSING, "No wavelengths were found.")
     cube = Cube(np.zeros((2, 2, 2)), notices=(unknown, "Two bad lines near 550 nm wavelength."))

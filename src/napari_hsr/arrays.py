@@ -12,6 +12,9 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 
+#: Values along each axis by which it is known whether an array is as it was.
+_EACH_WAY = 16
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -52,6 +55,37 @@ def as_array(data: Any, what: str) -> Any:
     except (TypeError, ValueError, RuntimeError) as error:
         made = f"a regular array of numbers, not of the type {type(data).__name__}"
         raise InputError(f"{what[0].upper()}{what[1:]} is made of {made}.") from error
+
+
+def as_spectral_image(data: Any) -> Any:
+    """:func:`as_array` for a cube, (bands, height, width); float32 where it is NumPy's.
+
+    Raises
+    ------
+    InputError
+        If it has other axes, is empty, or holds no real numbers.
+    """
+    data = as_array(data, "a cube")
+    if len(data.shape) != 3:
+        raise InputError(
+            "A cube has three axes (bands, height, width); "
+            f"this array has {len(data.shape)}: shape {tuple(data.shape)}."
+        )
+    if 0 in data.shape:
+        raise InputError(f"The cube is empty: shape {tuple(data.shape)}.")
+    if isinstance(data, np.ndarray) and data.dtype != np.float32:
+        if data.dtype.kind not in "fiub":
+            raise InputError(f"A cube holds real numbers, not {data.dtype}.")
+        with np.errstate(over="ignore"):  # infinite, as in cubes that are read lazily
+            return data.astype(np.float32)
+    return data
+
+
+def sample(data: Any) -> bytes | None:
+    """A few values all over an array that somebody may write into; None of others, which stay as they are."""
+    if not isinstance(data, np.ndarray) or isinstance(data, np.memmap) or not data.flags.writeable:
+        return None
+    return data[tuple(slice(None, None, -(-size // _EACH_WAY)) for size in data.shape)].tobytes()
 
 
 def as_mask(values: ArrayLike) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.arguments import told
-from napari_hsr.arrays import as_array, unmasked
+from napari_hsr.arrays import as_spectral_image, sample, unmasked
 from napari_hsr.errors import Hint, InputError
 from napari_hsr.georeference import Place, resized_metadata
 from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
@@ -171,21 +171,16 @@ class Cube:
     notices: tuple[Notice, ...] = ()
     place: Place | None = None
     _value_range: tuple[float, float] | None = field(default=None, repr=False)
+    _ranged: bytes | None = field(default=None, init=False, repr=False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "data":  # also by ``cube.data /= 10000``: the range is that of other values then
+            value = as_spectral_image(value)
+            object.__setattr__(self, "_value_range", None)
+        object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
-        self.data = as_array(self.data, "a cube")
-        if len(self.data.shape) != 3:
-            raise InputError(
-                "A cube has three axes (bands, height, width); "
-                f"this array has {len(self.data.shape)}: shape {tuple(self.data.shape)}."
-            )
-        if 0 in self.data.shape:
-            raise InputError(f"The cube is empty: shape {tuple(self.data.shape)}.")
-        if isinstance(self.data, np.ndarray) and self.data.dtype != np.float32:
-            if self.data.dtype.kind not in "fiub":
-                raise InputError(f"A cube holds real numbers, not {self.data.dtype}.")
-            with np.errstate(over="ignore"):  # infinite, as in cubes that are read lazily
-                self.data = self.data.astype(np.float32)
+        self._ranged = sample(self.data)
         self.notices = as_notices(self.notices)
         if self.wavelengths is not None and not isinstance(self.wavelengths, Wavelengths):
             self.wavelengths = Wavelengths(self.wavelengths)
@@ -237,14 +232,16 @@ class Cube:
     def value_range(self) -> tuple[float, float]:
         """(minimum, maximum) of the finite values of the good bands, found once and remembered.
 
+        Of an array in memory it is found again where a few of its values are no longer what they were.
         A cube that is not in memory and larger than :data:`EXACT_RANGE_BYTES` is sampled —
         every eighth band, at most about 256 x 256 pixels of each, and of more than some thousand
         bands fewer — so the range is then an estimate.
         """
-        if self._value_range is None:
+        now = sample(self.data)
+        if self._value_range is None or now != self._ranged:
             lows, highs = zip(*map(finite_range, self._planes()), strict=True)
             low, high = min(lows), max(highs)
-            self._value_range = (low, high) if low <= high else (0.0, 0.0)
+            self._value_range, self._ranged = (low, high) if low <= high else (0.0, 0.0), now
         return self._value_range
 
     @property

@@ -55,7 +55,7 @@ class Photograph:
     notices : tuple of Notice
         What the user must see.
     metadata : dict
-        JSON-like facts (bit depth, ICC profile name, camera model…).
+        JSON-like facts (bit depth, ICC profile name, camera model, place on the ground…).
     measured : Photograph or None
         What the camera measured of the same pixels, where a camera profile made this of it.
 

@@ -1,15 +1,19 @@
 """A rectangle of an image, computed alone: the right values in the right place."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from napari_hsr import Cube, Photograph, reconstruct, super_resolve
 from napari_hsr.errors import InputError
 from napari_hsr.inference import region
+from napari_hsr.io.tiff import geotiff
 from napari_hsr.models import ModelCard
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.models.model import Model
 from napari_hsr.notices import Code, has
+from napari_hsr.spectra.ground_coordinates import ground_of
 
 IMAGE = np.random.default_rng(0).random((20, 30, 3), np.float32)
 WAYS = ["4:9,10:22", (slice(4, 9), slice(10, 22)), ((4, 9), (10, 22)), " 4:9 , 10:22 "]
@@ -25,6 +29,19 @@ def test_a_region_of_a_photograph_is_that_of_the_whole_and_knows_its_place(way):
     assert "Only rows 4 to 8 and columns 10 to 21 were computed." in cube.provenance.steps
     assert whole.place is None
     assert not has(whole.notices, Code.PART_ONLY)
+
+
+def test_a_cube_lies_on_the_ground_where_its_photograph_and_part_do():
+    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+    photo = Photograph(IMAGE, "linear-srgb", metadata={geotiff.KEY: grid})
+    whole = reconstruct(photo, "rootpoly-srgb", device="cpu")
+    part = reconstruct(photo, "rootpoly-srgb", device="cpu", region="4:9,10:22")
+    assert ground_of(whole).at(0, 0) == (500001, 4999999)
+    assert ground_of(part).at(0, 0) == (500021, 4999991)
+    assert geotiff.stated(part.metadata)["keys"] == grid["keys"]
+    twice = SimpleNamespace(scale=2, context=0)
+    finer = region.of_photograph(photo, twice, "4:9,10:22").ground
+    assert ground_of(whole.replace(metadata=finer)).at(0, 0) == (500020.5, 4999991.5)
 
 
 def test_what_is_known_of_the_whole_image_holds_for_its_part():

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 from scipy.io import netcdf_file
 
-from napari_hsr import Cube, convert, read, super_resolve, write
+from napari_hsr import Cube, Photograph, convert, read, super_resolve, write
 from napari_hsr.cli import main
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.tiff.length_units import in_metres
@@ -357,6 +358,47 @@ def test_what_gdal_keeps_beside_a_tiff_counts_before_its_own_tags(tmp_path):
     kept = geotiff.stated(read(path).metadata)
     assert kept["tiepoints"][3] == 700000
     assert kept["keys"] == grid["keys"]
+
+
+GRID = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+PICTURE = np.random.default_rng(1).integers(0, 255, (8, 6, 3), dtype=np.uint8)
+
+
+def orthophoto(path, **options):
+    tags = [*geotiff.extra_tags(GRID), *options.pop("more", ())]
+    tifffile.imwrite(path, PICTURE, photometric="rgb", metadata=None, extratags=tags, **options)
+    return path
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_orthophoto_keeps_its_place_in_another_file_too(tmp_path, later):
+    path = orthophoto(tmp_path / "a.tif")
+    if later:
+        note = "<PAMDataset><GeoTransform>7e5, 2, 0, 5e6, 0, -2</GeoTransform></PAMDataset>"
+        (tmp_path / "a.tif.aux.xml").write_text(note)
+    photo = read(path)
+    kept = geotiff.stated(photo.metadata)
+    assert (kept["tiepoints"][3], kept["keys"]) == (700000 if later else 500000, GRID["keys"])
+    again = write(photo, tmp_path / "b.tif")
+    assert tags(again)[33922] == tuple(kept["tiepoints"])
+    assert geotiff.stated(read(again).metadata) == kept
+
+
+def test_a_world_file_beside_a_picture_is_the_place_of_the_photograph(tmp_path):
+    write(Photograph(PICTURE), tmp_path / "ours.png")
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    (tmp_path / "a.pgw").write_text("2\n0\n0\n-2\n500001\n4999999\n")
+    Image.fromarray(PICTURE).save(tmp_path / "b.jpg")
+    (tmp_path / "b.jgw").write_text("2\n0\n0\n-2\n500001\n4999999\n")
+    for name in ("a.png", "b.jpg"):
+        assert geotiff.stated(read(tmp_path / name).metadata)["tiepoints"][3:5] == [5e5, 5e6]
+    assert geotiff.KEY not in read(tmp_path / "ours.png").metadata
+
+
+def test_a_photograph_that_is_turned_tells_that_its_place_was_left_out(tmp_path):
+    turned = read(orthophoto(tmp_path / "a.tif", more=[(274, "H", 1, 6, True)]))
+    assert (turned.height, geotiff.KEY in turned.metadata) == (6, False)
+    assert has(turned.notices, Code.PLACE_UNUSABLE)
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "hdf5", "zarr"])

@@ -109,7 +109,7 @@ def reconstruct_events(
     model = on_grid(load_model(model), finer)
     image, encoding, camera = profiled(image, encoding, camera, exact)
     whole = as_photograph(image, model, encoding)
-    photograph, place, limited = of_photograph(whole, model, region)
+    photograph, place, limited, ground = of_photograph(whole, model, region)
     size = photograph.height, photograph.width
     factor = reduction(detail, model, *size, device, finer)
     disk = output is not None
@@ -133,7 +133,10 @@ def reconstruct_events(
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
+        metadata={
+            "card": model.card.model_dump(mode="json", exclude={"intervals"}),
+            **(ground or {}),
+        },
         place=place,
     )
     if output is None:

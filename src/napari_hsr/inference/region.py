@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from napari_hsr.conversion import convert
 from napari_hsr.errors import InputError
-from napari_hsr.georeference import Place, aligned
+from napari_hsr.georeference import Place, aligned, cropped_metadata, resized_metadata
+from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.models.model import Model
@@ -62,17 +63,18 @@ def _ends(part: slice | Sequence[int], size: int) -> tuple[int, int]:
 
 
 class Part(NamedTuple):
-    """A part of a photograph, where a result lies over the whole, and what must be known of it."""
+    """A part of a photograph, where a result lies over the whole and on the ground, and what must be known of it."""
 
     photograph: Photograph
     place: Place | None = None
     notices: tuple[Notice, ...] = ()
+    ground: Mapping[str, Any] | None = None
 
 
 def of_photograph(photograph: Photograph, model: Model, region: Region | None) -> Part:
     """The part of a photograph for a model; all of it without a region."""
     if region is None:
-        return Part(photograph)
+        return Part(photograph, ground=_ground(photograph, model.scale))
     rows, columns = find(region, photograph.height, photograph.width)
     pixel, origin = aligned(model.scale, (1.0, 1.0), (rows.start, columns.start))
     measured = photograph.measured
@@ -80,9 +82,18 @@ def of_photograph(photograph: Photograph, model: Model, region: Region | None) -
         photograph,
         data=photograph.data[rows, columns],
         measured=measured and replace(measured, data=measured.data[rows, columns]),
+        metadata=cropped_metadata(photograph.metadata, rows.start, columns.start),
         provenance=photograph.provenance.with_step(_step(rows, columns)),
     )
-    return Part(part, Place(pixel, origin), (_notice(model, rows, columns),))
+    told = (_notice(model, rows, columns),)
+    return Part(part, Place(pixel, origin), told, _ground(part, model.scale))
+
+
+def _ground(photograph: Photograph, scale: int) -> dict[str, Any]:
+    """The item of a cube's metadata that says where on the ground it lies, as its photograph does."""
+    known = {name: fact for name, fact in photograph.metadata.items() if name == geotiff.KEY}
+    size = photograph.height, photograph.width
+    return resized_metadata(known, size, [n * scale for n in size])
 
 
 def of_cube(cube: Cube, region: Region | None) -> Cube:

@@ -10,6 +10,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.tiff import geotiff
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,47 @@ def stated_by_gdal(path: Path) -> dict[str, Any] | None:
     if grid is None:
         return None
     return geotiff.of_six(grid) | (geotiff.of_text(text.strip()) if text.strip() else {})
+
+
+def of_image(path: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The tags of its place, but for what GDAL keeps beside it; without a grid, that of another file beside it."""
+    later = stated_by_gdal(path)
+    if later is not None:
+        kept = {k: v for k, v in (own or {}).items() if k not in geotiff.GRID}
+        return kept | later
+    if own and {"tiepoints", "transformation"} & set(own):
+        return own
+    place = beside(path)
+    return own if place is None else place | (own or {})
+
+
+def of_photograph(
+    path: Path, orientation: object, notices: list[Notice], own: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The item of a photograph's metadata that says where it lies; empty where nothing says so.
+
+    Parameters
+    ----------
+    path : Path
+    orientation : object
+        By which its pixels were turned, as EXIF counts: the place is that of pixels as stored.
+    notices : list of Notice
+        Told here where a place is left out.
+    own : dict, optional
+        What the file itself says, as GeoTIFF's tags.
+    """
+    place = of_image(path, own) or {}
+    if not {"tiepoints", "transformation"} & set(place):
+        return {}
+    if orientation in range(2, 9):
+        told = (
+            f"It is turned as its orientation, {orientation}, says; its place on the ground is that of pixels as "
+            "stored, and was left out."
+        )
+        notices.append(Notice.warning(Code.PLACE_UNUSABLE, told))
+        return {}
+    # GDAL's words are about the colours
+    return {geotiff.KEY: {name: value for name, value in place.items() if name != "gdal"}}
 
 
 def system(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
-from napari_hsr.io import detect, embedded_record, helper_process, limits
+from napari_hsr.io import detect, embedded_record, ground_beside, helper_process, limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import icc, jpeg_damage, jpeg_frames, png_chunks, stated_colours
 from napari_hsr.io.read_choice import ANY, Choice
@@ -64,6 +64,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     ours = embedded_record.parse(info.text.get(embedded_record.KEY))
     if ours is None:
         values = upright(values, info.orientation)
+        metadata |= ground_beside.of_photograph(path, info.orientation, notices)
     bits = info.significant_bits
     return finish(
         path, values, encoding, notices, metadata, ours, bits, full_scale, profile=profile
@@ -111,6 +112,8 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
             )
             notices += _others_left_out(getattr(image, "n_frames", 1))
             image.load()
+            orientation = image.getexif().get(0x112)
+            metadata |= ground_beside.of_photograph(path, orientation, notices)
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
             if kind == "JPEG":

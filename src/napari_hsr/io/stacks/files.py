@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import FileError, GreyImageError, HSRError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -176,6 +177,7 @@ def read(
     height, width = first.data.shape[:2]
     name = folder.name if folder else paths[0].parent.name or paths[0].stem
     metadata: dict[str, Any] = {**first.metadata, "first": paths[0].name}
+    metadata.pop(geotiff.KEY, None)  # each may have its own
     notices = first.notices
     if failures:
         told = f"{len(failures)} of {len(paths)} frames are left empty: {next(iter(failures.values()))}"

@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
-from napari_hsr.io import embedded_record, lazy, limits
+from napari_hsr.io import embedded_record, ground_beside, lazy, limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import icc
 from napari_hsr.io.photographs.reader import finish, grey, unknown_encoding, upright
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.tiff import gdal_metadata
+from napari_hsr.io.tiff import gdal_metadata, geotiff
 from napari_hsr.io.tiff.pixels import TiffPixels, can_stay
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -82,6 +82,7 @@ def of_pixels(
     _note_camera(page, metadata)
     if ours is None:
         values = upright(values, _tag(page, 274))
+        metadata |= ground_beside.of_photograph(path, _tag(page, 274), notices, geotiff.read(page))
         notices += _about_missing(page, file)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
     if bits == 8 * stored.itemsize:
@@ -146,6 +147,7 @@ def _on_disk(path: Path, file: Any, page: Any, ours: embedded_record.Record | No
     _note_camera(page, metadata)
     told = [Notice.info(Code.ALPHA_LEFT_OUT, "Alpha was left out.")] * (page.samplesperpixel == 4)
     told += _about_missing(page, file)
+    metadata |= ground_beside.of_photograph(path, _tag(page, 274), told, geotiff.read(page))
     provenance = Provenance(input=path.name)
     return Photograph(pixels, encodings.SRGB, path.stem, provenance, tuple(told), metadata)
 

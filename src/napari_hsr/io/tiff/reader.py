@@ -230,7 +230,7 @@ def _found(
     if ours is None:
         of_integers = np.dtype(series.dtype).kind in "iu"
         product_metadata.add(path, bands, found, of_integers)
-    on_the_ground = _on_the_ground(path, page) if ours is None else None
+    on_the_ground = ground_beside.of_image(path, geotiff.read(page)) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
     if facts.decoding.markers:
@@ -263,19 +263,6 @@ def _add_whole(found: build_cube.Found, stated: dict[str, Any], bands: int) -> N
             of_gdal = found.metadata.get(geotiff.KEY, {}).get("gdal", {})
             for name in [n for n in of_gdal if plain_name(n) in (*APPLIED, *NO_DATA_NAMES)]:
                 del of_gdal[name]
-
-
-def _on_the_ground(path: Path, page: Any) -> dict[str, Any] | None:
-    """The tags of its place, but for what GDAL keeps beside it; without a grid, that of another file beside it."""
-    own = geotiff.read(page)
-    later = ground_beside.stated_by_gdal(path)
-    if later is not None:
-        kept = {k: v for k, v in (own or {}).items() if k not in geotiff.GRID}
-        return kept | later
-    if own and {"tiepoints", "transformation"} & set(own):
-        return own
-    place = ground_beside.beside(path)
-    return own if place is None else place | (own or {})
 
 
 def _calibrate(found: build_cube.Found, file: Any) -> None:

@@ -94,4 +94,5 @@ def write_photograph(photograph: Photograph, path: Path) -> None:
             np.ascontiguousarray(photograph.data),
             photometric="rgb",
             metadata={embedded_record.KEY: embedded_record.of_photograph(photograph)},
+            extratags=geotiff.extra_tags(geotiff.stated(photograph.metadata)),
         )
