@@ -14,7 +14,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice, as_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -113,14 +113,33 @@ class SpectralLibrary:
         Raises
         ------
         InputError
-            If it has none of a name.
+            If it has none of a name, or several.
         """
-        for name in names:
-            if name not in self.names:
-                have = ", ".join(self.names[:8]) + (" …" if len(self) > 8 else "")
-                raise InputError(f"{self.name} has no spectrum called {name!r}; it has {have}.")
-        values = np.stack([self[name] for name in names])
+        values = np.stack([self.values[self.find(name)] for name in names])
         return self.replace(names=tuple(names), values=values)
+
+    def find(self, name: str) -> int:
+        """The number from 0 of the spectrum that is called so; of several, the second is ``"leaf (2)"``.
+
+        Raises
+        ------
+        InputError
+            If none is, or it is not said which of several.
+        """
+        given, _, number = name.removesuffix(")").rpartition(" (")
+        if name not in self.names and number.isdecimal() and name.endswith(")"):
+            places = [at for at, own in enumerate(self.names) if own == given]
+            if len(places) > 1 and 1 <= int(number[:9]) <= len(places):
+                return places[int(number[:9]) - 1]
+        count = self.names.count(name)
+        if count == 1:
+            return self.names.index(name)
+        if count > 1:
+            raise InputError(
+                f"{count} spectra of {self.name} are called {name!r}: say which, from '{name} (1)' to '{name} ({count})'."
+            )
+        have = ", ".join(self.names[:8]) + (" …" if len(self) > 8 else "")
+        raise InputError(f"{self.name} has no spectrum called {name!r}; it has {have}.")
 
     def normalised(self, by: str = "max") -> SpectralLibrary:
         """Each spectrum divided by its largest value, its area or its length as a vector.
@@ -253,6 +272,19 @@ class SpectralLibrary:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
+
+
+def numbered(names: Iterable[str]) -> tuple[str, ...]:
+    """Names that tell apart what they name: the second ``leaf`` is ``leaf (2)``."""
+    found: dict[str, None] = {}
+    counts: dict[str, int] = {}
+    for given in names:
+        name = given
+        while name in found:
+            counts[given] = counts.get(given, 1) + 1
+            name = f"{given} ({counts[given]})"
+        found[name] = None
+    return tuple(found)
 
 
 def _area(nm: np.ndarray, values: np.ndarray) -> float:

@@ -53,6 +53,12 @@ def test_the_minimum_is_that_of_an_independent_solver(count):
     assert (solve(spectra, pixels, True) == 0).any()  # some lie on the boundary
 
 
+def test_maps_of_endmembers_of_one_name_are_told_apart():
+    made = unmix(mixed(), LIBRARY.replace(names=("leaf", "soil", "leaf")))
+    assert made.abundances.metadata["band names"] == ["leaf", "soil", "leaf (2)"]
+    assert made.endmembers.names == ("leaf", "soil", "leaf (2)")
+
+
 def test_the_residual_is_what_is_left():
     cube = mixed(0.05)
     made = unmix(cube, LIBRARY)

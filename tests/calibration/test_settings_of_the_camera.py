@@ -78,6 +78,12 @@ def test_a_scan_that_is_reflectance_already_is_told():
     assert has(found.notices, Code.VALUES_SCALE_GUESSED)
 
 
+def test_without_a_dark_none_is_said_to_be_subtracted():
+    scan, white, dark = cubes({"tint": 10}, {"tint": 5})
+    assert any("One dark reference" in n for n in calibrate(scan, white, dark).notices)
+    assert not any("One dark reference" in n for n in calibrate(scan, white).notices)
+
+
 def test_an_overexposed_patch_is_told():
     counts = np.random.default_rng(1).uniform(100, 4000, (3, 12, 12)).astype(np.float32)
     counts[:, :10, :10] = np.minimum(counts[:, :10, :10] + 2000, 4095)

@@ -303,6 +303,22 @@ def test_a_folder_of_spectra_is_one_library(tmp_path):
         napari_hsr.read_library(tmp_path)
 
 
+def test_spectra_of_one_name_are_numbered_when_files_are_joined():
+    assert join([library(), library(), library()]).names[::2] == ("leaf", "leaf (2)", "leaf (3)")
+
+
+def test_a_name_of_several_spectra_does_not_say_which():
+    """The first of them had been taken."""
+    twice = SpectralLibrary(("leaf", "soil", "leaf"), (400, 500), np.arange(6).reshape(3, 2))
+    with pytest.raises(InputError, match=r"2 spectra .* 'leaf \(1\)' to 'leaf \(2\)'"):
+        twice.chosen(["soil", "leaf"])
+    found = twice.chosen(["leaf (2)", "leaf (1)"])
+    np.testing.assert_array_equal(found.values, twice.values[[2, 0]])
+    for wrong in ("leaf (3)", "leaf (0)", "soil (1)"):
+        with pytest.raises(InputError, match="no spectrum called"):
+            twice.chosen([wrong])
+
+
 def test_joining_refuses_other_units():
     with pytest.raises(InputError, match="counts"):
         join([library(), library(units="counts")])

@@ -15,7 +15,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
-from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.spectral_library import SpectralLibrary, numbered
 from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def unmix_events(
 ) -> Iterator[Progress | Unmixing]:
     """:func:`unmix` as events: progress, and last the result."""
     bands, told = usable_bands(cube)
-    used = on_bands(endmembers, cube, bands)
+    used = on_bands(endmembers.replace(names=numbered(endmembers.names)), cube, bands)
     spectra = used.values
     check_values(spectra, "the endmembers")
     told += _checked(used, sum_to_one)

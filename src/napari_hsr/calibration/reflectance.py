@@ -138,7 +138,8 @@ def calibrate_events(
     yield Progress(3, _STEPS, "Computing reflectance")
     signal = reference.mean - (white_black.mean if white_black else 0)
     _check_brighter(signal, reference, white_black)
-    ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, white_dark is not None)
+    one_dark = dark is not None and white_dark is None
+    ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, one_dark)
     told_exposure += settings.differences(raw, white, dark, white_dark, exposures is not None)
     notices += _of_another_scale(raw, reference, black, ratio)
     curve = _reflectance_of(white_reflectance, raw)

@@ -50,7 +50,7 @@ def is_exposure(name: str) -> bool:
 
 
 def exposure_ratio(
-    raw: Cube, white: Cube | None, stated: tuple[float, float] | None, has_dark: bool
+    raw: Cube, white: Cube | None, stated: tuple[float, float] | None, one_dark: bool
 ) -> tuple[float, list[Notice]]:
     """The white's exposure time over the scan's, and how it is known.
 
@@ -75,7 +75,7 @@ def exposure_ratio(
     if scan == reference:
         return 1.0, []
     told = f"The scan was exposed for {scan:g} and the white for {reference:g}, {said}."
-    if not has_dark:
+    if one_dark:
         told += " One dark reference was subtracted from both."
     return reference / scan, [Notice.info(Code.SCALE_APPLIED, told)]
 

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     colours = _read_colours(Path(args.colours))
     if missing := [name for name in colours if name not in library.names]:
         raise FileError(args.chart, f"it has no reflectance of the patch {missing[0]!r}")
-    known = np.stack([library[name] for name in colours])
+    known = library.chosen(list(colours)).values
     seen = np.array(list(colours.values()))
     fit = fit_chart(seen, known, library.wavelengths_nm, args.illuminant)
     note(library.notices)

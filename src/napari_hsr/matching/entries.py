@@ -11,7 +11,7 @@ from napari_hsr.arguments import told
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Notice
-from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.spectral_library import SpectralLibrary, numbered
 from napari_hsr.trust.physical_quantity import differing
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def entries_on(
     if isinstance(source, SpectralLibrary):
         values, notices = _values(source, nm, bands, widths_nm)
         own = ((source.name, source.units),)
-        return Entries(source.names, values, nm, source.name, notices, own)
+        return Entries(numbered(source.names), values, nm, source.name, notices, own)
     curves = list(source)
     if not curves:
         raise InputError("There is no spectrum to compare with.")
@@ -117,7 +117,7 @@ def entries_on(
         row, said = _of_curve(curve, nm, bands, widths_nm)
         rows.append(row)
         told |= {notice.text: notice for notice in said}
-    names = tuple(curve.name for curve in curves)
+    names = numbered(curve.name for curve in curves)
     whose = tuple(dict.fromkeys((curve.cube or curve.name, curve.units) for curve in curves))
     return Entries(names, np.stack(rows), nm, "spectra", tuple(told.values()), whose)
 

@@ -87,12 +87,10 @@ def anchored_events(
     on_grid = library.on(np.asarray(cube.wavelengths), widths_of(cube))
     found, measured = [], []
     for name, place in pairs:
-        if name not in library.names:
-            known = ", ".join(library.names[:5])
-            raise InputError(f"No measured spectrum is called {name!r}; there are {known}.")
+        spectrum = on_grid.values[library.find(name)]
         found.append(_at(cube, name, place, radius))
-        _check_whole(name, on_grid, cube)
-        measured.append(factor * on_grid[name])
+        _check_whole(name, spectrum, on_grid, cube)
+        measured.append(factor * spectrum)
     if not pairs:
         raise InputError("No measured spectrum has a place.")
     names = [name for name, _ in pairs]
@@ -132,9 +130,9 @@ def anchored_events(
     )
 
 
-def _check_whole(name: str, library: SpectralLibrary, cube: Cube) -> None:
+def _check_whole(name: str, spectrum: np.ndarray, library: SpectralLibrary, cube: Cube) -> None:
     """Refuse a measured spectrum with gaps: a line over them would pass for measured."""
-    lacks = library.wavelengths_nm[~np.isfinite(library[name]) & cube.good_bands]
+    lacks = library.wavelengths_nm[~np.isfinite(spectrum) & cube.good_bands]
     if lacks.size:
         raise InputError(
             f"The measured spectrum {name} lacks values between {lacks[0]:g} and {lacks[-1]:g} nm, where {cube.name} "

@@ -100,6 +100,8 @@ def join(libraries: Iterable[SpectralLibrary], name: str = "library") -> Spectra
     """
     import numpy as np
 
+    from napari_hsr.spectral_library import numbered
+
     found = list(libraries)
     if not found:
         raise InputError("There is no spectrum to join.")
@@ -116,7 +118,7 @@ def join(libraries: Iterable[SpectralLibrary], name: str = "library") -> Spectra
                 f"{first.units or 'values without a unit'}."
             )
     return first.replace(
-        names=tuple(one for library in found for one in library.names),
+        names=numbered(one for library in found for one in library.names),
         values=np.concatenate([library.values for library in found]),
         name=name,
         metadata=first.metadata if len(found) == 1 else {},

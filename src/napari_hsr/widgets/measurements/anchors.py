@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QWidget
 
 from napari_hsr.errors import HSRError
+from napari_hsr.spectral_library import numbered
 from napari_hsr.trust.anchored import anchored_events
 from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.computed_cubes import computed_cube
@@ -162,6 +163,7 @@ class AnchorSection(QWidget):
             self.message.show_exception(error)
             return str(error)
         self.message.clear()
+        library = library.replace(names=numbered(library.names))
         self._library, self.path = library, os.path.abspath(path)
         said = [f"{library.name}: {len(library)} spectra.", *library.notices]
         self.library_label.setText(" ".join(said))

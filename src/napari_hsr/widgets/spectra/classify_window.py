@@ -23,6 +23,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.io.text_files import csv_text, name_cell, write_text
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
+from napari_hsr.spectral_library import numbered
 from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.computed_cubes import check_computed, computed_cube
@@ -184,7 +185,7 @@ class ClassifyWindow(QDialog):
         spare = [color for color in PALETTE if color not in self._colors] or list(PALETTE)
         given = itertools.cycle(spare)
         self._colors = [color or next(given) for color in self._colors]
-        names = tuple(one_line(name) for part in parts for name in part.names)
+        names = numbered(one_line(name) for part in parts for name in part.names)
         values = np.concatenate([part.values for part in parts])
         told = tuple({notice.text: notice for part in parts for notice in part.notices}.values())
         whose = tuple(dict.fromkeys(one for part in parts for one in part.units))
