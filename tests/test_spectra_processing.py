@@ -292,3 +292,19 @@ def test_ranges_stand_in_each_kind_of_table(tmp_path):
     with np.load(spectra.write_table(curves, tmp_path / "t.npz")) as arrays:
         np.testing.assert_array_equal(arrays["90% lower"], [[np.nan, np.nan], ends[0]])
         np.testing.assert_array_equal(arrays["90% upper"], [[np.nan, np.nan], ends[1]])
+
+
+def test_dividing_by_a_negative_value_turns_ranges_and_quantiles_over():
+    mean = np.linspace(-1.0, 2.0, len(NM))
+    one = replace(
+        curve(mean),
+        quantiles={0.05: mean - 0.2, 0.25: mean - 0.1, 0.95: mean + 0.3},
+        ranges={"90%": (mean - 0.5, mean + 0.4)},
+    )
+    made = spectra.normalise(one, "wavelength", nm=float(NM[0]))
+    low, high = made.ranges["90%"]
+    np.testing.assert_allclose(low, -(mean + 0.4))
+    np.testing.assert_allclose(high, -(mean - 0.5))
+    np.testing.assert_allclose(made.quantiles[0.05], -(mean + 0.3))
+    np.testing.assert_allclose(made.quantiles[0.75], -(mean - 0.1))
+    assert sorted(made.quantiles) == [0.05, 0.75, 0.95]

@@ -193,3 +193,17 @@ def test_place_and_position_on_the_ground_are_kept():
     one = cube(metadata={"map info": "UTM", "fwhm": [10.0] * 31, "default bands": [1, 2, 3]})
     made = index(one, "b650")
     assert made.metadata == {"map info": "UTM", "band names": ["b650"]}
+
+
+def test_names_that_differ_in_case_alone_are_two_indices():
+    """BaI, the bare soil index, had been made as BAI, that of burned areas."""
+    one = cube(np.arange(400.0, 1701.0, 20.0), units="reflectance")
+    made = index(one, "BaI")
+    assert made.name == "leaf · BaI"
+    red, near, far = mean(one, 620, 690), mean(one, 760, 900), mean(one, 1550, 1750)
+    np.testing.assert_allclose(made.data[0], red + far - near, rtol=1e-5)
+    assert index(one, "BAI").name == "leaf · BAI"
+    with pytest.raises(InputError, match=r"'bai' may be BAI .* and BaI"):
+        index(one, "bai")
+    known = catalogue.catalogue()
+    assert all(known.find(name).name == name for name in known.indices)

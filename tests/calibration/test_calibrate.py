@@ -259,3 +259,26 @@ def test_what_the_library_of_the_white_tells_is_told():
     doubt = Notice.warning(Code.VALUES_SCALE_GUESSED, "Values go up to 99: percent.")
     known = SpectralLibrary(("white",), NM, np.full((1, BANDS), 0.99), notices=(doubt,))
     assert doubt in calibrate(scan(), white(), dark(), white_reflectance=known).notices
+
+
+def test_a_white_patch_has_the_dark_of_its_own_columns_subtracted():
+    """A hot column beside the patch had the dark of that column taken from the white."""
+    black = BLACK.copy()
+    black[:, :, 4] = 900
+    truth = TRUTH.copy()
+    truth[:, 1:3, 0:3] = 1.0
+    counts = cube(truth * 2000 + black)
+    near(calibrate(counts, dark=cube(black), patch=(1, 0, 3, 3)), truth, 1e-5)
+    alone = calibrate(counts, cube(2000 + black[:, :, 1:2]), cube(black))
+    assert np.abs(np.asarray(alone.data) / truth - 1).max() < 0.02
+
+
+def test_a_column_whose_dark_is_missing_has_no_value_and_is_told():
+    black = BLACK.copy()
+    black[:, :, 4] = np.nan
+    truth = TRUTH.copy()
+    truth[:, 1:3, 0:3] = 1.0
+    found = calibrate(cube(truth * 2000 + BLACK), dark=cube(black), patch=(1, 0, 3, 3))
+    assert np.isnan(found.data[:, :, 4]).all()
+    assert np.isfinite(found.data[:, :, :4]).all()
+    assert has(found.notices, Code.WHITE_TOO_DARK)

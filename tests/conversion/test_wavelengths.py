@@ -200,3 +200,12 @@ def test_a_single_bad_band_is_closed_where_others_outweigh_it():
     assert not has(found.notices, Code.BANDS_NOT_MEASURED)
     sparse = np.array([475, 560, 668, 717, 842.0])
     assert to_wavelengths(cube_of(peak(sparse), sparse), [500.0, 600.0, 780.0]).good_bands.all()
+
+
+def test_an_uneven_grid_is_not_shifted_to_where_its_bands_are_dense():
+    """1 nm up to 700 nm and 5 nm from there on, as of two detectors: a line stays a line."""
+    old = np.r_[np.arange(400.0, 700.0), np.arange(700.0, 1001.0, 5.0)]
+    new = np.arange(420.0, 981.0, 10.0)
+    cube = Cube(np.broadcast_to(old[:, None, None], (old.size, 1, 2)), old)
+    found = np.asarray(to_wavelengths(cube, new).data)[:, 0, 0]
+    assert np.abs(found - new)[1:-1].max() < 0.5  # nm; it was 2.3

@@ -58,9 +58,15 @@ class Catalogue:
     constants: dict[str, float]
 
     def find(self, name: str) -> Index | None:
-        """The index of this name, in any case; None if there is none."""
+        """The index of this name, else the only one of it in another case; None if there is none."""
+        same = self.of_any_case(name)
+        exact = self.indices.get(name.strip())
+        return exact or (same[0] if len(same) == 1 else None)
+
+    def of_any_case(self, name: str) -> list[Index]:
+        """Indices whose names differ in case alone: BAI is not BaI."""
         wanted = name.strip().casefold()
-        return next((one for key, one in self.indices.items() if key.casefold() == wanted), None)
+        return [one for key, one in self.indices.items() if key.casefold() == wanted]
 
 
 def installed() -> bool:

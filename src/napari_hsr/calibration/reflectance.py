@@ -49,7 +49,8 @@ def calibrate(
 
     ``R = ρ · (raw - dark) / t_raw / ((white - white_dark) / t_white)`` for every pixel, with the
     references averaged over their lines, column by column: a line scanner's columns are pixels
-    of one detector each.
+    of one detector each. A white for all columns, a patch or a single column, has the dark of the columns
+    it was seen in subtracted (of all, where they are not known).
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def calibrate_events(
         told = "No dark reference was given: nothing was subtracted."
         notices.append(Notice.warning(Code.REFERENCE_FITTED, told))
     yield Progress(3, _STEPS, "Computing reflectance")
-    signal = reference.mean - (white_black.mean if white_black else 0)
+    signal = reference.mean - (_under(reference, white_black, patch) if white_black else 0)
     _check_brighter(signal, reference, white_black)
     one_dark = dark is not None and white_dark is None
     ratio, told_exposure = settings.exposure_ratio(raw, white, exposures, one_dark)
@@ -146,6 +147,8 @@ def calibrate_events(
     notices += getattr(white_reflectance, "notices", ())  # of a library
     least = _least(signal, reference, white_black, least_signal)
     lost = _lost(signal, least, least_signal is not None)
+    if black is not None:
+        lost = lost | ~np.isfinite(black.mean)
     with np.errstate(divide="ignore"):
         gain = np.where(lost, np.nan, curve[:, None, None] * ratio / signal).astype(np.float32)
     notices += [*told_exposure, *_told_lost(lost, raw)]
@@ -192,6 +195,23 @@ class _Quotient:
                 across = 0 if isinstance(columns, int) else slice(None)
             operation(values, each[bands, line, across], out=values, casting="same_kind")
         return values
+
+
+def _under(
+    white: Reference, dark: Reference, patch: tuple[int, int, int, int] | None
+) -> np.ndarray:
+    """The dark to be subtracted from a white: of a white for all columns, that of those it was seen in."""
+    if white.mean.shape[2] == dark.mean.shape[2] or dark.mean.shape[2] == 1:
+        return dark.mean
+    # where the columns are not known, hot ones are probably not among them
+    middle, across = (
+        (np.nanmedian, slice(None)) if patch is None else (np.nanmean, slice(patch[1], patch[3]))
+    )
+    values = dark.mean[:, :, across]
+    made = np.full((len(values), 1, 1), np.nan, np.float32)
+    some = np.isfinite(values).any(axis=(1, 2))
+    made[some] = middle(values[some], axis=2, keepdims=True)
+    return made
 
 
 def _check_brighter(signal: np.ndarray, white: Reference, dark: Reference | None) -> None:

@@ -131,7 +131,8 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The matrix (target, source) from one grid to another; its rows sum to 1.
 
     Linear between bands; from a finer grid each band is the mean of the source under a triangle
-    that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees.
+    that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees. Where
+    the source is uneven, each of its bands counts by the wavelengths it stands for.
     """
     fine = interpolation(source, target)
     if target.size < 2:
@@ -139,9 +140,16 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
     triangle = np.clip(1 - np.abs(source[None, :] - target[:, None]) / gap, 0, None)
     many = (triangle > 0).sum(1) > 2  # two would be the line between them
+    if not _even(source):  # else no digit changes
+        triangle = triangle * np.gradient(source)
     total = triangle.sum(1, keepdims=True)
     averaged = np.divide(triangle, total, out=np.zeros_like(triangle), where=total > 0)
     return np.where(many[:, None], averaged, fine).astype(np.float32)
+
+
+def _even(grid: np.ndarray) -> bool:
+    steps = np.diff(grid)
+    return bool(np.ptp(steps) <= 1e-6 * steps.max()) if steps.size else True
 
 
 def interpolation(source: np.ndarray, target: np.ndarray) -> np.ndarray:

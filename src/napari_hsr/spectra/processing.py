@@ -298,7 +298,7 @@ def _need_same_grid(curve: Curve, other: Curve) -> None:
 
 def _scaled(curve: Curve, divisor: np.ndarray, units: str) -> Curve:
     size = np.abs(divisor)
-    return replace(
+    scaled = replace(
         curve,
         mean=curve.mean / divisor,
         std=None if curve.std is None else curve.std / size,
@@ -307,6 +307,15 @@ def _scaled(curve: Curve, divisor: np.ndarray, units: str) -> Curve:
             name: (low / divisor, high / divisor) for name, (low, high) in curve.ranges.items()
         },
         units=units,
+    )
+    if not (divisor < 0).any():
+        return scaled
+    # divided by a negative number all is turned over: the least is the greatest, and q05 is q95
+    turned = {share: round(1 - share, 9) for share in scaled.quantiles}
+    return replace(
+        scaled,
+        quantiles={new: scaled.quantiles[old] for old, new in turned.items()},
+        ranges={name: (high, low) for name, (low, high) in scaled.ranges.items()},
     )
 
 
