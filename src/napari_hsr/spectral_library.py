@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.arguments import told
 from napari_hsr.arrays import unmasked
+from napari_hsr.band_gaps import Bridged
 from napari_hsr.cube import Wavelengths, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice, as_notices
@@ -179,7 +180,7 @@ class SpectralLibrary:
 
         Finer spectra are averaged as each new band sees them: with a Gaussian of its width (that
         which the library's own ``fwhm`` lacks of it), or, where no widths are stated, with a triangle
-        that falls to zero at its neighbours, at most 10 nm away; coarser ones are interpolated linearly.
+        that falls to zero at its neighbours, at most 10 nm away (beside a gap over a line drawn there); coarser ones are interpolated linearly.
 
         Parameters
         ----------
@@ -189,7 +190,7 @@ class SpectralLibrary:
             Full widths at half maximum of the new bands in nm.
         close_gaps : bool
             Draw lines over all that is missing. By default bands in a gap wider than they are apart, and
-            than one missing value, are NaN.
+            than one missing value, are NaN, and those that lie to a half in a gap between the library's bands.
 
         Returns
         -------
@@ -226,9 +227,11 @@ class SpectralLibrary:
         share = (at - own[left]) / np.where(right > left, own[right] - own[left], 1)
         made = whole[:, left] * (1 - share) + whole[:, right] * share
         if nm.size > 1 or widths_nm is not None:
-            weights, seen = self._seen_by(nm, widths_nm)
+            weights, seen, unknown = self._seen_by(nm, widths_nm)
             averaged = whole @ weights.T
             made[:, seen] = averaged[:, seen]
+            if not close_gaps:
+                gaps |= unknown
         made[gaps] = np.nan
         kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
         notices = self.notices
@@ -238,9 +241,13 @@ class SpectralLibrary:
 
     def _seen_by(
         self, nm: np.ndarray, widths_nm: ArrayLike | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (new bands, bands) whose rows sum to 1, and which rows average: others see too few."""
-        own, apart = self.wavelengths_nm, np.gradient(self.wavelengths_nm)
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights (new bands, bands) whose rows sum to 1, which rows average, and which are unknown.
+
+        Those that average too few do not; those that lie to a half in gaps between bands are not known.
+        """
+        bridged = Bridged.of(self.wavelengths_nm)
+        own, apart = bridged.nm, np.gradient(bridged.nm)
         nearest = np.abs(nm[:, None] - own).argmin(axis=1)
         if widths_nm is None:
             gap = np.minimum(np.gradient(nm), _WIDEST)
@@ -249,15 +256,20 @@ class SpectralLibrary:
         else:
             widths = np.broadcast_to(np.asarray(widths_nm, dtype=np.float64), nm.shape)
             listed = self.metadata.get("fwhm")
-            has = isinstance(listed, list) and len(listed) == own.size
-            own_widths = np.asarray(listed, dtype=np.float64)[nearest] if has else 0.0
+            has = isinstance(listed, list) and len(listed) == self.wavelengths_nm.size
+            known = np.asarray(listed if has else np.zeros(self.wavelengths_nm.size), np.float64)
+            own_widths = bridged.of_own(known)[nearest]
             missing = np.sqrt(np.maximum(widths**2 - np.nan_to_num(own_widths) ** 2, 1e-12))
             weights = np.exp(-0.5 * (_FWHM * (nm[:, None] - own) / missing[:, None]) ** 2)
             wide = missing >= apart[nearest]
         weights = weights * apart
         total = weights.sum(axis=1)
         seen = wide & (total > 0)
-        return weights / np.where(seen, total, 1)[:, None], seen
+        weights = weights / np.where(seen, total, 1)[:, None]
+        unknown = np.where(
+            seen, weights[:, bridged.made_up].sum(axis=1) >= 0.5, bridged.made_up[nearest]
+        )
+        return bridged.folded(weights), seen, unknown
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON and for ``napari-hsr library``."""

@@ -179,3 +179,33 @@ def test_what_the_library_tells_is_told():
     doubt = Notice.warning(Code.VALUES_SCALE_GUESSED, "Values go up to 6000.")
     made = unmix(mixed(), LIBRARY.replace(notices=(doubt,)))
     assert doubt in made.abundances.notices
+
+
+@pytest.mark.parametrize(("units", "own"), [("%", "reflectance"), ("reflectance", "percent")])
+@pytest.mark.parametrize("grid", [NM, np.arange(400.0, 701.0, 10.0)])
+def test_percent_and_fractions_come_to_one_scale_and_it_is_told(units, own, grid):
+    values = np.stack([np.interp(grid, NM, row) for row in SPECTRA])
+    expected = unmix(mixed(), LIBRARY.replace(wavelengths_nm=grid, values=values))
+    cube = mixed().replace(units=own)
+    if own == "percent":
+        cube = cube.replace(data=cube.data * 100)
+    else:
+        values = values * 100
+    library = SpectralLibrary(LIBRARY.names, grid, values, units, "field notes")
+    made = unmix(cube, library)
+    np.testing.assert_allclose(made.abundances.data, expected.abundances.data, atol=1e-4)
+    (told,) = [notice for notice in made.notices if notice.code == Code.VALUES_RESCALED]
+    factor = 100 if own == "percent" else 0.01
+    assert f"field notes were in {units} and multiplied by {factor:g}, as {own} takes" in told
+    assert not has(made.notices, Code.SCALES_DIFFER)
+    assert made.endmembers.units == own
+
+
+@pytest.mark.parametrize("at", [(1, 1), (127, 126)])
+def test_a_cube_that_is_known_in_a_few_pixels_alone_is_unmixed(at):
+    values = np.full((NM.size, 130, 130), np.nan, np.float32)
+    values[:, at[0], at[1] : at[1] + 2] = mixed().data[:, 0, :2]
+    made = unmix(Cube(values, NM, units="reflectance", name="shore"), LIBRARY)
+    found = made.abundances.data[:, at[0], at[1] : at[1] + 2]
+    np.testing.assert_allclose(found, SHARES[:, 0, :2], atol=3e-6)
+    assert not has(made.notices, Code.BANDS_LEFT_OUT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_hsr import evaluate, read
+from napari_hsr import evaluate, read, write
 
 from .conftest import strict
 
@@ -87,3 +87,36 @@ def test_one_prediction_has_lights_too(hsr, cube_file):
     words = ["evaluate", cube_file("near.mat", 0.01), cube_file("truth.mat"), "--lights", "A"]
     assert "ΔE00 A" in hsr(*words)[1]
     assert 0 < strict(hsr(*words, "--json")[1])["delta_e_2000"]["A"] < 5
+
+
+def test_intervals_are_held_against_the_same_bands_and_pixels_as_the_figures(
+    hsr, cube_file, tmp_path
+):
+    made, low, high = (
+        cube_file(f"{n}.mat", add) for n, add in (("p", 0.02), ("l", -0.1), ("u", 0.1))
+    )
+    truth = read(cube_file("t.mat"))
+    values = truth.data.copy()
+    values[:, :2] += 5.0  # outside the region
+    values[3] += 5.0  # a bad band
+    marks = [int(band != 3) for band in range(truth.bands)]
+    other = truth.replace(data=values, metadata={**truth.metadata, "bbl": marks})
+    path = write(other, tmp_path / "other.hdr")
+    words = (
+        "evaluate",
+        made,
+        path,
+        "--lower",
+        low,
+        "--upper",
+        high,
+        "--region",
+        "2,0,6,5",
+        "--json",
+    )
+    status, out, err = hsr(*words)
+    assert status == 0, err
+    found = strict(out)
+    assert found["intervals"]["coverage"] == 1
+    assert len(found["intervals"]["coverage_bands"]) == truth.bands - 1
+    assert found["risk_coverage"]["error"][-1] == pytest.approx(0.02, rel=1e-3)

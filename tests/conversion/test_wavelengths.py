@@ -9,8 +9,9 @@ import pytest
 
 import napari_hsr
 from napari_hsr import Cube
-from napari_hsr.conversion import common_grid, to_wavelengths
-from napari_hsr.conversion.wavelengths import interpolation
+from napari_hsr.band_gaps import Bridged
+from napari_hsr.conversion import common_grid, to_wavelengths, wavelengths
+from napari_hsr.conversion.wavelengths import interpolation, resampling
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, has
@@ -209,3 +210,34 @@ def test_an_uneven_grid_is_not_shifted_to_where_its_bands_are_dense():
     cube = Cube(np.broadcast_to(old[:, None, None], (old.size, 1, 2)), old)
     found = np.asarray(to_wavelengths(cube, new).data)[:, 0, 0]
     assert np.abs(found - new)[1:-1].max() < 0.5  # nm; it was 2.3
+
+
+GAPPED = np.concatenate([np.arange(400.0, 651.0, 2.5), np.arange(850.0, 951.0, 2.5)])
+
+
+@pytest.mark.parametrize("fwhm", [None, 10.0, 25.0])
+@pytest.mark.parametrize("marked", [False, True])
+def test_bands_beside_a_gap_are_not_shifted_and_those_in_it_are_bad(fwhm, marked):
+    """Where bad bands were deleted, or are marked, the values of a slope are those of the centres."""
+    nm = np.arange(400.0, 951.0, 2.5) if marked else GAPPED
+    values = np.broadcast_to(nm[:, None, None] / 1000, (nm.size, 1, 1)).copy()
+    known = np.isin(nm, GAPPED)
+    values[~known] = np.nan
+    metadata = {"bbl": known.astype(int).tolist()} if marked else {}
+    cube = Cube(values, nm, name="field", metadata=metadata)
+    new = np.arange(450.0, 911.0, 10.0)
+    made = to_wavelengths(cube, new, fwhm)
+    inside = (new > 650) & (new < 850)
+    assert not made.good_bands[(new > 660) & (new < 840)].any()
+    assert made.good_bands[(new < 645) | (new > 855)].all()
+    np.testing.assert_allclose(made.data[~inside, 0, 0], new[~inside] / 1000, atol=2e-5)
+    assert np.isfinite(made.data).all()
+
+
+def test_weights_of_grids_without_gaps_stay_as_they_were_to_the_last_digit():
+    uneven = np.concatenate([np.arange(400.0, 500.0, 2), np.arange(500.0, 701.0, 5)])
+    for source in (np.arange(400.0, 701.0, 3.3), uneven, np.array([443.0, 490, 560, 665, 705])):
+        for target in (np.arange(450.0, 641.0, 10.0), np.array([500.0, 540, 650])):
+            want = wavelengths._triangles(source, target).astype(np.float32)
+            np.testing.assert_array_equal(resampling(source, target), want)
+            assert Bridged.of(source).nm.size == source.size

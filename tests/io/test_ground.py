@@ -171,6 +171,29 @@ def test_a_system_in_feet_that_its_number_names_is_no_system_in_metres(monkeypat
     in_metres.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "code", "unit"),
+    [
+        ('COMPD_CS["x + height",{},VERT_CS["[h]",UNIT["metre",1],AUTHORITY["EPSG","7837"]]]', 3072, 25832, "m"),
+        ('COMPD_CS["x + height",{},VERT_CS["h"],AUTHORITY["EPSG","5555"]]', 3072, 25832, "m"),
+        ('COMPOUNDCRS["x [2016]",\n  {},\n  VERTCRS["h",ID["EPSG",7837]]]', 3072, 25832, "m"),
+        ('BOUNDCRS[SOURCECRS[{}],TARGETCRS[GEOGCRS["WGS 84",ID["EPSG",4326]]]]', 3072, 25832, "m"),
+        ('COMPD_CS["x",GEOGCS["WGS 84",AUTHORITY["EPSG","4326"]],VERT_CS["h"]]', 2048, 4326, None),
+    ],
+)  # fmt: skip
+def test_a_compound_system_is_its_horizontal_one(text, kind, code, unit):
+    """Heights beside a projected system had made it one of degrees."""
+    flat = (
+        'PROJCS["ETRS89 / UTM zone 32N",GEOGCS["ETRS89",AUTHORITY["EPSG","4258"]],'
+        'UNIT["metre",1],AUTHORITY["EPSG","25832"]]'
+    )
+    straight = geotiff.of_six((500000, 2, 0, 200000, 0, -2))
+    of_text = geotiff.of_text(text.format(flat))
+    keys = of_text["keys"]
+    assert keys[keys.index(kind) + 3] == code
+    assert ground_of(CUBE.replace(metadata={geotiff.KEY: straight | of_text})).unit == unit
+
+
 def test_tie_points_at_centres_of_pixels(tmp_path):
     directory = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 2, 3072, 0, 1, 32633)
     extra = [

@@ -155,3 +155,17 @@ def test_gaps_have_no_part_in_what_is_computed():
     two = np.array(marked.data)
     two[:, 1, 1] = LIBRARY.on(nm).values[1]
     anchored(marked.replace(data=two), holed(), places)
+
+
+@pytest.mark.parametrize("widths", [None, 10.0, 30.0])
+def test_bands_beside_a_gap_of_the_library_are_not_shifted_and_those_in_it_have_no_value(widths):
+    own = np.concatenate([np.arange(400.0, 651, 2.5), np.arange(850.0, 951, 2.5)])
+    library = SpectralLibrary(("slope",), own, own[None] / 1000)
+    nm = np.arange(480.0, 881.0, 10.0)
+    listed = None if widths is None else np.full(nm.size, widths)
+    found = library.on(nm, listed).values[0]
+    beside = (nm <= 650) | (nm >= 850)
+    np.testing.assert_allclose(found[beside], nm[beside] / 1000, rtol=1e-4)
+    assert np.isnan(found[~beside]).all()
+    closed = library.on(nm, listed, close_gaps=True).values[0]
+    np.testing.assert_allclose(closed, nm / 1000, rtol=1e-4)

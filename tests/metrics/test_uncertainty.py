@@ -77,3 +77,15 @@ def test_values_too_large_to_compute_with_are_refused(which):
     if which != 2:
         with pytest.raises(InputError, match="too large to compute with"):
             coverage(lower, upper, true)
+
+
+def test_a_band_without_truth_leaves_the_figures_of_the_others():
+    truth = RNG.random((3, 6, 7))
+    lower, upper, made, true = cubes(truth - 0.1, truth + 0.1, truth + 0.05, truth)
+    true.data[1] = np.nan
+    assert coverage(lower, upper, true)["coverage_bands"] == [1.0, None, 1.0]
+    found = curves(made, true, (lower, upper))["risk_coverage"]
+    np.testing.assert_allclose(found["error"], 0.05, rtol=1e-3)
+    true.data[:] = np.nan
+    with pytest.raises(InputError, match="no value"):
+        coverage(lower, upper, true)

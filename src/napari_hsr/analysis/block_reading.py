@@ -130,7 +130,7 @@ def no_value(count: int, size: int) -> list[Notice]:
 def usable_bands(cube: Cube) -> tuple[np.ndarray, list[Notice]]:
     """The good bands that hold values, from 0, and what is said of the others.
 
-    Whether a band holds any is looked up on about 64 x 64 pixels.
+    Whether a band holds any is looked up on about 64 x 64 pixels, and where none of them has a value, on all.
 
     Raises
     ------
@@ -142,6 +142,11 @@ def usable_bands(cube: Cube) -> tuple[np.ndarray, list[Notice]]:
     sampled = [np.asarray(cube.data[int(band), ::stride, ::stride]) for band in good]
     release_pages(cube.data)
     filled = np.array([bool(np.isfinite(plane).any()) for plane in sampled])
+    if (
+        stride > 1 and not filled.all()
+    ):  # what is known may lie between the pixels that were looked at
+        for at in np.flatnonzero(~filled):
+            filled[at] = _holds_any(cube, int(good[at]))
     if not filled.any():
         raise InputError(f"{cube.name} holds no finite value.")
     left = cube.bands - int(filled.sum())
@@ -149,3 +154,8 @@ def usable_bands(cube: Cube) -> tuple[np.ndarray, list[Notice]]:
         return good, []
     told = f"{left} of {cube.bands} bands are marked as bad or empty and are left out."
     return good[filled], [Notice.info(Code.BANDS_LEFT_OUT, told)]
+
+
+def _holds_any(cube: Cube, band: int) -> bool:
+    """Whether a band has a finite value anywhere."""
+    return any(bool(np.isfinite(values).any()) for _, values, _ in parts(cube, [band]))

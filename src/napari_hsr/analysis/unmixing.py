@@ -16,7 +16,7 @@ from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.spectral_library import SpectralLibrary, numbered
-from napari_hsr.trust.physical_quantity import differing
+from napari_hsr.trust.physical_quantity import differing, fractions_factor, multiplied
 
 if TYPE_CHECKING:
     import threading
@@ -82,7 +82,7 @@ def unmix(
         In memory or lazy; read once, in rows.
     endmembers : SpectralLibrary
         Two or more spectra in the units of the cube, brought to its wavelengths if they have
-        others. :func:`from_pixels` takes them from the cube.
+        others, and to its scale if one is reflectance in percent and the other as a fraction. :func:`from_pixels` takes them from the cube.
     sum_to_one : bool
         Whether the abundances of a pixel sum to one.
     progress : callable, optional
@@ -113,7 +113,6 @@ def unmix_events(
     spectra = used.values
     check_values(spectra, "the endmembers")
     told += _checked(used, sum_to_one)
-    told += differing(endmembers.units, cube.units, endmembers.name, cube.name)
     count = len(spectra)
     shares = np.empty((count, *cube.shape[1:]), np.float32)
     residual, bright = np.empty((2, 1, *cube.shape[1:]), np.float32)
@@ -206,7 +205,9 @@ def from_spectra(cube: Cube, spectra: dict[str, np.ndarray]) -> SpectralLibrary:
 
 
 def on_bands(endmembers: SpectralLibrary, cube: Cube, bands: np.ndarray) -> SpectralLibrary:
-    """The endmembers on some bands of a cube.
+    """The endmembers on some bands of a cube, and on its scale of reflectance, as far as both state theirs.
+
+    A notice says what they were multiplied by, or that they are another quantity.
 
     Raises
     ------
@@ -218,16 +219,27 @@ def on_bands(endmembers: SpectralLibrary, cube: Cube, bands: np.ndarray) -> Spec
     own = endmembers.wavelengths_nm
     if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
         found = endmembers.replace(wavelengths_nm=nm[bands], values=endmembers.values[:, bands])
-        _check_whole(found)
-        return found
-    if cube.wavelengths is None:
+    elif cube.wavelengths is None:
         raise InputError(
             f"The wavelengths of {cube.name} are not known: endmembers of a library need them."
         )
-    widths = widths_of(cube)
-    found = endmembers.on(nm[bands], None if widths is None else widths[bands])
+    else:
+        widths = widths_of(cube)
+        found = endmembers.on(nm[bands], None if widths is None else widths[bands])
     _check_whole(found)
-    return found
+    return _on_scale_of(found, cube)
+
+
+def _on_scale_of(endmembers: SpectralLibrary, cube: Cube) -> SpectralLibrary:
+    """Those in percent as fractions where the cube's are, and the other way; told, as other quantities are."""
+    factor = fractions_factor(endmembers.units, cube.units)
+    told = differing(endmembers.units, cube.units, endmembers.name, cube.name)
+    if factor != 1:
+        whose = f"The spectra of {endmembers.name}"
+        said = multiplied(whose, factor, endmembers.units, cube.units)
+        told.append(Notice.info(Code.VALUES_RESCALED, said))
+        endmembers = endmembers.replace(values=factor * endmembers.values, units=cube.units)
+    return endmembers.replace(notices=(*endmembers.notices, *told))
 
 
 def _check_whole(endmembers: SpectralLibrary) -> None:

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
             return _several(args, predictions, truth, options)
         evaluation = evaluate(predictions[0], truth, **options)
     args.prediction = args.prediction[0]
-    uncertainty = _uncertainty(args)
+    uncertainty = _uncertainty(args, options["mask"])
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
         print_json(files | evaluation.to_dict() | uncertainty)
@@ -176,10 +176,15 @@ def _rectangle(sides: tuple[int, int, int, int], truth: Cube) -> np.ndarray:
     return mask
 
 
-def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:
-    """Coverage of intervals, and errors over certainty and over the measured share."""
+def _uncertainty(args: argparse.Namespace, mask: np.ndarray | None) -> dict[str, Any]:
+    """Coverage of intervals, and errors over certainty and over the measured share.
+
+    Of the same bands and pixels as the figures: bad bands and what lies outside the mask have no part.
+    """
     if not args.lower and not args.camera:
         return {}
+    import numpy as np
+
     from napari_hsr.cli.files import read_cube
     from napari_hsr.errors import InputError
     from napari_hsr.metrics.uncertainty import coverage, curves
@@ -195,5 +200,16 @@ def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:
         if made.wavelengths is None:
             raise InputError(f"The wavelengths of {args.prediction} are not known.")
         seen = linear_camera(LINEAR_SRGB, tuple(made.wavelengths), args.camera)
-    covered = {"intervals": coverage(*ends, truth)} if ends else {}
+    if made.shape == truth.shape:
+        good = made.good_bands & truth.good_bands | args.bad_bands
+        held = np.asarray(truth.data, np.float32)
+        outside = False if mask is None else ~mask
+        held = np.where(~good[:, None, None] | outside, np.float32(np.nan), held)
+        truth = truth.replace(data=held)
+    covered = {}
+    if ends:
+        covered["intervals"] = found = coverage(*ends, truth)
+        if made.shape == truth.shape:
+            of_bands = zip(found["coverage_bands"], good, strict=True)
+            found["coverage_bands"] = [value for value, use in of_bands if use]
     return covered | curves(made, truth, ends, seen)

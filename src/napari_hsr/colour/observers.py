@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.arguments import told
+from napari_hsr.band_gaps import gaps_in
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ _OTHERS = (
 )
 
 _FILE = Path(__file__).with_name("cie_tables.json")
-#: Bands so many times as far apart as those around have a gap between them.
-_GAP = 3.0
 
 
 @lru_cache(maxsize=1)
@@ -192,12 +191,9 @@ def band_widths(wavelengths_nm: np.ndarray) -> np.ndarray:
     steps = np.diff(nm)
     if np.ptp(steps) <= 1e-6 * steps.max():
         return np.full(nm.size, (nm[-1] - nm[0]) / (nm.size - 1))
-    beside = np.pad(steps, 1)
-    beside = np.maximum(beside[:-2], beside[2:])
-    gaps = np.flatnonzero((steps > _GAP * beside) & (beside > 0)) + 1
     return np.concatenate(
         [
             np.gradient(part) if part.size > 1 else np.full(part.size, np.median(steps))
-            for part in np.split(nm, gaps)
+            for part in np.split(nm, gaps_in(nm))
         ]
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.arguments import told
+from napari_hsr.band_gaps import Bridged
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.bands import lists_of_bands, take
@@ -123,7 +124,9 @@ def band_weights(cube: Cube, new: Wavelengths, widths: np.ndarray | None = None)
     if widths is None:
         weights[:, good] = resampling(old, new.nm)
     else:
-        weights[:, good] = _gaussian(new.nm, old, widths, _own_widths(cube, good))
+        whole, own = Bridged.of(old), _own_widths(cube, good)
+        made = _gaussian(new.nm, whole.nm, widths, whole.of_own(own))
+        weights[:, good] = whole.folded(made)
     return weights
 
 
@@ -132,11 +135,18 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Linear between bands; from a finer grid each band is the mean of the source under a triangle
     that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees. Where
-    the source is uneven, each of its bands counts by the wavelengths it stands for.
+    the source is uneven, each of its bands counts by the wavelengths it stands for; in a gap of it, those
+    at its edges, as of a line between them.
     """
+    whole = Bridged.of(source)
+    return whole.folded(_triangles(whole.nm, target)).astype(np.float32)
+
+
+def _triangles(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """:func:`resampling` from a grid without gaps, float64."""
     fine = interpolation(source, target)
     if target.size < 2:
-        return fine.astype(np.float32)
+        return fine
     gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
     triangle = np.clip(1 - np.abs(source[None, :] - target[:, None]) / gap, 0, None)
     many = (triangle > 0).sum(1) > 2  # two would be the line between them
@@ -144,7 +154,7 @@ def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         triangle = triangle * np.gradient(source)
     total = triangle.sum(1, keepdims=True)
     averaged = np.divide(triangle, total, out=np.zeros_like(triangle), where=total > 0)
-    return np.where(many[:, None], averaged, fine).astype(np.float32)
+    return np.where(many[:, None], averaged, fine)
 
 
 def _even(grid: np.ndarray) -> bool:
@@ -259,11 +269,15 @@ def _not_measured(cube: Cube, new: Wavelengths, widths: np.ndarray | None) -> np
     """Which new bands are made of bad bands to a half at least, or lie in a gap between the good ones."""
     assert cube.wavelengths is not None  # as its callers have checked
     old, good = cube.wavelengths.nm, cube.good_bands
+    whole = Bridged.of(old)
     if widths is None:
-        weights = resampling(old, new.nm)
+        weights = _triangles(whole.nm, new.nm)
     else:
-        weights = _gaussian(new.nm, old, widths, _own_widths(cube, np.ones(old.size, dtype=bool)))
-    of_bad = weights[:, ~good].sum(axis=1)
+        own = _own_widths(cube, np.ones(old.size, dtype=bool))
+        weights = _gaussian(new.nm, whole.nm, widths, whole.of_own(own))
+    unknown = whole.made_up.copy()
+    unknown[~whole.made_up] = ~good
+    of_bad = weights[:, unknown].sum(axis=1)
     found: np.ndarray = of_bad >= _HALF
     known = old[good]
     if known.size > 1:

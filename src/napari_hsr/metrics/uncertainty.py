@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_hsr.trust.linear_camera import LinearCamera
 
 
-def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[float]]:
+def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, Any]:
     """How much of the truth lies in intervals.
 
     Parameters
@@ -26,14 +26,14 @@ def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[fl
     Returns
     -------
     dict
-        ``coverage``, over all finite samples, ``coverage_bands``, a list, and ``half_width``, the
-        mean.
+        ``coverage``, over all finite samples, ``coverage_bands``, a list with None for bands without one,
+        and ``half_width``, the mean.
 
     Raises
     ------
     InputError
-        If sizes or wavelengths differ, a lower end is above the upper one, or a value is too large
-        to compute with.
+        If sizes or wavelengths differ, a lower end is above the upper one, no sample is finite, or a value
+        is too large to compute with.
     """
     for cube in (lower, upper):
         if cube.shape != truth.shape:
@@ -52,10 +52,12 @@ def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[fl
         counts.append(int(finite.sum()))
         inside.append(int(((true >= low) & (true <= high))[finite].sum()))
         widths.append(float((high - low)[finite].sum()) / 2)
-    total = max(sum(counts), 1)
+    total = sum(counts)
+    if not total:
+        raise InputError(f"The truth {truth.name} has no value where {lower.name} has one.")
     return {
         "coverage": sum(inside) / total,
-        "coverage_bands": [i / max(n, 1) for i, n in zip(inside, counts, strict=True)],
+        "coverage_bands": [i / n if n else None for i, n in zip(inside, counts, strict=True)],
         "half_width": sum(widths) / total,
     }
 
@@ -130,13 +132,13 @@ def curves(
 ) -> dict[str, dict[str, list[float]]]:
     """Risk over coverage and error over measured share, of two cubes on the same grid.
 
-    The error of a pixel is the mean of the absolute ones over its bands.
+    The error of a pixel is the mean of the absolute ones over the bands that both cubes have a value in.
 
     Parameters
     ----------
     prediction, truth : Cube
     ends : (Cube, Cube), optional
-        Lower and upper ends: the uncertainty of a pixel is their mean distance.
+        Lower and upper ends: the uncertainty of a pixel is their mean distance over the same bands.
     linear_camera : LinearCamera, optional
         The camera that the share is measured by.
 
@@ -157,10 +159,12 @@ def curves(
     made, true = (np.asarray(cube.data, np.float32) for cube in (prediction, truth))
     if made.shape != true.shape:
         raise InputError(f"Cubes of shapes {made.shape} and {true.shape} cannot be compared.")
-    error = np.abs(made - true).mean(axis=0)
+    apart = np.abs(made - true)
+    error = mean_of_known(apart)
     found = {}
     if ends is not None:
-        width = np.asarray(ends[1].data).mean(axis=0) - np.asarray(ends[0].data).mean(axis=0)
+        lower, upper = (np.asarray(end.data, np.float32) for end in ends)
+        width = mean_of_known(np.where(np.isfinite(apart), upper - lower, np.nan))
         found["risk_coverage"] = risk_coverage(error, width)
     if linear_camera is not None:
         found["error_by_share"] = error_by_share(error, measured_share(made, linear_camera))
@@ -168,6 +172,19 @@ def curves(
         name: {"share": share.tolist(), "error": mean.tolist()}
         for name, (share, mean) in found.items()
     }
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """The mean over the first axis of what is finite; NaN where nothing is.
+
+    A band that a truth lacks as a whole would else leave no pixel with a figure.
+    """
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0)
+    mean = np.full(total.shape, np.nan, total.dtype)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
 
 
 def _checked(cube: Cube, band: int) -> np.ndarray:

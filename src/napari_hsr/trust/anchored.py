@@ -13,7 +13,7 @@ from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
-from napari_hsr.trust.physical_quantity import Quantity, factor_to, quantity_of
+from napari_hsr.trust.physical_quantity import Quantity, factor_to, multiplied, quantity_of
 
 if TYPE_CHECKING:
     import threading
@@ -109,9 +109,7 @@ def anchored_events(
         data[good, strip] = fit.apply(data[good, strip])
     step = f"Corrected by spectra measured at {len(pairs)} places: {', '.join(names)}."
     if factor != 1:
-        step += (
-            f" They were in {library.units} and multiplied by {factor:g}, as {cube.units} takes."
-        )
+        step += f" {multiplied('They', factor, library.units, cube.units)}"
     anchors = {
         "places": {
             name if names.count(name) == 1 else f"{name} ({number})": _said(place)

@@ -76,7 +76,7 @@ def factor_to(units: str | None, wanted: str | None, whose: str, target: str) ->
     if own is None or other is None or own is other:
         return 1.0
     if own in _FULL and other in _FULL:
-        return _FULL[other] / _FULL[own]
+        return fractions_factor(units, wanted)
     way = ""
     if own in _OF_LIGHT and other in _FULL:
         way = " Divide them by those of a white reference under the same light."
@@ -86,6 +86,19 @@ def factor_to(units: str | None, wanted: str | None, whose: str, target: str) ->
         f"The spectra of {whose} are {_called(own, units)}, and {target} holds "
         f"{_called(other, wanted)}: these cannot be compared.{way}"
     )
+
+
+def fractions_factor(units: str | None, wanted: str | None) -> float:
+    """What reflectance in one unit is multiplied by to be in the other, as of percent; 1 where either is another quantity."""
+    own, other = quantity_of(units), quantity_of(wanted)
+    if own not in _FULL or other not in _FULL:
+        return 1.0
+    return _FULL[other] / _FULL[own]
+
+
+def multiplied(whose: str, factor: float, units: str | None, wanted: str | None) -> str:
+    """Such as ``They were in percent and multiplied by 0.01, as reflectance takes.``."""
+    return f"{whose} were in {units} and multiplied by {factor:g}, as {wanted} takes."
 
 
 def differing(units: str | None, wanted: str | None, whose: str, target: str) -> list[Notice]:

@@ -17,6 +17,7 @@ from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import layer_cube, layer_state
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
+from napari_hsr.widgets.maps.unmix_form import _of_library
 
 NM = np.arange(400.0, 701.0, 20.0)
 SPECTRA = np.random.default_rng(3).uniform(0.1, 0.9, (2, NM.size))
@@ -257,3 +258,10 @@ def test_a_map_that_another_picture_hides_is_told_and_nothing_is_said_of_other_m
     panel.tabs.setCurrentIndex(COMPONENTS)
     ran(panel, qtbot)
     assert "lies over" not in panel.message.text()
+
+
+def test_a_library_in_percent_is_brought_to_the_cube_as_it_is_listed_beside_pins_and_told():
+    percent = SpectralLibrary(("dye",), NM, 100 * SPECTRA[1:], "%", "dyes")
+    spectrum, told = _of_library(percent, 0)(scene())
+    np.testing.assert_allclose(spectrum, SPECTRA[1], rtol=1e-6)
+    assert "dyes were in % and multiplied by 0.01, as reflectance takes" in told[0]

@@ -7,7 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io.tiff import gdal_metadata
-from napari_hsr.io.tiff.length_units import FOOT, METRE, USER_DEFINED, in_metres, of_text_of_system
+from napari_hsr.io.tiff.length_units import (
+    FOOT,
+    METRE,
+    USER_DEFINED,
+    horizontal,
+    in_metres,
+    of_text_of_system,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -325,6 +332,7 @@ def _linear_unit(words: list[str]) -> int:
 
 def _system(words: list[str], system: str) -> dict[str, Any]:
     """Keys of the projection that ``map info`` names, or of the text of a coordinate system."""
+    system = horizontal(system)
     kind, plain = words[0].lower(), system.upper().replace(" ", "_")
     area = [1, 1, 0, 0, _RASTER, 0, 1, 1]
     if kind == "utm" and len(words) > 8 and words[7].isdigit():
@@ -353,6 +361,7 @@ def of_code(code: int, projected: bool) -> dict[str, Any]:
 
 def of_text(system: str) -> dict[str, Any]:
     """The keys of a coordinate system by its text (WKT): its number, or else the text itself."""
+    system = horizontal(system)
     plain = system.strip().upper()
     found = _CODE.search(plain)
     if found is not None:

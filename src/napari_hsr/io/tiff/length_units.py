@@ -11,6 +11,29 @@ METRE, FOOT, FOOT_OF_SURVEYS, USER_DEFINED = 9001, 9002, 9003, 32767
 #: A unit in the text of a coordinate system (in capitals), and what it is in metres.
 _STATED = re.compile(r'\b(?:LENGTH)?UNIT\["[^"]*",\s*([0-9.]+(?:E[-+]?[0-9]+)?)')
 
+#: What holds a horizontal system beside others: heights, or a transformation. And such systems.
+_WITH_OTHERS = re.compile(r"\s*(?:COMPD_CS|COMPOUNDCRS|BOUNDCRS)\s*\[", re.IGNORECASE)
+_HORIZONTAL = re.compile(
+    r"\b(?:PROJCS|PROJCRS|PROJECTEDCRS|GEOGCS|GEOGCRS|GEOGRAPHICCRS|GEODCRS|GEODETICCRS)\s*\[",
+    re.IGNORECASE,
+)
+_NAME_OR_BRACKET = re.compile(r'"[^"]*"|[\[\]]')
+
+
+def horizontal(system: str) -> str:
+    """The horizontal system of a compound one by its text (WKT); of others the text itself."""
+    if _WITH_OTHERS.match(system) is None:
+        return system
+    found = _HORIZONTAL.search(system)
+    if found is None:
+        return system
+    depth = 0
+    for mark in _NAME_OR_BRACKET.finditer(system, found.start()):
+        depth += {"[": 1, "]": -1}.get(mark[0], 0)
+        if not depth and mark[0] == "]":
+            return system[found.start() : mark.end()]
+    return system
+
 
 def of_text_of_system(plain: str) -> int | None:
     """The unit that a projected system's text (WKT, in capitals) ends with, as a key's value."""

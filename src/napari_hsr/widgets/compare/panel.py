@@ -261,13 +261,9 @@ class CompareWidget(Panel):
             self._on_failed(error)
             return
         maps = with_grid_maps(self.form.maps()) if self._grid_wanted else self.form.maps()
+        compare = partial(compare_frames_events, *cubes, maps=maps, **options)
         self._job = Job(
-            lambda cancel: compared(
-                compare_frames_events(*cubes, maps=maps, cancel=cancel, **(options | inside())),
-                evidence,
-                truth,
-                cancel,
-            ),
+            lambda cancel: compared(compare, inside, evidence, truth, cancel),
             title="Compare",
             parent=self,
         )

@@ -11,7 +11,7 @@ from napari_hsr.progress import Progress
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.stacks.frame_figures import FrameTable
@@ -38,23 +38,28 @@ class Drawn:
 
 
 def compared(
-    events: Iterable[Progress | Comparison],
+    compare: Callable[..., Iterable[Progress | Comparison]],
+    inside: Callable[[], dict[str, Any]],
     evidence: Evidence | None,
     truth: Cube,
     cancel: threading.Event,
 ) -> Iterator[Progress | tuple[Comparison, UncertaintyCheck | None]]:
-    """A comparison, and after it what was known of the prediction, where it is on the truth's grid."""
+    """A comparison, and after it what was known of the prediction, where it is on the truth's grid.
+
+    Both are of the region alone, where there is a mask.
+    """
     from napari_hsr.inference.trust.uncertainty_check import uncertainty_check_events
 
     comparison: Any = None
-    for event in events:
+    region = inside()
+    for event in compare(cancel=cancel, **region):
         if isinstance(event, Progress):
             yield event
         else:
             comparison = event
     held: Any = None
     if evidence is not None and _on_one_grid(evidence.cube, truth):
-        for told in uncertainty_check_events(evidence, truth, cancel):
+        for told in uncertainty_check_events(evidence, truth, cancel, region["mask"]):
             if isinstance(told, Progress):
                 yield told
             else:

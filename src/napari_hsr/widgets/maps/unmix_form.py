@@ -16,7 +16,6 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.notices import Notice
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
-from napari_hsr.trust.physical_quantity import differing
 from napari_hsr.viewer.as_read import Held, Lying
 from napari_hsr.viewer.classes import is_classes
 from napari_hsr.viewer.layer_data import pixel_at
@@ -328,8 +327,7 @@ def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], Measu
         )
         values, used = np.full(cube.bands, np.nan), on_bands(one, cube, bands)
         values[bands] = used.values[0]
-        other = differing(library.units, cube.units, library.name, cube.name)
-        return values, [*used.notices, *other]
+        return values, list(used.notices)
 
     return make
 
