@@ -59,12 +59,23 @@ class Catalogue:
 
     def find(self, name: str) -> Index | None:
         """The index of this name, else the only one of it in another case; None if there is none."""
-        same = self.of_any_case(name)
-        exact = self.indices.get(name.strip())
+        same, exact = self._of_any_case(name), self.indices.get(name.strip())
         return exact or (same[0] if len(same) == 1 else None)
 
-    def of_any_case(self, name: str) -> list[Index]:
-        """Indices whose names differ in case alone: BAI is not BaI."""
+    def named(self, name: str) -> Index | None:
+        """The same, but several of this name in other cases are told: BAI is not BaI.
+
+        Raises
+        ------
+        InputError
+        """
+        found, same = self.find(name), self._of_any_case(name)
+        if found is None and same:
+            listed = " and ".join(f"{one.name} ({one.title})" for one in same)
+            raise InputError(f"{name!r} may be {listed}: write it as it is written there.")
+        return found
+
+    def _of_any_case(self, name: str) -> list[Index]:
         wanted = name.strip().casefold()
         return [one for key, one in self.indices.items() if key.casefold() == wanted]
 

@@ -103,8 +103,7 @@ def index(
         In memory or lazy; only the bands that are needed are read, part by part.
     what : str
         The name of an index of spyndex's catalogue, such as ``"VARI"``, in any case unless names differ
-        by it alone, or a formula
-        of bands by wavelength in nm, such as ``"(b650 - b550) / (b650 + b550)"``; of a cube
+        by it alone, or a formula of bands by wavelength in nm, such as ``"(b650 - b550) / (b650 + b550)"``; of a cube
         without wavelengths ``b1`` is the first band. Of an index, a broad band is the mean of all
         good bands of the cube inside it; its middle must lie within the cube.
     constants : mapping of str to float, optional
@@ -190,10 +189,7 @@ def _plan(
         raise InputError("Name an index, or write a formula such as (b650 - b550) / (b650 + b550).")
     if not _BAND.fullmatch(text.replace(".", "_")) and re.fullmatch(r"\w+", text):
         known = catalogue()
-        found = known.find(text)
-        if found is None and (same := known.of_any_case(text)):
-            listed = " and ".join(f"{one.name} ({one.title})" for one in same)
-            raise InputError(f"{text!r} may be {listed}: write it as it is written there.")
+        found = known.named(text)
         if found is None:
             close = difflib.get_close_matches(text.upper(), known.indices, 3, 0.6)
             raise InputError(
