@@ -10,6 +10,8 @@ import numpy as np
 _TIMES = 3.0
 #: Most bands that stand for a gap.
 _MOST = 1000
+#: Gaps wider than this in nm hold bands of which nothing is known: a value holds for 10 nm on either side.
+_WIDE_NM = 20.0
 
 
 def gaps_in(nm: np.ndarray) -> np.ndarray:
@@ -32,10 +34,13 @@ class Bridged:
         Ascending; in gaps as far apart as the bands beside them.
     made_up : ndarray, shape (all,), bool
         Which lie in gaps.
+    unknown : ndarray, shape (all,), bool
+        Those in gaps so wide that nothing is known there.
     """
 
     nm: np.ndarray
     made_up: np.ndarray
+    unknown: np.ndarray
     _own: np.ndarray
 
     @classmethod
@@ -49,7 +54,10 @@ class Bridged:
         between = np.concatenate(parts) if parts else np.empty(0)
         every = np.concatenate([nm, between])
         order = np.argsort(every, kind="stable")
-        return cls(every[order], (np.arange(every.size) >= nm.size)[order], nm)
+        every, made_up = every[order], (np.arange(every.size) >= nm.size)[order]
+        right = np.clip(np.searchsorted(nm, every), 1, max(nm.size - 1, 1))
+        wide = steps[right - 1] > _WIDE_NM if steps.size else False
+        return cls(every, made_up, made_up & wide, nm)
 
     def of_own(self, values: np.ndarray) -> np.ndarray:
         """Values of the own bands, shape (own,), on all of them."""

@@ -190,7 +190,7 @@ class SpectralLibrary:
             Full widths at half maximum of the new bands in nm.
         close_gaps : bool
             Draw lines over all that is missing. By default bands in a gap wider than they are apart, and
-            than one missing value, are NaN, and those that lie to a half in a gap between the library's bands.
+            than one missing value, are NaN, and those that lie to a half in a gap of more than 20 nm between the library's bands.
 
         Returns
         -------
@@ -267,7 +267,7 @@ class SpectralLibrary:
         seen = wide & (total > 0)
         weights = weights / np.where(seen, total, 1)[:, None]
         unknown = np.where(
-            seen, weights[:, bridged.made_up].sum(axis=1) >= 0.5, bridged.made_up[nearest]
+            seen, weights[:, bridged.unknown].sum(axis=1) >= 0.5, bridged.unknown[nearest]
         )
         return bridged.folded(weights), seen, unknown
 

@@ -169,3 +169,10 @@ def test_bands_beside_a_gap_of_the_library_are_not_shifted_and_those_in_it_have_
     assert np.isnan(found[~beside]).all()
     closed = library.on(nm, listed, close_gaps=True).values[0]
     np.testing.assert_allclose(closed, nm / 1000, rtol=1e-4)
+
+
+def test_uneven_steps_of_a_library_are_no_gaps_that_nothing_is_known_of():
+    own = np.delete(np.arange(400.0, 701.0), slice(50, 65))
+    library = SpectralLibrary(("slope",), own, own[None] / 1000)
+    nm = np.arange(420.0, 681.0, 5.0)
+    np.testing.assert_allclose(library.on(nm).values[0], nm / 1000, rtol=1e-6)

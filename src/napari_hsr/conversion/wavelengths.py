@@ -275,7 +275,7 @@ def _not_measured(cube: Cube, new: Wavelengths, widths: np.ndarray | None) -> np
     else:
         own = _own_widths(cube, np.ones(old.size, dtype=bool))
         weights = _gaussian(new.nm, whole.nm, widths, whole.of_own(own))
-    unknown = whole.made_up.copy()
+    unknown = whole.unknown.copy()
     unknown[~whole.made_up] = ~good
     of_bad = weights[:, unknown].sum(axis=1)
     found: np.ndarray = of_bad >= _HALF
