@@ -216,3 +216,12 @@ def test_going_to_a_band_heeds_the_affine(viewer):
     layer = add(viewer, None, bands=9, affine=np.diag([3.0, 1, 1, 1]) + np.eye(4, k=3) * 7)
     axis.go_to_band(viewer, layer, 6)
     assert axis.current_band(viewer, layer) == 6
+
+
+def test_a_cube_without_some_of_its_bands_has_no_wavelengths_any_more(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    viewer.dims.set_point(0, 560)
+    layer.data = layer.data[5:25]
+    assert axis.current_nm(viewer) is None
+    assert axis.current_nm(viewer, layer) is None
+    assert not axis.on_nm_axis(layer)

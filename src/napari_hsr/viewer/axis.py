@@ -40,8 +40,8 @@ def on_nm_axis(layer: Layer) -> bool:
     if not is_cube(layer) or str(layer.units[-3]) not in ("nm", "nanometer"):
         return False
     known = layer_wavelengths(layer)
-    if known is None:
-        return True
+    if known is None:  # bands were taken out of the layer, say
+        return False
     ends = [layer.data_to_world(_band_at(layer, at))[-3] for at in (0, len(known) - 1)]
     off = 0.5 if known.step is None else abs(known.step) / 2
     return bool(np.allclose(ends, known.nm[[0, -1]], rtol=0, atol=off))

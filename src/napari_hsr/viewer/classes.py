@@ -55,7 +55,7 @@ def add_classes(
         ],
     }
     layer = viewer.add_labels(
-        found.labels,
+        found.labels.copy(),  # the layer may be painted on, and what was found is of no other pixels
         name=layer_name(f"classes of {found.cube}"),
         colormap=DirectLabelColormap(color_dict=drawn),
         features=features,

@@ -355,6 +355,24 @@ def test_classes_are_what_pins_and_regions_are_when_it_is_run(viewer, panel, set
     assert window.message.kind != "error"
 
 
+def test_painting_on_the_classes_leaves_what_was_found(viewer, panel, settled, qtbot, tmp_path):
+    settled()
+    for place in ((550, 0, 0), (550, 2, 3)):
+        panel.pin(place)
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy)
+    before = window.export_csv(tmp_path / "before.csv").read_text()
+    layer = viewer.layers["classes of scene"]
+    layer.selected_label = 1
+    layer.mode = "paint"
+    layer.paint((2, 3), 1)
+    assert "painted on" in window.message.text()
+    assert window.export_csv(tmp_path / "after.csv").read_text() == before
+
+
 def test_classes_can_be_found_after_the_window_was_closed_meanwhile(
     viewer, panel, settled, qtbot, monkeypatch
 ):

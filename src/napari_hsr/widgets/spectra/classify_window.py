@@ -201,6 +201,11 @@ class ClassifyWindow(QDialog):
             self._clear()
             self.message.show_info(f"“{event.source.name}” was changed since it was classified.")
 
+    def _on_painted(self, event: Event) -> None:
+        self.message.show_info(
+            f"“{event.source.name}” was painted on: the table is of the classes as they were found."
+        )
+
     def _clear(self) -> None:
         """Show no figures of another cube, or of what it held before; the layer of classes stays."""
         self._found, self._held = None, None
@@ -259,6 +264,8 @@ class ClassifyWindow(QDialog):
         if layer == self.cube.layer():  # else another one was chosen meanwhile
             self._found, self._held = found, held
             self._following.follow(layer, "_on_changed")
+            for change in (made.events.paint, made.events.data):
+                self._following.connect(change, "_on_painted")
             self._show(found)
 
     def _show(self, found: Classification) -> None:
