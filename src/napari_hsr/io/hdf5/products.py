@@ -227,6 +227,9 @@ def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
 def add_of_neon(path: Path, file: Any, name: str, found: build_cube.Found) -> None:
     """Add what NEON keeps around an array: where it lies, as an ENVI header has it, and windows of bad bands."""
     folder = name.strip("/").rpartition("/")[0]
+    group = structure.own_group(file, folder)
+    if group is None:  # a part of a list that references make
+        return
     values = structure.References(path, file)
     for key, place in (
         ("map info", "Map_Info"),
@@ -236,7 +239,6 @@ def add_of_neon(path: Path, file: Any, name: str, found: build_cube.Found) -> No
         stated = text(_alone(values.value(item))) if item is not None else ""
         if 0 < len(stated) <= _LONGEST_PLACE:
             found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
-    group = file[folder] if folder else file
     ends = [
         np.ravel(np.asarray(value))
         for key, value in structure.attributes(group).items()

@@ -274,12 +274,21 @@ def _check_plain(path: Path, source: Any, name: str) -> None:
 
 def own_path(file: Any, name: str) -> Any:
     """The data set at a path of a file; None if there is none, or links lead to it."""
+    return _own_at(file, name, "Dataset")
+
+
+def own_group(file: Any, name: str) -> Any:
+    """The group at a path of a file, the file itself for an empty one; None as :func:`own_path`."""
+    return _own_at(file, name, "Group")
+
+
+def _own_at(file: Any, name: str, kind: str) -> Any:
     import h5py
 
     item = file["/"]
-    for part in name.strip("/").split("/"):
+    for part in filter(None, name.split("/")):
         item = own(item, part) if isinstance(item, h5py.Group) else None
-    return item if isinstance(item, h5py.Dataset) else None
+    return item if isinstance(item, getattr(h5py, kind)) else None
 
 
 class References:
