@@ -46,6 +46,10 @@ def test_a_frame_that_fails_is_left_out(monkeypatch):
     monkeypatch.setattr(made.stack.frames, "read", broken)
     table = result_of(frame_figures_events(made, made[0]))
     assert (table.numbers, list(table.failures)) == ((0, 2), [1])
+    plain = table.to_dict()
+    assert (plain["positions"], list(plain["failures"])) == ([0, 4], ["2"])
+    assert plain["axis"] == {"name": "time", "unit": "second"}
+    assert "frame 2 is damaged" in plain["failures"]["2"]
 
 
 def test_the_frame_on_show_is_never_a_placeholder():

@@ -53,6 +53,14 @@ class FrameTable(FigureTable):
         """One figure of each frame."""
         return np.array([self.value(row, column) for row in range(len(self.numbers))], dtype=float)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: of the frames too, where they lie, and which failed, counted from 1."""
+        return super().to_dict() | {
+            "axis": {"name": self.axis.name, "unit": self.axis.unit},
+            "positions": self.positions.tolist(),
+            "failures": {str(number + 1): why for number, why in self.failures.items()},
+        }
+
 
 def frame_figures_events(
     frames: FrameCubes,
