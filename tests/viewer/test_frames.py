@@ -12,7 +12,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import axis, contributions, frames, layer_data
-from napari_hsr.viewer.rendering import true_colour
+from napari_hsr.viewer.layers import set_wavelengths
+from napari_hsr.viewer.rendering import add_true_colour, true_colour
 
 MODEL, COUNT = "rootpoly-srgb", 5
 
@@ -113,3 +114,26 @@ def test_folders_and_animations_open_as_stacks(values, tmp_path):
     several = [str(tmp_path / f"{number}.png") for number in (0, 3)]
     ((data, *_),) = contributions.get_reader(several)(several)
     np.testing.assert_array_equal(data[1, 0], values[3])
+
+
+def test_a_picture_of_another_frame_is_another_picture(shown):
+    viewer, _, layer = shown
+    viewer.dims.set_point(0, 0.5)
+    first = add_true_colour(viewer, layer)
+    before = np.array(first.data)
+    viewer.dims.set_point(0, 1.0)
+    other = add_true_colour(viewer, layer)
+    names = [f"film · cubes · frame {number} · true colour" for number in (2, 3)]
+    assert [first.name, other.name] == names
+    np.testing.assert_array_equal(first.data, before)
+    assert add_true_colour(viewer, layer) == other
+    other.name = "dry leaf"  # the user's own
+    assert add_true_colour(viewer, layer) not in (first, other)
+    assert add_true_colour(viewer, layer).name == names[1]
+
+
+def test_wavelengths_of_frames_are_the_models(shown):
+    _, _, layer = shown
+    with pytest.raises(InputError, match="those of the model"):
+        set_wavelengths(layer, np.linspace(500, 800, 31))
+    assert layer_data.layer_wavelengths(layer).nm[0] == 400

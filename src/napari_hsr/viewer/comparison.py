@@ -10,7 +10,13 @@ from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
 from napari_hsr.viewer.display_limits import beyond, spread
 from napari_hsr.viewer.layer_data import KEY as STATE
-from napari_hsr.viewer.layer_data import is_copy, is_image, layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import (
+    is_copy,
+    is_image,
+    layer_state,
+    shown_name,
+    spatial_transform,
+)
 from napari_hsr.viewer.layer_state import texts
 from napari_hsr.viewer.layers import add_map
 
@@ -36,7 +42,12 @@ _LONGEST = 60
 
 
 def show_maps(
-    viewer, maps: Mapping[str, ErrorMap], prediction: Image, truth: Image, note: str = ""
+    viewer,
+    maps: Mapping[str, ErrorMap],
+    prediction: Image,
+    truth: Image,
+    note: str = "",
+    names: tuple[str, str] | None = None,
 ) -> list[Image]:
     """Show the maps of one pair, in place of the pair's earlier ones.
 
@@ -49,6 +60,8 @@ def show_maps(
         The cubes compared; the maps are placed exactly over the prediction.
     note : str
         A description of the protocol, kept in the metadata.
+    names : (str, str), optional
+        What the cubes compared were called, where their layers may show other frames by now.
 
     Returns
     -------
@@ -57,20 +70,22 @@ def show_maps(
     an earlier comparison and are removed.
     """
     before = map_layers(viewer, prediction, truth)
+    names = names or (shown_name(prediction), shown_name(truth))
     selected, active = set(viewer.layers.selection), viewer.layers.selection.active
     for kind, stale in before.items():
         if kind not in maps:
             viewer.layers.remove(stale)
     shown: list[Image] = []
     for kind, error_map in maps.items():
-        facts = _facts(kind, error_map, prediction, truth, note)
+        facts = _facts(kind, error_map, prediction, truth, note, names)
         layer = before.get(kind)
         if layer is None:
             # above all pictures: under another cube nobody would see it, its colour bar alone
             upper = next((one for one in viewer.layers[::-1] if is_image(one)), truth)
-            layer = _add(viewer, error_map, prediction, upper, visible=not shown and not before)
+            first = not shown and not before
+            layer = _add(viewer, error_map, prediction, names[0], upper, visible=first)
         else:
-            _refill(layer, error_map, prediction)
+            _refill(layer, error_map, prediction, names[0])
         layer.metadata[KEY] = facts
         layer.colorbar.visible = True
         shown.append(layer)
@@ -95,11 +110,13 @@ def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
     }
 
 
-def _add(viewer, error_map: ErrorMap, prediction: Image, above: Image, visible: bool) -> Image:
+def _add(
+    viewer, error_map: ErrorMap, prediction: Image, name: str, above: Image, visible: bool
+) -> Image:
     return add_map(
         viewer,
         np.asarray(error_map.data, dtype=np.float32),
-        _name(error_map, prediction),
+        _name(error_map, name),
         unit=error_map.unit or None,
         title=error_map.name,
         limits=error_map.limits,
@@ -110,25 +127,31 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, above: Image, visible: 
     )
 
 
-def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
+def _refill(layer: Image, error_map: ErrorMap, prediction: Image, name: str) -> None:
     layer.data = np.asarray(error_map.data, dtype=np.float32)
     layer.contrast_limits_range = layer.contrast_limits = spread(*error_map.limits)
     state = layer_state(layer) | {"beyond": beyond(error_map.data, error_map.limits[1])}
     layer.metadata = {**layer.metadata, STATE: jsonable(state)}
-    layer.name = _name(error_map, prediction)
+    layer.name = _name(error_map, name)
     for attribute, value in spatial_transform(prediction).items():
         setattr(layer, attribute, value)
 
 
-def _name(error_map: ErrorMap, prediction: Image) -> str:
-    name = prediction.name
+def _name(error_map: ErrorMap, name: str) -> str:
     if len(name) > _LONGEST:
         half = _LONGEST // 2
         name = f"{name[: half - 1].rstrip()}…{name[-half:].lstrip()}"
     return f"{label(error_map)} · {name}"
 
 
-def _facts(kind: str, error_map: ErrorMap, prediction: Layer, truth: Layer, note: str) -> dict:
+def _facts(
+    kind: str,
+    error_map: ErrorMap,
+    prediction: Layer,
+    truth: Layer,
+    note: str,
+    names: tuple[str, str],
+) -> dict:
     return jsonable(
         {
             "kind": kind,
@@ -136,8 +159,8 @@ def _facts(kind: str, error_map: ErrorMap, prediction: Layer, truth: Layer, note
             "unit": error_map.unit,
             "better": error_map.better,
             "pair": [str(prediction.unique_id), str(truth.unique_id)],
-            "prediction": prediction.name,
-            "truth": truth.name,
+            "prediction": names[0],
+            "truth": names[1],
             "protocol": note,
         }
     )

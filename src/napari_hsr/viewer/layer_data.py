@@ -130,13 +130,20 @@ def layer_cube(layer: Layer) -> Cube:
         **{key: getattr(layer, key) for key in TRANSFORM},
     }
     if is_frames(layer):
-        frames = layer.data.frames
-        name = f"{layer.name} · frame {frames.stack.number(frames.shown) + 1}"
+        frames, name = layer.data.frames, shown_name(layer)
         cube = frames.cube_at_hand(frames.shown)
         if has(cube.notices, Code.PLACEHOLDER):  # in legends and tables, too
             name += " (not yet computed)"
         return cube.replace(name=name, place=place_in(keywords)[0])
     return cube_from_parts(full_resolution(layer), keywords)
+
+
+def shown_name(layer: Layer) -> str:
+    """The name of a cube's layer, of the cubes of a film with the frame on show: what is made of it is of that one."""
+    if not is_frames(layer):
+        return layer.name
+    frames = layer.data.frames
+    return f"{layer.name} · frame {frames.stack.number(frames.shown) + 1}"
 
 
 def layer_photograph(layer: Layer) -> Photograph:

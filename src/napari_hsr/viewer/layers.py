@@ -25,6 +25,7 @@ from napari_hsr.viewer.layer_data import (
     ADDED_AS,
     KEY,
     cube_layers,
+    is_frames,
     is_image,
     is_photograph_stack,
     layer_cube,
@@ -302,8 +303,13 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
     Raises
     ------
     InputError
-        If the values are not one a band, finite, positive and strictly ascending.
+        If the values are not one a band, finite, positive and strictly ascending, or the layer holds
+        the cubes of frames.
     """
+    if is_frames(layer):  # each frame is computed with them, and keeps them
+        raise InputError(
+            f"The wavelengths of {layer.name} are those of the model that makes its frames."
+        )
     cube = layer_cube(layer)
     wavelengths = Wavelengths(np.asarray(list(nm), dtype=float), assumed)
     if len(wavelengths) != cube.bands:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.notices import as_notices
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.computed_cubes import computed_cube
-from napari_hsr.viewer.layer_data import is_copy, layer_state, spatial_transform
+from napari_hsr.viewer.layer_data import (
+    is_copy,
+    is_frames,
+    layer_name,
+    layer_state,
+    spatial_transform,
+)
 from napari_hsr.viewer.layers import add_photograph, photograph_layer
 
 if TYPE_CHECKING:
@@ -141,12 +147,20 @@ def is_picture(layer: Any) -> bool:
 
 
 def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image:
-    """Place a picture over its cube layer, replacing an earlier one of the same kind."""
+    """Place a picture over its cube layer, replacing an earlier one of the same kind.
+
+    Of the cubes of a film, that of another frame stays, as does one that the user gave a name.
+    """
     picture.metadata["rendered_layer"] = str(layer.unique_id)
-    place = spatial_transform(layer)
+    place, same = spatial_transform(layer), ("rendered_layer", "picture")
     for there in [one for one in viewer.layers if not is_copy(one)]:
-        known = layer_state(there).get("metadata") or {}
-        if all(known.get(key) == picture.metadata[key] for key in ("rendered_layer", "picture")):
+        state = layer_state(there)
+        known = state.get("metadata") or {}
+        alike = all(known.get(key) == picture.metadata[key] for key in same)
+        called = f"{state.get('name')}"  # with the frame
+        other_frame = is_frames(layer) and called != picture.name
+        # napari numbers names that are taken
+        if alike and not other_frame and there.name.startswith(layer_name(called)):
             data, keywords, _ = photograph_layer(picture, **place)
             there.data = data
             there.metadata = {**there.metadata, **keywords["metadata"]}

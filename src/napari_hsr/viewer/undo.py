@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Attributes of a layer, by name.
 State = dict[str, Any]
-#: What a step was, and what takes it back.
-Step = tuple[str, "Callable[[], bool]"]
+#: What a step was, what takes it back, and whether that can be done: its layer is there.
+Step = tuple[str, "Callable[[], object]", "Callable[[], bool]"]
 #: Steps that are remembered.
 MOST = 20
 _STACKS: weakref.WeakKeyDictionary[Any, Undo] = weakref.WeakKeyDictionary()
@@ -31,14 +31,16 @@ class Undo:
     Events
     ------
     changed
-        There is another last step.
+        There may be another last step.
     """
 
     def __init__(self) -> None:
         self._steps: deque[Step] = deque(maxlen=MOST)
         self.events = EmitterGroup(self, changed=None)
 
-    def push(self, text: str, back: Callable[[], bool]) -> Step:
+    def push(
+        self, text: str, back: Callable[[], object], there: Callable[[], bool] = lambda: True
+    ) -> Step:
         """Remember a step, which can be forgotten again by what is returned.
 
         Parameters
@@ -46,10 +48,11 @@ class Undo:
         text : str
             What it was: ``"clear pins"``.
         back : callable
-            Takes it back, and says whether there was anything to take back any more. It must hold
-            layers by weak references alone.
+            Takes it back.
+        there : callable
+            Whether it can be: its layer is there. Both must hold layers by weak references alone.
         """
-        step = text, back
+        step = text, back, there
         self._steps.append(step)
         self.events.changed()
         return step
@@ -66,8 +69,12 @@ class Undo:
         self.events.changed()
 
     def last(self) -> str:
-        """What the last step was; empty if there is none."""
-        return self._steps[-1][0] if self._steps else ""
+        """What :meth:`undo` would take back, the last step that can be; empty if there is none."""
+        return next((text for text, _, there in reversed(self._steps) if there()), "")
+
+    def _on_layers(self, _event: Any = None) -> None:
+        """The layer of the last step may have gone: what would be undone is another step then, and told."""
+        self.events.changed()
 
     @contextmanager
     def as_one(self, text: str) -> Iterator[None]:
@@ -76,47 +83,48 @@ class Undo:
         try:
             yield
         finally:
-            parts, self._steps = [back for _, back in self._steps], before
+            parts, self._steps = [*self._steps], before
 
-        def back() -> bool:
-            done = parts[0]()
-            for part in parts[1:] if done else ():
-                part()
-            return done
+        def back() -> None:
+            for _, part, there in parts:
+                if there():
+                    part()
 
         if parts:
-            self.push(text, back)
+            self.push(text, back, parts[0][2])
 
     def undo(self) -> str:
-        """Take the last step back that still can be, and say what it was; empty if there was none."""
-        done = ""
-        while self._steps and not done:
-            text, back = self._steps.pop()
-            done = text if back() else ""
+        """Take :meth:`last` back, and say what it was; empty if there was none."""
+        while self._steps:
+            text, back, there = self._steps.pop()
+            if there():
+                back()
+                self.events.changed()
+                return text
         self.events.changed()
-        return done
+        return ""
 
 
 def undo_of(viewer: Any) -> Undo:
     """The stack of a viewer."""
     viewer = unwrapped(viewer)
     if viewer not in _STACKS:
-        _STACKS[viewer] = Undo()
+        stack = _STACKS[viewer] = Undo()
+        for event in (viewer.layers.events.removed, viewer.layers.events.inserted):
+            event.connect(stack._on_layers)
     return _STACKS[viewer]
 
 
 def push_added(viewer: Any, layer: Layer) -> None:
     """Remember that a layer was added, until the user paints on it."""
-    of, added = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
+    of, found = weakref.ref(unwrapped(viewer)), _finding(viewer, layer)
 
-    def back() -> bool:
-        own, one = of(), added()
-        if own is None or one is None or one not in own.layers:
-            return False
-        own.layers.remove(one)
-        return True
+    def back() -> None:
+        own = of()
+        if own is not None:
+            own.layers.remove(found())
 
-    step = undo_of(viewer).push(f"add {layer.name}", back)
+    step = undo_of(viewer).push(f"add {layer.name}", back, lambda: found() is not None)
 
     def painted(_event: Any) -> None:
         own = of()
@@ -141,20 +149,28 @@ def changing(
 
     What they are given when it is taken back is ``join(before, now)``, by default what they were.
     """
-    of, changed = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
+    found = _finding(viewer, layer)
     before = {name: _copied(getattr(layer, name)) for name in attributes}
 
-    def back() -> bool:
-        own, one = of(), changed()
-        if own is None or one is None or one not in own.layers:
-            return False
+    def back() -> None:
+        one = found()
         now = {name: _copied(getattr(one, name)) for name in before}
         for name, value in join(before, now).items():
             setattr(one, name, value)
-        return True
 
     yield
-    undo_of(viewer).push(text, back)
+    undo_of(viewer).push(text, back, lambda: found() is not None)
+
+
+def _finding(viewer: Any, layer: Layer) -> Callable[[], Any]:
+    """What gives the layer as long as it is in the viewer, None afterwards; neither is kept alive."""
+    of, known = weakref.ref(unwrapped(viewer)), weakref.ref(unwrapped(layer))
+
+    def found() -> Any:
+        own, one = of(), known()
+        return one if own is not None and one is not None and one in own.layers else None
+
+    return found
 
 
 def _copied(value: Any) -> Any:

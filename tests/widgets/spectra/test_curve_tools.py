@@ -682,6 +682,18 @@ def test_a_layer_that_was_painted_on_is_not_taken_back(viewer):
     assert labels in viewer.layers
 
 
+def test_what_undo_does_is_what_it_says_when_a_layer_is_gone(viewer, panel, settled):
+    settled()
+    panel.pin((550, 2, 3))
+    panel.clear_pins()
+    assert panel.undo_button.toolTip() == "Undo: clear pins"
+    viewer.layers.remove("pinned spectra")
+    assert panel.undo_button.toolTip() == "Undo: add scene"  # the pins cannot come back
+    viewer.layers.clear()
+    assert not panel.undo_button.isEnabled()
+    assert panel.undo_button.toolTip() == "There is nothing to undo"
+
+
 def test_what_is_gone_already_is_passed_over_and_nothing_is_kept_alive(viewer):
     class Passing:
         """Stands for a layer: napari's own live on in its caches."""

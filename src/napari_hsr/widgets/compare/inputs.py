@@ -14,6 +14,7 @@ from napari_hsr.viewer.layer_data import (
     layer_shape,
     layer_state,
     layer_wavelengths,
+    shown_name,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ class Taken:
 
     def __init__(self, layers: Iterable[Any] = (), lying: Lying | None = None):
         self.layers = {layer: Held(layer) for layer in layers}
+        self._names = {layer: shown_name(layer) for layer in self.layers}
         self._lying = lying
+
+    def named(self, prediction: Any, truth: Any) -> tuple[str, str]:
+        """What the two were called, with the frame of a film that was taken: the slider may have moved on."""
+        return self._names[prediction], self._names[truth]
 
     def outdated(self, event: Any) -> tuple[Any, str] | None:
         """The layer by which the comparison is of something else now, and what became of it.

@@ -287,10 +287,10 @@ class CompareWidget(Panel):
             self.progress.follow(event)
 
     def _on_finished(self, found: tuple[Comparison, UncertaintyCheck | None]) -> None:
-        comparison, held = found
-        self.comparison, self.held = comparison, held
-        prediction, truth = self._pair
-        show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
+        comparison, held = self.comparison, self.held = found
+        (one, other), called = self._pair, self._taken.named
+        rules = comparison.evaluation.protocol
+        show_maps(self._viewer, comparison.maps, one, other, rules, called(one, other))
         self.results.show_comparison(comparison, held)
         self.results.show()
         self._scroll.keep_at_top(self.grid_button)

@@ -12,6 +12,7 @@ from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.layer_data import (
     is_cube,
+    is_frames,
     layer_cube,
     photograph_layers,
     spatial_transform,
@@ -156,10 +157,11 @@ class SuperResolveWidget(RunPanel):
     def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], object]:
         by, area = _with_scale(request.model, request.scale), request.options["region"]
         flat = spatial_transform(layer)
+        of = request.image.name if is_frames(layer) else layer.name  # the slider may have moved on
         return partial(
             add_super_resolved,
             self._viewer,
-            name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}"
+            name=f"{of} · {by}{' refined' if request.options['refine'] else ''}"
             f"{' (part)' if area else ''}",
             place=moved(place_over(layer, request.scale), flat["scale"], area) | display_of(layer),
             map_place=moved(flat, flat["scale"], area),
