@@ -26,6 +26,7 @@ from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube, add_map
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.undo import changing, push_added, undo_of
+from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.table import widen_for
 from napari_hsr.widgets.spectra import classify_window
@@ -711,3 +712,137 @@ def test_what_is_gone_already_is_passed_over_and_nothing_is_kept_alive(viewer):
     layer = add_map(viewer, VALUES[0], "a map")
     viewer.layers.remove(layer)
     assert undo_of(viewer).undo() == "add scene"
+
+
+# --- what is out of sight ------------------------------------------------------------------------
+
+SQUARE = np.array([[0, 0], [0, 2], [2, 2], [2, 0]], dtype=float)
+
+
+def hide_cube(viewer, panel):
+    viewer.layers["scene"].visible = not viewer.layers["scene"].visible
+
+
+def untick_pins(viewer, panel):
+    panel.pins_box.toggle()
+
+
+def hide_shapes(viewer, panel):
+    viewer.layers["panels"].visible = not viewer.layers["panels"].visible
+
+
+@pytest.mark.parametrize(
+    ("toggle", "chosen"), [(hide_cube, 1), (untick_pins, None), (hide_shapes, 2)]
+)
+def test_no_other_curve_is_the_reference_while_it_is_out_of_sight(
+    viewer, panel, settled, toggle, chosen
+):
+    for place in ((2, 3), (5, 5)):
+        panel.pin((550, *place))
+    viewer.add_shapes([SQUARE + 8], shape_type="polygon", name="panels")
+    settled()
+    panel.processing.choice.set_value("white")
+    reference = panel.kept[chosen or 0]
+    if chosen:
+        panel.processing.other.set_value(reference.origin)
+    before = {one.name: one.curve.mean for one in panel.shown}
+    np.testing.assert_allclose(before[reference.name], 1)
+    toggle(viewer, panel)
+    settled()
+    assert panel.shown == []
+    assert f"“{reference.name}”" in panel.message.text()
+    assert "not on show" in panel.message.text()
+    assert panel.processing.other.currentText() == reference.name
+    toggle(viewer, panel)
+    settled()
+    assert "not on show" not in panel.message.text()
+    assert panel.processing.other.value() == reference.origin
+    for one in panel.shown:
+        np.testing.assert_array_equal(one.curve.mean, before[one.name])
+
+
+def test_a_removed_reference_is_told_and_none_that_has_its_number_follows_it(
+    viewer, panel, settled
+):
+    for place in ((2, 3), (5, 5)):
+        panel.pin((550, *place))
+    settled()
+    panel.processing.choice.set_value("ratio")
+    panel.processing.other.set_value(panel.kept[1].origin)
+    panel.clear_pins()
+    for place in ((3, 3), (6, 6)):  # pins 1 and 2 once more
+        panel.pin((550, *place))
+    settled()
+    assert panel.shown == []
+    assert "“pin 2”, which all curves are held against, was removed" in panel.message.text()
+    panel.processing.other.set_value(panel.kept[0].origin)
+    np.testing.assert_allclose(panel.shown[0].curve.mean, 1)
+    assert panel.message.text() == ""
+    viewer.layers.remove("pinned spectra")
+    viewer.add_shapes([SQUARE], shape_type="polygon")
+    settled()
+    assert panel.shown == []
+    assert "“pin 1”, which all curves are held against, was removed" in panel.message.text()
+
+
+def test_a_reference_of_a_session_is_waited_for_and_no_other_is_taken(viewer, panel, settled):
+    panel.pin((550, 2, 3))
+    layer = viewer.add_shapes([SQUARE], shape_type="polygon", name="panels")
+    settled()
+    panel.processing.choice.set_value("white")
+    panel.processing.other.set_value(panel.kept[1].origin)
+    name, wanted = panel.kept[1].name, settings(panel)
+    again = SpectraWidget(PublicOnlyProxy(viewer))
+    try:
+        layer.visible = False
+        again._settle.flush(restart_timer=False)
+        assert restore(again, wanted) == []
+        again._settle.flush(restart_timer=False)
+        assert len(again.kept) == 1  # the pin, which is not taken
+        assert again.shown == []
+        assert f"“{name}”" in again.message.text()
+        assert settings(again) == wanted  # a session of now keeps it, too
+    finally:
+        again.release()
+        again.deleteLater()
+
+
+def test_match_stays_with_a_curve_that_is_hidden_for_a_while(viewer, panel, settled, files):
+    panel.load_library(files / "few.csv")
+    for place in ((2, 3), (5, 5)):
+        panel.pin((550, *place))
+    settled()
+    window = panel.open_window("Match")
+    window.curve.set_value(panel.kept[0].key)
+    viewer.add_shapes([SQUARE], shape_type="polygon")
+    assert window.found.best[0].name == "leaf"
+    panel.pins_box.setChecked(False)
+    settled()
+    assert window.found is None
+    assert "“pin 1” is not on show" in window.said.text()
+    panel.pins_box.setChecked(True)
+    settled()
+    assert window.found.best[0].name == "leaf"
+    panel.clear_pins()
+    settled()
+    assert "“pin 1” was removed" in window.said.text()
+
+
+def test_a_class_that_is_hidden_for_a_while_stays_ticked_and_is_told(viewer, panel, settled):
+    for place in ((2, 3), (5, 5)):
+        panel.pin((550, *place))
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    ticked = window.classes.ticked()
+    panel.pins_box.setChecked(False)
+    settled()
+    window.run()
+    assert "not on show: “pin 1” and “pin 2”" in window.message.text()
+    panel.pins_box.setChecked(True)
+    settled()
+    assert window.classes.ticked() == ticked
+    panel.clear_pins()
+    panel.pin((550, 6, 6))  # pin 1 once more
+    settled()
+    assert window.classes.ticked() == []

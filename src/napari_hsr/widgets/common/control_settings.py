@@ -177,6 +177,8 @@ def _named(panel: QWidget) -> dict[str, QWidget]:
 def _value(control: QWidget) -> Any:
     if isinstance(control, (QCheckBox, QRadioButton)):
         return control.isChecked()
+    if isinstance(control, NarrowComboBox):
+        return control.said() or None
     if isinstance(control, QComboBox):
         return control.currentText() or None
     if isinstance(control, QLineEdit):
@@ -201,7 +203,7 @@ def _set(control: QWidget, value: Any) -> bool:
     elif isinstance(control, QComboBox):
         row = control.findText(str(value))
         if row < 0 and isinstance(control, NarrowComboBox) and control.comes_later:
-            control.awaited = str(value)
+            control.await_text(str(value))
             return True
         if row < 0:
             return not control.count()  # of results, which a session does not hold

@@ -49,6 +49,7 @@ from napari_hsr.widgets.spectra.match_window import ask_library
 from napari_hsr.widgets.spectra.sources import told_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari.utils.events import Event
@@ -149,14 +150,24 @@ class ClassifyWindow(QDialog):
                 names[(LIBRARY, at, number)] = f"{name}{more}"
         self.classes.offer(names)
 
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """A class that is gone is ticked no longer, though another may have its key."""
+        self.classes.forget(gone)
+
     def entries(self, cube: Cube) -> Entries:
         """The ticked classes on the bands of a cube.
 
         Raises
         ------
         InputError
-            If none is ticked, or they do not fit.
+            If none is ticked, one is not on show, or they do not fit.
         """
+        if hidden := self.classes.missing():
+            named = " and ".join(f"“{name}”" for name in hidden[:2])
+            more = f" and {len(hidden) - 2} more" if len(hidden) > 2 else ""
+            raise InputError(
+                f"Ticked, and not on show: {named}{more}. Show it again, or take its tick away."
+            )
         nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
         widths = widths_of(cube)
         kept = {one.key: one for one in self._panel.kept}

@@ -27,6 +27,7 @@ from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
 from napari_hsr.widgets.spectra.processing import Look, Marks, ProcessingRow
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from os import PathLike
 
     from qtpy.QtWidgets import QHBoxLayout, QWidget
@@ -129,7 +130,23 @@ class CurvePanel(Panel):
         """Points or shapes were added or removed: none has the number of one that is gone."""
         rows_changed(event)
         if event.action == ActionType.REMOVED:
-            self.look.marks.forget(event.source.unique_id, set(numbered(event.source)[0]))
+            self.forget_layer(event.source.unique_id, set(numbered(event.source)[0]))
+
+    def forget_layer(self, layer_id: Any, there: Container[int] = ()) -> None:
+        """Forget the curves of a layer but those with these numbers: others may get theirs."""
+
+        def gone(key: Any) -> bool:
+            if key[0] == LIBRARY:
+                return False
+            origin, source = key
+            removed = source == layer_id and not there
+            return removed or (origin[0] == layer_id and origin[1] not in there)
+
+        self.look.marks.forget(gone)
+        self.processing.other.forget(lambda origin: gone((origin, None)))
+        for window in self._windows.values():
+            if isinstance(window, windows.ChoosesCurves):
+                window.forget(gone)
 
     def _on_points_drawn(self, event: Any) -> None:
         """There may be more or fewer than before: napari does not say that it pastes points."""

@@ -12,14 +12,18 @@ from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line, tip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class EntryList(QWidget):
-    """Names that can be ticked; those that the filter hides keep their ticks."""
+    """Names that can be ticked; those that the filter hides keep their ticks.
+
+    What is ticked also stays on the list while it is not there.
+    """
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        self._there: set[Any] = set()
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("filter")
         self.filter.setToolTip("Only names that contain this are listed")
@@ -35,11 +39,13 @@ class EntryList(QWidget):
 
     def offer(self, names: Mapping[Any, str]) -> None:
         """List these by their keys; ticks stay."""
+        self._there = set(names)
         offered = {one.data(Qt.ItemDataRole.UserRole): one.text() for one in self._items()}
+        ticked = set(self.ticked())
         wanted = {key: one_line(name) for key, name in names.items()}
+        wanted |= {key: offered[key] for key in offered if key in ticked and key not in wanted}
         if offered == wanted:
             return
-        ticked = set(self.ticked())
         self.list.clear()
         for key, name in wanted.items():
             item = QListWidgetItem(name)
@@ -58,6 +64,21 @@ class EntryList(QWidget):
             for one in self._items()
             if one.checkState() == checked
         ]
+
+    def missing(self) -> list[str]:
+        """What is ticked and not there, by name."""
+        ticked = set(self.ticked())
+        return [
+            one.text()
+            for one in self._items()
+            if (key := one.data(Qt.ItemDataRole.UserRole)) in ticked and key not in self._there
+        ]
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Take the ticks from what is gone, though something else may have its key."""
+        for item in self._items():
+            if gone(item.data(Qt.ItemDataRole.UserRole)):
+                item.setCheckState(Qt.CheckState.Unchecked)
 
     def tick_listed(self, ticked: bool) -> None:
         """Tick or untick all that the filter lets through."""

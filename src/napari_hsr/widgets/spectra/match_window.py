@@ -17,7 +17,7 @@ from napari_hsr.matching import MEASURES, match
 from napari_hsr.viewer.computed_cubes import check_computed
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
-from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.choosers import LastingChooser, NarrowComboBox
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -30,6 +30,8 @@ from napari_hsr.widgets.spectra.libraries import LIBRARY
 from napari_hsr.widgets.spectra.sources import told_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hsr.matching import Matches
 
 #: Entries listed.
@@ -69,9 +71,9 @@ class MatchWindow(QDialog):
         self._at, self._fitted = 0, False
         self.setWindowTitle("Match")
         self.resize(460, 560)
-        self.curve = NarrowComboBox()
+        self.curve = LastingChooser()
         self.curve.elide = Qt.TextElideMode.ElideMiddle
-        self.curve.setPlaceholderText("no pin or region yet")
+        self.curve.set_empty("no pin or region yet")
         self.curve.setToolTip("The pin or region that is looked up")
         self.library = NarrowComboBox()
         self.library.setPlaceholderText("none opened")
@@ -104,18 +106,19 @@ class MatchWindow(QDialog):
     def refresh(self) -> None:
         """Offer the curves and libraries that there are now, and match again."""
         curves = told_apart([one for one in self._panel.kept if one.origin[0] != LIBRARY])
-        self._offer(self.curve, curves)
+        known = self.curve.value()
+        newest = known if known in curves else next(reversed(curves), None)
+        self.curve.offer_there(curves, newest, in_use=False)
         opened = self._panel.libraries.opened
         names = {at: f"{one.name} ({len(one):,})" for at, one in enumerate(opened)}
-        newest = self.library.value() is None or len(names) > len(self.library.offered())
-        self._offer(self.library, names, max(names, default=None) if newest else None)
+        known = self.library.value()
+        more = known is None or len(names) > len(self.library.offered())
+        self.library.offer(names, max(names, default=None) if more else known)
         self._match()
 
-    def _offer(self, chooser: NarrowComboBox, offered: dict, wanted=None) -> None:
-        known = chooser.value() if wanted is None else wanted
-        if known not in offered:
-            known = next(reversed(offered), None) if offered else None
-        chooser.offer(offered, known)
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """A curve that is gone is matched no longer, though another may have its key."""
+        self.curve.forget(gone)
 
     @property
     def found(self) -> Matches | None:
@@ -127,13 +130,18 @@ class MatchWindow(QDialog):
         one = next((c for c in self._panel.kept if c.key == self.curve.value()), None)
         at = self.library.value()
         self.said.clear()
-        if one is None or at is None:
-            missing = [] if at is not None else ["open a library"]
+        if missing := self.curve.missing:
+            gone = "was removed: choose another spectrum."
+            hidden = "is not on show: show it again, or choose another spectrum."
+            state = gone if self.curve.removed else hidden
+            self.said.show_warning(f"“{one_line(missing)}” {state}")
+        elif one is None or at is None:
+            steps = [] if at is not None else ["open a library"]
             if one is None:
-                missing.append(
+                steps.append(
                     "pin a pixel by Shift-click or draw a region in a Shapes or Labels layer"
                 )
-            self.said.show_info(f"To find entries like a curve, {' and '.join(missing)}.")
+            self.said.show_info(f"To find entries like a curve, {' and '.join(steps)}.")
         else:
             try:
                 check_computed(one.source.cube)

@@ -175,6 +175,8 @@ class SpectraWidget(CurvePanel):
             self._cursor_throttle.throttle()
 
     def _on_layers(self, event=None) -> None:
+        if event is not None and event.type == "removed":
+            self.forget_layer(event.value.unique_id)
         self._sources.forget()
         self._measured = False
         self._settle.throttle()
@@ -338,7 +340,7 @@ class SpectraWidget(CurvePanel):
         self.processing.offer_others(self._held)
         self.look.forget()
         self._now = self.look(self._held, self._held)
-        self._notes.set("processing", self.look.problem)
+        self._notes.set("processing", self.processing.problem or self.look.problem)
         for window in self._windows.values():
             if window.isVisible():
                 window.refresh()

@@ -13,12 +13,13 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QSpinBox, QStackedWidget, QWi
 from napari_hsr.errors import InputError
 from napari_hsr.spectra import PROCESSINGS, Processing
 from napari_hsr.spectra.processing import WITH_OTHER, WITH_WINDOW
-from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.choosers import LastingChooser, NarrowComboBox
 from napari_hsr.widgets.common.layouts import row
+from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_hsr.spectra import Curve
     from napari_hsr.widgets.spectra.sources import Shown
@@ -42,9 +43,8 @@ class ProcessingRow(QWidget):
         self.choice = NarrowComboBox()
         self.choice.offer(PROCESSINGS, "none")
         self.choice.setToolTip("What is drawn of each curve; a region's is its mean")
-        self.other = NarrowComboBox()
-        self.other.setPlaceholderText("pin it first")
-        self.other.comes_later = True  # once the pins are measured
+        self.other = LastingChooser()
+        self.other.set_empty("pin it first")
         self.other.setToolTip("The pin, region or library entry that the curves are held against")
         self.nm = QDoubleSpinBox()
         self.nm.setRange(1, 99_999)
@@ -89,10 +89,19 @@ class ProcessingRow(QWidget):
     def offer_others(self, shown: Sequence[Shown]) -> None:
         """The curves that others can be held against, without a signal; the chosen one stays."""
         offered = {one.origin: one.name for one in shown}
-        known = self.other.value()
-        if known not in offered:
-            known = next(iter(offered), None)
-        self.other.offer(offered, known)
+        used = self.name in WITH_OTHER
+        self.other.offer_there(offered, next(iter(offered), None), in_use=used)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is drawn, in one sentence; empty if something is."""
+        missing = self.other.missing if self.name in WITH_OTHER else ""
+        if not missing:
+            return ""
+        what = f"“{one_line(missing)}”, which all curves are held against,"
+        if self.other.removed:
+            return f"{what} was removed: nothing is drawn until another one is chosen."
+        return f"{what} is not on show: nothing is drawn until it is, or another one is chosen."
 
     def processing(self, one: Shown, others: Sequence[Shown]) -> Processing:
         """For one curve: of the others with the chosen origin, that of the same cube."""
@@ -115,14 +124,10 @@ class Marks:
         self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
         self.highlighted: Any = None
 
-    def forget(self, layer_id: Any, there: set[int]) -> None:
-        """Forget the curves of a layer but those with these numbers."""
-
-        def gone(key: Any) -> bool:
-            return key is not None and key[0][0] == layer_id and key[0][1] not in there
-
-        self.hidden = {key: value for key, value in self.hidden.items() if not gone(key)}
-        if gone(self.highlighted):
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Forget the curves that are gone, by their keys."""
+        self.hidden = {key: on for key, on in self.hidden.items() if key is None or not gone(key)}
+        if self.highlighted is not None and gone(self.highlighted):
             self.highlighted = None
 
 
@@ -166,6 +171,8 @@ class Look:
     def _processed(self, one: Shown, others: Sequence[Shown]) -> Shown | str:
         if self._choice.name == "none":
             return one
+        if problem := self._choice.problem:
+            return problem
         if one not in self._made:
             try:
                 curve = self._choice.processing(one, others)(one.curve)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtWidgets import QWidget
 
 #: The tools by name, and what they are for.
@@ -17,6 +19,14 @@ TOOLS = {
 
 
 PIN_AT = "Pin at"
+
+
+@runtime_checkable
+class ChoosesCurves(Protocol):
+    """A window in which curves are chosen, by their keys."""
+
+    def forget(self, gone: Callable[[Any], bool]) -> None:
+        """Those that are gone do not come back, though others may have their keys."""
 
 
 def make(name: str, panel: QWidget, viewer: Any) -> QWidget:
