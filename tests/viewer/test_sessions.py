@@ -16,7 +16,8 @@ from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.io.read_choice import Choice
-from napari_hsr.photograph import LINEAR_SRGB, Photograph
+from napari_hsr.io.stacks import read_stack
+from napari_hsr.photograph import LINEAR_SRGB, SRGB, Photograph
 from napari_hsr.progress import result_of
 from napari_hsr.viewer import (
     as_read,
@@ -27,6 +28,7 @@ from napari_hsr.viewer import (
     session_file,
     session_saving,
 )
+from napari_hsr.viewer.frames import add_stack
 from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.rendering import add_false_colour
@@ -483,3 +485,44 @@ def test_of_two_files_of_a_copied_project_it_is_said_which_is_shown(tmp_path):
     (sentence,) = opened.told
     assert str(first / "leaf.mat") in sentence
     assert str(copy / "leaf.mat") in sentence
+
+
+def test_files_that_were_opened_as_a_stack_are_all_found_again(tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    frames = [np.full((4, 5, 3), 40 * number, np.uint8) for number in range(4)]
+    files = [work / f"f{number}.png" for number in (2, 0, 1, 3)]  # not in the order of their names
+    for file, pixels in zip(files, frames, strict=True):
+        io.write(Photograph(pixels, SRGB, file.stem), file)
+    viewer = ViewerModel()
+    with layer_source(path=str(files[0]), reader_plugin="napari-hsr"):  # as napari names a stack
+        add_stack(viewer, read_stack(files))
+    made = saved(viewer, work / "a.hsrsession")
+    assert made.told == []
+    again, told = opened(work / "a.hsrsession")
+    assert told == []
+    (layer,) = again.layers
+    assert [int(layer.data[at].max()) for at in range(4)] == [0, 40, 80, 120]
+    work.rename(tmp_path / "moved")
+    io.write(Photograph(frames[3], SRGB, "f0"), tmp_path / "moved" / "f0.png")
+    again, told = opened(tmp_path / "moved" / "a.hsrsession")
+    assert [int(again.layers[0].data[at].max()) for at in range(4)] == [0, 120, 80, 120]
+    assert told == ["f0.png has changed since the session was saved; it is shown as it is now."]
+    (tmp_path / "moved" / "f3.png").unlink()
+    again, told = opened(tmp_path / "moved" / "a.hsrsession")
+    assert not again.layers
+    assert any("f3.png: it is no longer there" in one for one in told)
+
+
+def test_more_files_of_a_stack_than_a_session_names_are_told(tmp_path, monkeypatch):
+    files = [
+        io.write(Photograph(np.zeros((4, 5, 3), np.uint8), SRGB, n), tmp_path / f"{n}.png")
+        for n in "abc"
+    ]
+    viewer = ViewerModel()
+    with layer_source(path=str(files[0]), reader_plugin="napari-hsr"):
+        add_stack(viewer, read_stack(files))
+    monkeypatch.setattr(session_saving, "MOST_FILES", 2)
+    made = plan(viewer)
+    assert made.session.layers == []
+    assert "up to 2 files" in made.told[0]

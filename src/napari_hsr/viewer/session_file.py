@@ -49,6 +49,8 @@ COLORS = ("face_color", "border_color", "edge_color")
 #: Bytes of a session's file, layers in it (napari takes 15 s for so many), and points or corners of one
 #: layer, at most.
 MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 200, 200_000
+#: Files of one stack that are named one by one: each is looked at.
+MOST_FILES = 1000
 #: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
 #: that are counted.
 _BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
@@ -207,6 +209,8 @@ class LayerRecord(_Strict):
         The id is that of the layer in the viewer that was saved; other layers name it.
     file : Reference or None
         What it is read from; of maps and labels an ``.npy``.
+    further : list of Reference
+        Of files that were opened as a stack, those after the first.
     ndim : int
     points, shapes : list or None
         Coordinates, of pins (n, ndim) and of shapes.
@@ -224,6 +228,7 @@ class LayerRecord(_Strict):
     id: Text
     name: Text
     file: Reference | None = None
+    further: Annotated[list[Reference], Field(max_length=MOST_FILES)] = []
     ndim: int = Field(2, ge=1, le=8)
     points: Rows | None = None
     shapes: Annotated[list[Rows], Field(max_length=MOST_POINTS)] | None = None

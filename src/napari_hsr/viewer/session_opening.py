@@ -28,6 +28,7 @@ from napari_hsr.viewer.session_file import (
     OURS,
     PLUGIN,
     LayerRecord,
+    Reference,
     Session,
     View,
     read,
@@ -97,22 +98,12 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
         return [np.asarray(one, dtype=float) for one in record.shapes or []], None
     if record.file is None:
         raise InputError("the session names no file of it.")
-    file = record.file.found(folder)
-    if file is None:
-        raise FileError(Path(record.file.path), "it is no longer there")
-    if not record.file.is_of(file):
-        told.append(
-            f"{file.name} has changed since the session was saved; it is shown as it is now."
-        )
-    elif file != (nearest := record.file.places(folder)[0]):
-        told.append(
-            f"{nearest} is not as it was when the session was saved: {file}, which is, is shown "
-            f"in its place. Open {nearest.name} itself to see what it holds."
-        )
+    file = _found(record.file, folder, told)
     if record.kind in ("map", "labels"):
         return _read_array(file), file
     if record.kind == "stack":
-        stack = stacks.read_stack(file)
+        further = _all_found(record.further, folder, told)
+        stack = stacks.read_stack([file, *further] if further else file)
         return replace(stack, encoding=record.encoding or stack.encoding), file
     choice = record.file.choice()
     thing = io.read(
@@ -130,6 +121,32 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
     if nm and (own is None or nm != [float(v) for v in own] or record.assumed != own.assumed):
         thing = thing.with_wavelengths(nm, record.assumed)
     return thing, file
+
+
+def _found(reference: Reference, folder: Path, told: list[str]) -> Path:
+    """Where a file is now; that another is shown than was saved is told."""
+    file = reference.found(folder)
+    if file is None:
+        raise FileError(Path(reference.path), "it is no longer there")
+    if not reference.is_of(file):
+        told.append(
+            f"{file.name} has changed since the session was saved; it is shown as it is now."
+        )
+    elif file != (nearest := reference.places(folder)[0]):
+        told.append(
+            f"{nearest} is not as it was when the session was saved: {file}, which is, is shown "
+            f"in its place. Open {nearest.name} itself to see what it holds."
+        )
+    return file
+
+
+def _all_found(references: list[Reference], folder: Path, told: list[str]) -> list[Path]:
+    """Where many files are now; of those that are others, the first few are named."""
+    said: list[str] = []
+    files = [_found(one, folder, said) for one in references]
+    more = [f"The same is true of {len(said) - 3} more files."] if len(said) > 3 else []
+    told += [*said[:3], *more]
+    return files
 
 
 def _read_array(file: Path) -> np.ndarray:

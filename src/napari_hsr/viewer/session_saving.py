@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.atomic import beside, clear_up, replacing
 from napari_hsr.io.library_errors import check_name, translated
+from napari_hsr.io.stacks.files import FileFrames
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
@@ -39,6 +40,7 @@ from napari_hsr.viewer.layer_data import (
 )
 from napari_hsr.viewer.session_file import (
     COLORS,
+    MOST_FILES,
     OURS,
     PLUGIN,
     LayerRecord,
@@ -73,6 +75,8 @@ class Plan:
     session : Session
     files : dict of int to (path, what was stated of it)
         By the place of a record: files to refer to.
+    further : dict of str to list of Path
+        By the id of a record: of files that were opened as a stack, those after the first.
     things : dict of int to Cube, Photograph or array, which may be lazy
         By the place of a record: what has no file, and will be written beside the session.
     told : list of str
@@ -81,6 +85,7 @@ class Plan:
 
     session: Session
     files: dict[int, tuple[Path, dict[str, Any]]] = field(default_factory=dict)
+    further: dict[str, list[Path]] = field(default_factory=dict)
     things: dict[int, Any] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
 
@@ -151,6 +156,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         values = {"encoding": thing.encoding}
     elif kind == "stack":
         thing, values = None, {"encoding": layer_state(layer).get("encoding")}
+        if further := _further(layer):
+            made.further[str(layer.unique_id)] = further
     elif kind in ("map", "labels"):
         # labels on disk are read by the thread that writes them
         own_file, thing = False, layer.data[0] if layer.multiscale else layer.data
@@ -159,7 +166,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         data = [np.asarray(one, dtype=float).tolist() for one in layer.data]
         values = {kind: data}
     if own_file:
-        made.files[at] = Path(source.path), dict(layer.metadata.get(READ_AS) or {})
+        first = layer.data.stack.frames.paths[0] if str(layer.unique_id) in made.further else None
+        made.files[at] = first or Path(source.path), dict(layer.metadata.get(READ_AS) or {})
     elif thing is not None:
         made.things[at] = thing
         if kind in ("cube", "photograph") and (lost := _lost(layer)):
@@ -185,6 +193,19 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
             }
         )
     )
+
+
+def _further(layer: Layer) -> list[Path]:
+    """Of files that were opened as a stack, those after the first, which napari names alone."""
+    frames = layer.data.stack.frames
+    if not isinstance(frames, FileFrames) or frames.folder is not None:
+        return []
+    if len(frames.paths) > MOST_FILES:
+        raise InputError(
+            f"{layer.name} was left out: a session holds up to {MOST_FILES:,} files that were opened as a "
+            f"stack, and it has {len(frames.paths):,}; a folder of any number can be opened."
+        )
+    return frames.paths[1:]
 
 
 def _kind(layer: Layer) -> str | None:
@@ -320,7 +341,9 @@ def _written(
                 if where is not None:
                     place = where if read_as is not None else placed(where, folder, known, new)
                     reference = Reference.to(place, path.parent, read_as)
-                    record = record.model_copy(update={"file": reference})
+                    further = made.further.get(record.id, [])
+                    more = [Reference.to(one, path.parent) for one in further]
+                    record = record.model_copy(update={"file": reference, "further": more})
             except HSRError as error:
                 made.told.append(f"{record.name} was left out. {error}")
                 remove(new[begun:])
