@@ -265,3 +265,24 @@ def test_a_library_in_percent_is_brought_to_the_cube_as_it_is_listed_beside_pins
     spectrum, told = _of_library(percent, 0)(scene())
     np.testing.assert_allclose(spectrum, SPECTRA[1], rtol=1e-6)
     assert "dyes were in % and multiplied by 0.01, as reflectance takes" in told[0]
+
+
+def test_a_hidden_endmember_is_told_and_no_other_of_its_name_takes_its_place(panel, viewer, qtbot):
+    panel.tabs.setCurrentIndex(UNMIX)
+    viewer.layers["user's"].add([0.0, 0.0])
+    viewer.add_points(np.array([[4.0, 5.0], [4.0, 4.0]]), name="others")
+    panel.unmix.refresh()
+    assert panel.unmix.list.texts() == ["pin 1", "pin 2", "pin 1 (2)", "pin 2 (2)"]
+    panel.unmix.tick("pin 1", "pin 2")
+    viewer.layers["user's"].visible = False
+    panel.run()
+    assert "pin 1, pin 2 are not there" in panel.unmix.message.text()
+    assert panel.unmix.list.texts() == ["pin 1", "pin 2"]  # those of the others
+    assert panel.unmix.ticked() == []
+    viewer.layers["user's"].visible = True
+    panel.unmix.refresh()
+    assert panel.unmix.ticked() == ["pin 1", "pin 2"]
+    ran(panel, qtbot)
+    share = next(layer for layer in viewer.layers if layer.name.startswith("pin 1 "))
+    ends = from_spectra(scene(), {"a": scene().data[:, 2, 2], "b": scene().data[:, 0, 0]})
+    np.testing.assert_allclose(share.data, unmix(scene(), ends).abundances.data[0], atol=1e-5)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
     #: A spectrum on the bands of a cube, and what is to be told of it.
     Measured = tuple[np.ndarray, list[Notice]]
+    #: What of a layer or library an endmember is.
+    Key = tuple[Any, Any]
 
 #: Most pins, regions and spectra of a library that are listed.
 MOST = 60
@@ -83,6 +85,9 @@ class UnmixForm(QWidget):
         self._makers: dict[str, Callable[[Cube], Measured]] = {}
         # by what is listed: its layer, and what it is called there
         self._drawn: dict[str, tuple[Any, str]] = {}
+        # by what is listed, what that is whatever it is called; and of these, what was ticked when hidden
+        self._keys: dict[str, Key] = {}
+        self._hidden: dict[Key, str] = {}
         self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
         self._frames: dict[Any, Any] = {}  # those of a film that they are of, by their layer
         self._reading = JobSlot(self)  # those that are not in memory
@@ -148,20 +153,24 @@ class UnmixForm(QWidget):
         return [UnreadLabels.of(one, self._viewer) for one in labels if not is_classes(one)]
 
     def _offer(self, read: dict[Any, tuple[list[LabelRegions], str]]) -> None:
-        before = set(self.ticked())
-        known = set(self._makers)
-        self._makers, self._read, self._drawn = {}, read, {}
+        before = {self._keys[name]: name for name in self.ticked()}
+        known = set(self._keys.values())
+        self._makers, self._read, self._drawn, self._keys = {}, read, {}, {}
         if self._layer is not None:
             for layer in self._viewer.layers:
                 self._list_layer(layer, *read.get(layer.unique_id, _NONE))
-        for library in self._libraries:
+        for at, library in enumerate(self._libraries):
             for number, name in enumerate(library.names[:MOST]):
-                self._add(name, _of_library(library, number))
-        listed = {name for library in self._libraries for name in library.names}
-        own = self._makers.keys() - listed
+                self._add(name, _of_library(library, number), (at, number))
+        keys = {key: name for name, key in self._keys.items()}
+        own = {self._keys[name] for name in self._drawn}
         # Pins and regions are meant while they are few; of a library the user chooses.
-        meant = before | (own - known if len(own) <= FEW else set())
-        self.list.offer((name, name in meant) for name in self._makers)
+        meant = {**before, **self._hidden}.keys() | (own - known if len(own) <= FEW else set())
+        gone = {key: name for key, name in before.items() if key not in keys}
+        there = {layer.unique_id for layer in self._viewer.layers}
+        kept = {key: name for key, name in self._hidden.items() if key not in keys}
+        self._hidden = {key: name for key, name in {**kept, **gone}.items() if key[0] in there}
+        self.list.offer((name, key in meant) for name, key in self._keys.items())
         self.changed.emit()
 
     def renew(self) -> bool:
@@ -169,10 +178,11 @@ class UnmixForm(QWidget):
 
         False, which is told, if something is not there any more.
         """
-        ticked = self.ticked()
+        ticked = {self._keys[name]: name for name in self.ticked()}
         self.refresh()
-        self.tick(*ticked)
-        gone = [name for name in ticked if name not in self._makers]
+        now = {key: name for name, key in self._keys.items()}
+        self.tick(*(now[key] for key in ticked if key in now))
+        gone = [name for key, name in ticked.items() if key not in now]
         if gone:
             verb = "is" if len(gone) == 1 else "are"
             self.message.show_warning(
@@ -189,24 +199,27 @@ class UnmixForm(QWidget):
             for pin in pins_of(self._viewer, layer, MOST):
                 if pixel_at(self._layer, pin.place, self._viewer) is not None:
                     maker = _of_pin(self._layer, pin.place, self._viewer)
-                    self._add(f"pin {pin.number}", maker, layer)
+                    self._add(f"pin {pin.number}", maker, (layer.unique_id, pin.number), layer)
         elif is_regions(layer):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
-                self._add(shape.name, _of_region(shape, self._layer, self._viewer), layer)
+                maker = _of_region(shape, self._layer, self._viewer)
+                self._add(shape.name, maker, shape.origin, layer)
         if problem:
             self.message.show_warning(problem)
         read = cache(partial(UnreadLabels.of(layer, self._viewer).read, MOST)) if labels else None
         for label in (label for found in labels for label in found.colors):
             # read again when it is measured: they may have been painted since they were listed
             maker = _of_label(layer.name, label, read, self._layer, self._viewer)
-            self._add(f"{layer.name} {label}", maker, layer)
+            self._add(f"{layer.name} {label}", maker, (layer.unique_id, label), layer)
 
-    def _add(self, name: str, maker: Callable[[Cube], Measured], layer: Any = None) -> None:
+    def _add(
+        self, name: str, maker: Callable[[Cube], Measured], key: Key, layer: Any = None
+    ) -> None:
         number, given = 1, name
         while name in self._makers:
             number += 1
             name = f"{given} ({number})"
-        self._makers[name] = maker
+        self._makers[name], self._keys[name] = maker, key
         if layer is not None:
             self._drawn[name] = layer, given
 
