@@ -846,3 +846,21 @@ def test_a_class_that_is_hidden_for_a_while_stays_ticked_and_is_told(viewer, pan
     panel.pin((550, 6, 6))  # pin 1 once more
     settled()
     assert window.classes.ticked() == []
+
+
+def test_a_reference_is_set_anew_where_its_layer_was_closed_before_a_session_is_opened(
+    viewer, panel, settled
+):
+    panel.pin((550, 2, 3))
+    viewer.add_shapes([SQUARE], shape_type="polygon", name="panels")
+    settled()
+    panel.processing.choice.set_value("white")
+    panel.processing.other.set_value(panel.kept[1].origin)
+    name, wanted = panel.kept[1].name, settings(panel)
+    viewer.layers.remove("panels")
+    again = viewer.add_shapes([SQUARE], shape_type="polygon", name="panels")
+    assert restore(panel, wanted) == []
+    settled()
+    assert panel.processing.other.value()[0] == again.unique_id
+    (white,) = (one for one in panel.shown if one.name == name)
+    np.testing.assert_allclose(white.curve.mean, 1)

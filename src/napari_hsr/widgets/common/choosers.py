@@ -254,6 +254,10 @@ class LastingChooser(NarrowComboBox):
         """What is ``gone`` does not come back, though something else may have its value."""
         if self._meant is not None and gone(self._meant[0]):
             self._removed, self._meant = self._meant[1], None
+        entries = [(value, self.itemText(row)) for row, value in enumerate(self._values)]
+        left = {value: text for value, text in entries if not gone(value)}
+        if len(left) < len(entries):  # nobody chooses one of them until others are offered
+            self.offer(left, self.value())
 
     def _on_chosen(self, row: int) -> None:
         if row >= 0:

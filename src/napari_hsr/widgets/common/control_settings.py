@@ -25,7 +25,12 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.widgets.common.accessible import controls
-from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.choosers import (
+    EncodingChooser,
+    LastingChooser,
+    LayerChooser,
+    NarrowComboBox,
+)
 
 if TYPE_CHECKING:
     import napari
@@ -150,7 +155,9 @@ def restore(panel: QWidget, wanted: dict[str, Any]) -> list[str]:
     """Set the controls of a panel; what cannot be set is told."""
     told = []
     for name, control in _named(panel).items():
-        if name in wanted and wanted[name] != _value(control) and not _set(control, wanted[name]):
+        lost = isinstance(control, LastingChooser) and control.missing  # it says what it was set to
+        as_wanted = name not in wanted or (wanted[name] == _value(control) and not lost)
+        if not as_wanted and not _set(control, wanted[name]):
             value = str(wanted[name]).replace(_APART, ", ")
             told.append(f"{name} cannot be set to {value!r} here.")
     return told

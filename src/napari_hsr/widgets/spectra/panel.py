@@ -317,7 +317,11 @@ class SpectraWidget(CurvePanel):
     @property
     def kept(self) -> list[Shown]:
         """Those that stay when the mouse moves on, as measured, hidden ones too."""
-        return [*self._pins, *self._regions, *self._beside()]
+        there = {
+            layer.unique_id for layer in self._viewer.layers
+        }  # regions take time to measure anew
+        drawn = [one for one in (*self._pins, *self._regions) if one.origin[0] in there]
+        return [*drawn, *self._beside()]
 
     @property
     def _drawn(self) -> list[Shown]:
