@@ -514,6 +514,14 @@ def test_files_that_were_opened_as_a_stack_are_all_found_again(tmp_path):
     assert any("f3.png: it is no longer there" in one for one in told)
 
 
+def test_layers_that_get_another_name_beside_those_on_show_are_known(viewer, tmp_path):
+    saved(viewer, tmp_path / "a.hsrsession")
+    kept, found = ViewerModel(), result_of(open_events(tmp_path / "a.hsrsession"))
+    kept.add_labels(np.ones((8, 9), int), name="classes")
+    show(kept, found)
+    assert found.renamed == {"classes": "classes [1]"}
+
+
 def test_more_files_of_a_stack_than_a_session_names_are_told(tmp_path, monkeypatch):
     files = [
         io.write(Photograph(np.zeros((4, 5, 3), np.uint8), SRGB, n), tmp_path / f"{n}.png")

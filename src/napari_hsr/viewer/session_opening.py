@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +45,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Opened:
-    """A session whose files were read: for each record what it holds, None where it cannot be shown."""
+    """A session whose files were read: for each record what it holds, None where it cannot be shown.
+
+    ``renamed``: layers that were shown under another name, by the one they have in the session.
+    """
 
     session: Session
     things: list[Any]
     paths: list[Path | None]
     told: list[str]
+    renamed: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_lost(self) -> bool:
@@ -177,6 +181,10 @@ def show(viewer: ViewerModel, opened: Opened) -> list[str]:
             Exception
         ) as error:  # a session may say anything, and napari refuses in its own words
             told.append(f"{record.name} could not be shown: {one_line(error, 300)}")
+    names = {record.id: record.name for record in opened.session.layers}
+    opened.renamed = {
+        names[at]: layer.name for at, layer in made.items() if layer.name != names[at]
+    }
     ids = {old: str(layer.unique_id) for old, layer in made.items()}
     for layer in made.values():
         ours = {k: v for k, v in layer.metadata.items() if k == KEY or k.startswith(OURS)}

@@ -23,6 +23,7 @@ from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.session import commands
 from napari_hsr.widgets.session.settings import open_panels
 from napari_hsr.widgets.spectra import dropped_library
@@ -231,4 +232,29 @@ def test_a_table_of_spectra_dropped_on_the_panel_is_opened(soils, tmp_path, qtbo
         assert entering.isAccepted() == accepted
     panel.dropEvent(QDropEvent(QPointF(1, 1), action, mime, buttons, keys))
     assert [one.name for one in panel.libraries.opened] == ["soils"]
+    panel.release()
+
+
+def test_panels_of_a_session_are_set_to_its_layers_and_not_to_others_of_their_names(qtbot):
+    viewer, cube = ViewerModel(), Cube(np.ones((31, 4, 4), np.float32), Wavelengths(NM))
+    for name in ("pred", "truth", "third"):
+        add_cube(viewer, cube, name=name)
+    viewer.add_shapes([[[0, 0], [0, 2], [2, 2], [2, 0]]], name="plots")
+    panel = CompareWidget(viewer)
+    qtbot.addWidget(panel)
+    form = panel.form
+    form.prediction.set_layer(viewer.layers["truth"])
+    form.truth.set_layer(viewer.layers["pred"])
+    form.more.region.set_value(viewer.layers["plots"])
+    form.more.others.tick([0])
+    wanted = settings(panel)
+    renamed = {name: f"{name} [1]" for name in ("pred", "truth", "third", "plots")}
+    for name in ("pred", "truth", "third"):
+        add_cube(viewer, cube, name=name)
+    viewer.add_shapes([[[0, 0], [0, 2], [2, 2], [2, 0]]], name="plots")
+    assert restore(panel, wanted, renamed) == []
+    assert form.prediction.layer().name == "truth [1]"
+    assert form.truth.layer().name == "pred [1]"
+    assert form.more.region.value().name == "plots [1]"
+    assert [one.name for one in form.more.other_layers()] == ["third [1]"]
     panel.release()

@@ -33,6 +33,8 @@ from napari_hsr.widgets.common.choosers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import napari
 
 T = TypeVar("T")
@@ -151,16 +153,48 @@ def settings(panel: QWidget) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def restore(panel: QWidget, wanted: dict[str, Any]) -> list[str]:
-    """Set the controls of a panel; what cannot be set is told."""
+def restore(
+    panel: QWidget, wanted: dict[str, Any], renamed: Mapping[str, str] | None = None
+) -> list[str]:
+    """Set the controls of a panel; what cannot be set is told.
+
+    Names of layers that are ``renamed`` by now stand for those: others may have them.
+    """
     told = []
     for name, control in _named(panel).items():
+        if name not in wanted:
+            continue
+        value = _as_here(control, wanted[name], renamed or {})
         lost = isinstance(control, LastingChooser) and control.missing  # it says what it was set to
-        as_wanted = name not in wanted or (wanted[name] == _value(control) and not lost)
-        if not as_wanted and not _set(control, wanted[name]):
-            value = str(wanted[name]).replace(_APART, ", ")
+        if (lost or value != _value(control)) and not _set(control, value):
+            value = str(value).replace(_APART, ", ")
             told.append(f"{name} cannot be set to {value!r} here.")
     return told
+
+
+def _as_here(control: QWidget, value: Any, renamed: Mapping[str, str]) -> Any:
+    """What a setting says in the names that layers have here."""
+    if not renamed or not isinstance(value, str):
+        return value
+    if isinstance(control, QListWidget):
+        texts = {item.text() for item in _items(control)}
+        parts = [(text, _in_names(text, renamed)) for text in value.split(_APART)]
+        return _APART.join(here if here in texts else text for text, here in parts)
+    if not isinstance(control, QComboBox):
+        return value
+    here = _in_names(value, renamed)
+    offered = isinstance(control, LastingChooser) or control.findText(here) >= 0
+    return here if offered else value
+
+
+def _in_names(text: str, renamed: Mapping[str, str]) -> str:
+    """A text that may begin or end with the name of a layer, with the one it has now."""
+    for name in sorted(renamed, key=len, reverse=True):
+        if text == name or text.startswith(f"{name} "):
+            return f"{renamed[name]}{text[len(name) :]}"
+        if text.endswith(f" {name}"):
+            return f"{text[: -len(name)]}{renamed[name]}"
+    return text
 
 
 def _named(panel: QWidget) -> dict[str, QWidget]:

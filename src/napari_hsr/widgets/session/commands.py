@@ -139,7 +139,7 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
         told = show(viewer, found)
-        told += restore_panels(viewer, found.session.panels)
+        told += restore_panels(viewer, found.session.panels, found.renamed)
         _tell(f"{Path(path).name}: the session is open.", told)
 
     title = f"Opening {Path(path).name}"

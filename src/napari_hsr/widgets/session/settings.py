@@ -13,6 +13,8 @@ from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.panel import Panel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import napari
 
 #: Panels of a session that are docked above each other, if there is room.
@@ -34,8 +36,13 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
     ]
 
 
-def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[str]:
-    """Open panels and set their controls; what is no longer offered is told, a sentence each."""
+def restore_panels(
+    viewer: napari.Viewer, records: list[PanelRecord], renamed: Mapping[str, str] | None = None
+) -> list[str]:
+    """Open panels and set their controls; what is no longer offered is told, a sentence each.
+
+    Layers that are ``renamed``, by the names they have in the session, are meant by those.
+    """
     known, told = set(_names().values()), []
     for record in records:
         if record.name not in known:
@@ -47,7 +54,7 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
             _, panel = panel_dock(viewer, record.name)
         if isinstance(panel, Panel):
             told += panel.use_files(record.files)
-        told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]
+        told += [f"{record.name}: {one}" for one in restore(panel, record.settings, renamed)]
         if record.front:  # once it has found its place, which may be over others
             QTimer.singleShot(0, panel_dock(viewer, record.name)[0].raise_)
     return told
