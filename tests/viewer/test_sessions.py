@@ -454,7 +454,7 @@ def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_pa
     layer = again.add_points(data, **keywords)
     assert pins.is_points(layer)
     pins.tidy(layer)
-    assert [place for _, _, place in pins.pins_of(again, layer, 9)] == [(2, 3), (4, 4)]
+    assert [pin.place for pin in pins.pins_of(again, layer, 9)] == [(2, 3), (4, 4)]
     (found, *_rest) = napari_get_reader(tif)(tif)[0]
     regions, count = UnreadLabels.of(again.add_labels(np.asarray(found).astype(int))).read(9)
     assert count == 2

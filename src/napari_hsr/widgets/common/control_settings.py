@@ -25,12 +25,8 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.widgets.common.accessible import controls
-from napari_hsr.widgets.common.choosers import (
-    EncodingChooser,
-    LastingChooser,
-    LayerChooser,
-    NarrowComboBox,
-)
+from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.lasting_chooser import LastingChooser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,7 +27,7 @@ from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
 from napari_hsr.widgets.spectra.processing import Look, Marks, ProcessingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
     from os import PathLike
 
     from qtpy.QtWidgets import QHBoxLayout, QWidget
@@ -131,6 +131,14 @@ class CurvePanel(Panel):
         rows_changed(event)
         if event.action == ActionType.REMOVED:
             self.forget_layer(event.source.unique_id, set(numbered(event.source)[0]))
+
+    def _on_removed(self, event: Any) -> None:
+        self.forget_layer(event.value.unique_id)
+
+    def living(self, shown: Sequence[Shown]) -> list[Shown]:
+        """Those whose layer is still there: regions take time to be measured anew."""
+        there = {layer.unique_id for layer in self._viewer.layers}
+        return [one for one in shown if one.origin[0] in there]
 
     def forget_layer(self, layer_id: Any, there: Container[int] = ()) -> None:
         """Forget the curves of a layer but those with these numbers: others may get theirs."""

@@ -17,8 +17,9 @@ from napari_hsr.matching import MEASURES, match
 from napari_hsr.viewer.computed_cubes import check_computed
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
-from napari_hsr.widgets.common.choosers import LastingChooser, NarrowComboBox
+from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.lasting_chooser import LastingChooser
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button

@@ -175,8 +175,6 @@ class SpectraWidget(CurvePanel):
             self._cursor_throttle.throttle()
 
     def _on_layers(self, event=None) -> None:
-        if event is not None and event.type == "removed":
-            self.forget_layer(event.value.unique_id)
         self._sources.forget()
         self._measured = False
         self._settle.throttle()
@@ -317,11 +315,7 @@ class SpectraWidget(CurvePanel):
     @property
     def kept(self) -> list[Shown]:
         """Those that stay when the mouse moves on, as measured, hidden ones too."""
-        there = {
-            layer.unique_id for layer in self._viewer.layers
-        }  # regions take time to measure anew
-        drawn = [one for one in (*self._pins, *self._regions) if one.origin[0] in there]
-        return [*drawn, *self._beside()]
+        return [*self.living([*self._pins, *self._regions]), *self._beside()]
 
     @property
     def _drawn(self) -> list[Shown]:

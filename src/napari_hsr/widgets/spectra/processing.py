@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QSpinBox, QStackedWidget, QWi
 from napari_hsr.errors import InputError
 from napari_hsr.spectra import PROCESSINGS, Processing
 from napari_hsr.spectra.processing import WITH_OTHER, WITH_WINDOW
-from napari_hsr.widgets.common.choosers import LastingChooser, NarrowComboBox
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.lasting_chooser import LastingChooser
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.qt_typing import present

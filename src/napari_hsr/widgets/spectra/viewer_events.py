@@ -48,6 +48,7 @@ class ViewerEvents:
         connect(viewer.dims.events.point, "_on_slider")
         connect(viewer.dims.events.ndisplay, "_on_layers")
         connect(undo_of(viewer).events.changed, "_on_undo_changed")
+        connect(viewer.layers.events.removed, "_on_removed")
         for event in ("inserted", "removed", "reordered"):
             connect(getattr(viewer.layers.events, event), "_on_layers")
             getattr(viewer.layers.events, event).connect(self._follow_layers)
