@@ -18,7 +18,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("band_gaps", "byte_cache", "errors", "notices", "moved_modules", "units", "user_folders"),
+    (
+        "band_gaps",
+        "byte_cache",
+        "errors",
+        "notices",
+        "moved_modules",
+        "quantities",
+        "units",
+        "user_folders",
+    ),
     ("arguments", "arrays"),
     ("georeference", "progress", "provenance"),
     ("local_workers",),

@@ -10,6 +10,7 @@ import pytest
 
 from napari_hsr import read, write
 from napari_hsr.errors import FileError, PlaceNotKeptWarning
+from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, has
 
@@ -189,6 +190,40 @@ def test_wavelengths_in_a_header_of_esri(tmp_path):
     cube = read(scene(tmp_path, text, VALUES.astype("<u2"), "scene.bsq"))
     assert cube.wavelengths.nm.tolist() == [450, 500, 550, 600]
     np.testing.assert_array_equal(cube.data, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("units", "factor", "kept"),
+    [
+        ("Radiance (uW/cm2/sr/nm)", 1, True),
+        ("W/m^2/sr/um", 10000, True),
+        ("Absorbance", 1, True),
+        ("DN", 1, True),
+        ("DN", 10000, False),
+        ("%", 100, False),
+        ("Reflectance", 1, False),
+        ("unitless", 1, False),
+    ],
+)
+def test_a_stated_unit_counts_before_a_reflectance_scale_factor(tmp_path, units, factor, kept):
+    """Radiance had been called reflectance, and nothing was said."""
+    text = header(f"data units = {units}\nreflectance scale factor = {factor}\n")
+    cube = read(scene(tmp_path, text))
+    assert cube.units == (units if kept else "reflectance")
+    assert has(cube.notices, Code.VALUES_SCALE_GUESSED) == kept
+    np.testing.assert_allclose(cube.data, VALUES / factor, rtol=1e-6)
+
+
+def test_lists_far_longer_than_any_image_has_bands_are_left_out_unread(tmp_path, monkeypatch):
+    """They had been parsed entry by entry, for minutes, and kept."""
+    monkeypatch.setattr(envi_header, "_MOST_OTHERS", 50)
+    others = "default stretch = {1, 2}\nfwhm = {" + "9, " * 60 + "9}\nbbl = [" + "1 " * 60 + "]\n"
+    cube = read(scene(tmp_path, header() + others))
+    assert cube.wavelengths.nm.tolist() == NM
+    assert not {"fwhm", "bbl"} & set(cube.metadata)
+    assert cube.metadata["default stretch"] == [1, 2]
+    (told,) = [n.text for n in cube.notices if n.code is Code.LIST_UNUSABLE]
+    assert "fwhm, bbl" in told
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from napari_hsr.colour.render import beyond_reflectance
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of
-from napari_hsr.trust.physical_quantity import Quantity, quantity_of
+from napari_hsr.quantities import Quantity, quantity_of
 
 if TYPE_CHECKING:
     import threading

@@ -19,15 +19,13 @@ from napari_hsr.colour.observers import illuminant_name, observer_name
 from napari_hsr.colour.transfer import srgb_encode
 from napari_hsr.cube import release_pages
 from napari_hsr.errors import InputError
+from napari_hsr.quantities import PERCENT, POWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_hsr.cube import Cube
 
-#: Watts in a unit in small letters, as W/m², µW·cm⁻² or Wm-2.
-POWER = r"\b[kmunµμ]?w(?:\b|m\^?[-−⁻])"
-PERCENT = r"%|percent"
 #: Reflectances end below this, those of glints too.
 _MOST_REFLECTANCE = 4.0
 _BLOCK_VALUES = 2**22  # 16 MB of float32 at a time

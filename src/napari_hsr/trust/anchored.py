@@ -12,8 +12,9 @@ from napari_hsr.errors import InputError
 from napari_hsr.io.bands import widths_of
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.quantities import Quantity, quantity_of
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
-from napari_hsr.trust.physical_quantity import Quantity, factor_to, multiplied, quantity_of
+from napari_hsr.trust.physical_quantity import factor_to, multiplied
 
 if TYPE_CHECKING:
     import threading

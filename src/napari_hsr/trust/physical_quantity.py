@@ -1,55 +1,15 @@
-"""What the values of spectra are, as far as their unit says; whether two can be held against each other."""
+"""Whether spectra can be held against each other, as far as their units say what they are."""
 
 from __future__ import annotations
 
-import re
-from enum import StrEnum
-
-from napari_hsr.colour.render import PERCENT, POWER
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
+from napari_hsr.quantities import Quantity, quantity_of
 
-
-class Quantity(StrEnum):
-    """What a unit is one of; the value is for people."""
-
-    REFLECTANCE = "reflectance"
-    PERCENT = "percent of reflectance"
-    TRANSMITTANCE = "transmittance"
-    ABSORBANCE = "absorbance"
-    RADIANCE = "radiance"
-    IRRADIANCE = "irradiance"
-    COUNTS = "counts"
-    RELATIVE = "spectra that were normalised"
-
-
-#: In this order: irradiance has radiance in it, and percent may be of anything.
-_SAID = (
-    (Quantity.RELATIVE, r"^relative \(|normali[sz]ed"),
-    (Quantity.ABSORBANCE, r"absorb|optical density"),
-    (Quantity.TRANSMITTANCE, r"transmi"),
-    (Quantity.PERCENT, PERCENT),
-    (Quantity.IRRADIANCE, r"irradiance"),
-    (Quantity.RADIANCE, rf"\bradiance|{POWER}.*sr"),
-    (Quantity.IRRADIANCE, POWER),
-    (Quantity.COUNTS, r"\bcounts?\b|\bdn\b|digital number|\badu\b"),
-    (Quantity.REFLECTANCE, r"reflect|albedo"),
-)
 #: Divided by these, values are fractions.
 _FULL = {Quantity.REFLECTANCE: 1.0, Quantity.PERCENT: 100.0}
 #: What is to be done about spectra that hold the light.
 _OF_LIGHT = (Quantity.RADIANCE, Quantity.IRRADIANCE, Quantity.COUNTS)
-
-
-def quantity_of(units: str | None) -> Quantity | None:
-    """What a unit is one of, None where it does not say.
-
-    "Relative radiance", as some published models have it, is on no known scale, and says nothing.
-    """
-    said = (units or "").strip().lower()
-    if said.startswith("relative radiance"):
-        return None
-    return next((kind for kind, pattern in _SAID if re.search(pattern, said)), None)
 
 
 def factor_to(units: str | None, wanted: str | None, whose: str, target: str) -> float:

@@ -20,6 +20,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.io.number_parsing import number, whole
 from napari_hsr.io.wavelengths.resolve import from_band_names, key_of
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 _DAMAGED = "the ENVI header is damaged or cut short"
 _NO_FOLDER = (
@@ -31,10 +32,18 @@ _SQUARE = re.compile(
     r"^((?:wavelengths?|center wavelengths?|fwhm|bbl|band names|default bands)[ \t]*)=\s*\[([^\[\]{}=]*)\]",
     re.IGNORECASE | re.MULTILINE,
 )
+#: Items in braces, and those that say how many entries a list may have.
+_LIST = re.compile(r"^([^={}\n]+)=\s*\{([^{}]*)\}", re.MULTILINE)
+_SIZES = re.compile(
+    r"^(bands|lines|samples)[^\S\n]*=[^\S\n]*(\d{1,9})[^\S\n]*$", re.IGNORECASE | re.MULTILINE
+)
+#: Entries that are read of all lists together that are not one entry a band.
+_MOST_OTHERS = 200_000
 WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
 UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 #: Lines of a header: ``spectral`` takes them off one by one, in time that grows with their square.
 _MOST_LINES = 40_000
+_BLANKS = re.compile(r"(?<=[\d.])\s+(?=[-+.\d])")
 _STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
@@ -83,6 +92,7 @@ def parse(path: Path) -> dict[str, Any]:
         text = re.sub(r"=[^\S\n]*\n\s*\{", "= {", text)  # the brace on a line of its own
         text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
         text = _SQUARE.sub(r"\1= {\2}", text)
+        text, _ = _without_long_lists(text)
         limits.check_count(path, text.count("\n"), "lines", _MOST_LINES)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
@@ -94,6 +104,38 @@ def parse(path: Path) -> dict[str, Any]:
             items = envi.read_envi_header(str(clean))
     restore = _decode_item if plain != text else lambda value: value
     return {key.lower(): restore(value) for key, value in items.items()}
+
+
+def _without_long_lists(text: str) -> tuple[str, list[str]]:
+    """The text without lists of more entries than can be of use, and their names."""
+    sizes = {key.lower(): int(size) for key, size in _SIZES.findall(text)}
+    library = re.search(r"=\s*ENVI Spectral Library\b", text, re.IGNORECASE) is not None
+    counts = {sizes.get(key) for key in (("bands", "lines", "samples") if library else ("bands",))}
+    room = {True: limits.MOST_VALUES, False: _MOST_OTHERS}
+    left_out = []
+
+    def shortened(found: re.Match[str]) -> str:
+        listed = found[2]
+        known = {listed.count(",") + 1, size := max(listed.count(",") + 1, len(listed.split()))}
+        of_bands = not counts.isdisjoint(known)
+        if size > room[of_bands]:
+            left_out.append(found[1].strip())
+            return ""
+        room[of_bands] -= size
+        return found[0]
+
+    return _LIST.sub(shortened, text), left_out
+
+
+def long_lists(path: Path) -> tuple[Notice, ...]:
+    """A notice of lists that were left out, unread: they have far more entries than the image has bands."""
+    with translated(path, _DAMAGED):
+        _, names = _without_long_lists(_SQUARE.sub(r"\1= {\2}", _decoded(limits.content(path))))
+    if not names:
+        return ()
+    named = ", ".join(one_line(name, 40) for name in names[:3])
+    told = f"The header's {named} {'have' if names[1:] else 'has'} more entries than any image has bands: left out."
+    return (Notice.warning(Code.LIST_UNUSABLE, told),)
 
 
 def stated_twice(path: Path) -> tuple[Notice, ...]:
@@ -222,8 +264,12 @@ def entries(listed: list[Any]) -> list[str]:
     texts = [str(item).strip() for item in listed]
     if any(";" in text for text in texts):
         texts = [part.replace(",", ".").strip() for part in ",".join(texts).split(";")]
-    texts = [part for text in texts for part in re.split(r"(?<=[\d.])\s+(?=[-+.\d])", text)]
-    return [text.strip("\"' ") for text in texts if text.strip("\"' ")]
+    texts = [
+        part
+        for text in texts
+        for part in (_BLANKS.split(text) if len(text.split()) > 1 else (text,))
+    ]
+    return [plain for text in texts if (plain := text.strip("\"' "))]
 
 
 def wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:

@@ -12,6 +12,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io.decoding import is_factor
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.notices import Code, Notice
+from napari_hsr.quantities import Quantity, quantity_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def apply_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -
             f"{items['reflectance scale factor']!r}",
         )
     found.metadata["reflectance scale factor"] = factor[0]
-    found.units = "reflectance"
+    _take_for_reflectance(found, factor[0])
     if factor[0] < 1.0:  # divided, values would be larger than what is stored
         found.decoding = replace(found.decoding, scale=factor[0])
         told = (
@@ -74,6 +75,25 @@ def apply_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -
         told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
+
+
+def unit_beside(factor: float, stated: str | None) -> str:
+    """The unit of values with a reflectance scale factor: another stays, but for numbers that it makes fractions of."""
+    kind = quantity_of(stated)
+    scaled = (Quantity.COUNTS, Quantity.PERCENT) if factor != 1 else ()
+    kept = kind not in (None, Quantity.REFLECTANCE, *scaled)
+    return stated if stated and kept else "reflectance"
+
+
+def _take_for_reflectance(found: build_cube.Found, factor: float) -> None:
+    """The unit beside a reflectance scale factor; where they contradict each other, this is told."""
+    stated, found.units = found.units, unit_beside(factor, found.units)
+    if found.units != "reflectance" and found.record is None:
+        told = (
+            f"The header states the data units {stated} and a reflectance scale factor ({factor:g}), which "
+            f"contradict each other: the values are taken for {quantity_of(stated)}."
+        )
+        found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
 
 
 def _is_said(value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect
 from napari_hsr.io.envi import header as envi_header
+from napari_hsr.io.envi.scales import unit_beside
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.notices import Code, Notice
 
@@ -96,7 +97,7 @@ def _scale(items: dict[str, Any]) -> tuple[float | None, str, str | None]:
     divisor = envi_header.numbers(items, "reflectance scale factor")
     if divisor is not None and len(divisor) == 1 and divisor[0] > 0:
         factor = divisor[0] if divisor[0] < 1 else 1 / divisor[0]  # below 1 it is to multiply by
-        return factor, "the reflectance scale factor of the header", REFLECTANCE
+        return factor, "the reflectance scale factor of the header", unit_beside(divisor[0], units)
     stated = re.search(r"[*x×]\s*([\d.]+(?:e[+-]?\d+)?)", title)
     if stated and float(stated[1]) > 0:
         return 1.0 / float(stated[1]), "the title of the values in the header", units
