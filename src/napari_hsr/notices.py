@@ -161,6 +161,7 @@ class Code(StrEnum):
     IMAGES_LEFT_OUT = "images-left-out"
     RESAMPLED = "resampled"
     BANDS_NOT_MEASURED = "bands-not-measured"
+    BANDS_STAY_WIDE = "bands-stay-wide"
     HELD_OUT_IN_TRAINING = "held-out-in-training"
     IMAGES_DECODED = "images-decoded"
     IMAGE_CHANGED = "image-changed"

@@ -241,3 +241,13 @@ def test_weights_of_grids_without_gaps_stay_as_they_were_to_the_last_digit():
             want = wavelengths._triangles(source, target).astype(np.float32)
             np.testing.assert_array_equal(resampling(source, target), want)
             assert Bridged.of(source).nm.size == source.size
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "stated"), [(10.0, 2.0, 10.0), (None, 2.0, 2.0), (10.0, 25.0, 25.0)]
+)
+def test_bands_do_not_become_narrower_than_they_were(own, asked, stated):
+    cube = cube_of(peak(FINE), metadata={"fwhm": [own] * FINE.size} if own else {})
+    found = to_wavelengths(cube, COARSE, fwhm=asked)
+    assert found.metadata["fwhm"] == pytest.approx([stated] * COARSE.size)
+    assert has(found.notices, Code.BANDS_STAY_WIDE) == (stated != asked)

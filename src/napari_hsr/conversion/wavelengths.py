@@ -28,6 +28,8 @@ WIDEST_NM = 10.0
 _HALF = 0.499
 #: Good bands farther apart than so many times the usual distance have a gap between them.
 _GAP = 3.0
+#: A width that is so many times another is told apart from it.
+_AS_WIDE = 1.05
 #: Weights below this share of the largest one are left out.
 _LEAST_WEIGHT = 1e-4
 
@@ -55,6 +57,7 @@ def to_wavelengths(
         New band centres in nm, within the old ones (half a band beyond is allowed).
     fwhm : float or sequence of float, optional
         Full width at half maximum of the new bands in nm; by default their distance, at most 10 nm.
+        Narrower ones than those of the cube stay as wide as these, which is told.
 
     Returns
     -------
@@ -83,10 +86,17 @@ def to_wavelengths(
         data = data[:]
     of_bands = {"default bands"} | lists_of_bands(cube.metadata, cube.bands)
     kept = {key: value for key, value in cube.metadata.items() if key not in of_bands}
-    if widths is not None:
-        kept["fwhm"] = widths.tolist()
-    made_up = _not_measured(cube, new, widths)
     told: list[Notice] = []
+    if widths is not None:
+        real = np.maximum(widths, _narrowest(cube, new))
+        kept["fwhm"] = real.tolist()
+        if (real > _AS_WIDE * widths).any():
+            text = (
+                f"Bands cannot be made narrower than those of {cube.name}, which are up to "
+                f"{real.max():.3g} nm wide: where less was asked for, the new ones are as wide."
+            )
+            told.append(Notice.warning(Code.BANDS_STAY_WIDE, text))
+    made_up = _not_measured(cube, new, widths)
     if made_up.any() and not made_up.all():
         kept["bbl"] = (~made_up).astype(int).tolist()
         where = new.nm[made_up]
@@ -298,6 +308,13 @@ def _own_widths(cube: Cube, good: np.ndarray) -> np.ndarray:
             return np.zeros(int(good.sum()))
         return np.where(np.isfinite(widths) & (widths > 0), widths, 0.0)
     return np.zeros(int(good.sum()))
+
+
+def _narrowest(cube: Cube, new: Wavelengths) -> np.ndarray:
+    """Full widths at half maximum of the bands that new ones are made of; 0 where they are not known."""
+    assert cube.wavelengths is not None  # as its callers have checked
+    good = cube.good_bands
+    return np.interp(new.nm, cube.wavelengths.nm[good], _own_widths(cube, good))
 
 
 def _gaussian(new: np.ndarray, old: np.ndarray, widths: np.ndarray, own: np.ndarray) -> np.ndarray:
