@@ -280,8 +280,10 @@ def test_bands_that_are_described_by_their_wavelengths(tmp_path, apart):
     np.testing.assert_allclose(read(tmp_path / "a.h5").wavelengths.nm, NM)
 
 
-def test_a_list_for_each_column_of_the_detector(tmp_path):
-    smile = np.array(NM)[:, None] + np.linspace(-1, 1, 5)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_list_for_each_column_of_the_detector(tmp_path, turned):
+    smile = np.array(NM)[:, None] + np.linspace(-1, 1, 5)  # ascending over the columns, too
+    smile = smile.T if turned else smile
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["cube"] = np.ascontiguousarray(VALUES.transpose(1, 2, 0))
         file["wavelength"] = smile

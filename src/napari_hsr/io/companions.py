@@ -291,13 +291,18 @@ def _rising(table: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _of_middle(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The mean of the lists of all columns; empty where no axis holds lists that ascend or descend."""
+    """The mean of the lists of all columns; empty where no axis holds lists that ascend or descend.
+
+    From column to column they may ascend, too, but by little: of two axes the lists run along the one
+    over which they go further.
+    """
+    lists = {}
     for axis in range(values.ndim if values.ndim == 2 else 0):
         steps = np.diff(values, axis=axis)
         if values.shape[axis] in shape and ((steps > 0).all() or (steps < 0).all()):
             mean: np.ndarray = values.mean(axis=1 - axis)
-            return mean
-    return np.empty(0)
+            lists[float(np.ptp(mean))] = mean
+    return lists[max(lists)] if lists else np.empty(0)
 
 
 def _nearness(variable: Variable, cube: Variable) -> tuple[bool, int, int]:
