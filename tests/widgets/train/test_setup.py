@@ -144,6 +144,18 @@ def test_layers_are_paired_and_named_for_their_files(panel, viewer, scene, found
     assert not data.simulated()
 
 
+def test_a_cube_whose_photograph_is_removed_is_ticked_no_longer(panel, viewer, scene):
+    cube, photo = scene("leaf")
+    layer = add_cube(viewer, cube, name="leaf")
+    taken = add_photograph(viewer, photo, name="leaf rgb")
+    data = panel.setup.data
+    data.layer_list.tick(layer, taken)
+    assert data.layer_list.any(with_photograph=True)
+    viewer.layers.remove(taken)
+    assert not data.layer_list.any()
+    assert "leaf rgb was removed" in data.layer_list._rows[0][1].toolTip()
+
+
 def test_the_likeliest_photograph_is_proposed(panel, viewer, scene):
     for name in ("oak", "elm"):
         cube, photo = scene(name)

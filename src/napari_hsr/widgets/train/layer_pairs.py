@@ -49,7 +49,10 @@ class LayerPairs(QWidget):
         self.refresh()
 
     def refresh(self, event=None) -> None:
-        """Look again at what the viewer holds; what was ticked and chosen stays so."""
+        """Look again at what the viewer holds; what was ticked and chosen stays so.
+
+        A cube whose photograph is gone is not ticked any more: it would be trained on with another one.
+        """
         before = {
             id(layer): (tick.isChecked(), photos[chooser.currentIndex()])
             for layer, tick, chooser, photos in self._rows
@@ -65,7 +68,13 @@ class LayerPairs(QWidget):
                 photo = _likeliest(layer, photographs)
             offered = [*(p for p in photographs if _size(p) == _size(layer)), None]
             tick = QCheckBox(_short(layer.name))
-            tick.setToolTip(tip(layer.name))
+            said = layer.name
+            if photo not in offered and ticked:
+                ticked = False
+                said += (
+                    f"\nIts photograph {photo.name} was removed: choose another, and tick it again."
+                )
+            tick.setToolTip(tip(said))
             tick.setChecked(ticked)
             chooser = NarrowComboBox()
             chooser.setAccessibleName(f"Photograph of {one_line(layer.name)}")
