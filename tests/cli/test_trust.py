@@ -142,7 +142,7 @@ def test_anchors_that_do_not_help_write_nothing(hsr, measured, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("at", "why"), [("leaf=9,9", "lies outside"), ("fern=0,0", "is called 'fern'")]
+    ("at", "why"), [("leaf=9,9", "lies outside"), ("fern=0,0", "no spectrum called 'fern'")]
 )
 def test_wrong_places_and_names_are_refused(hsr, measured, tmp_path, at, why):
     path, spectra, *_ = measured
