@@ -25,15 +25,15 @@ class Quantity(StrEnum):
 
 #: In this order: irradiance has radiance in it, and percent may be of anything.
 _SAID = (
-    (Quantity.RELATIVE, r"^relative \(|normali[sz]ed"),
-    (Quantity.ABSORBANCE, r"absorb|optical density"),
-    (Quantity.TRANSMITTANCE, r"transmi"),
-    (Quantity.PERCENT, PERCENT),
-    (Quantity.IRRADIANCE, r"irradiance"),
-    (Quantity.RADIANCE, rf"\bradiance|{POWER}.*sr"),
-    (Quantity.IRRADIANCE, POWER),
-    (Quantity.COUNTS, r"\bcounts?\b|\bdn\b|digital number|\badu\b"),
-    (Quantity.REFLECTANCE, r"reflect|albedo"),
+    (Quantity.RELATIVE, re.compile(r"^relative \(|normali[sz]ed")),
+    (Quantity.ABSORBANCE, re.compile(r"absorb|optical density")),
+    (Quantity.TRANSMITTANCE, re.compile(r"transmi")),
+    (Quantity.PERCENT, re.compile(PERCENT)),
+    (Quantity.IRRADIANCE, re.compile(r"irradiance")),
+    (Quantity.RADIANCE, re.compile(rf"\bradiance|{POWER}.*sr")),
+    (Quantity.IRRADIANCE, re.compile(POWER)),
+    (Quantity.COUNTS, re.compile(r"\bcounts?\b|\bdn\b|digital number|\badu\b")),
+    (Quantity.REFLECTANCE, re.compile(r"reflect|albedo")),
 )
 
 
@@ -45,4 +45,4 @@ def quantity_of(units: str | None) -> Quantity | None:
     said = (units or "").strip().lower()
     if said.startswith("relative radiance"):
         return None
-    return next((kind for kind, pattern in _SAID if re.search(pattern, said)), None)
+    return next((kind for kind, pattern in _SAID if pattern.search(said)), None)
