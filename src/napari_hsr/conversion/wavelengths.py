@@ -314,7 +314,8 @@ def _narrowest(cube: Cube, new: Wavelengths) -> np.ndarray:
     """Full widths at half maximum of the bands that new ones are made of; 0 where they are not known."""
     assert cube.wavelengths is not None  # as its callers have checked
     good = cube.good_bands
-    return np.interp(new.nm, cube.wavelengths.nm[good], _own_widths(cube, good))
+    own: np.ndarray = np.interp(new.nm, cube.wavelengths.nm[good], _own_widths(cube, good))
+    return own
 
 
 def _gaussian(new: np.ndarray, old: np.ndarray, widths: np.ndarray, own: np.ndarray) -> np.ndarray:
