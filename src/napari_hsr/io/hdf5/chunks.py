@@ -305,7 +305,8 @@ def _walked(dataset: Any, note: Callable[[Any], bool | None]) -> bool | None:
     """Show all places to ``note`` until it says that it is enough."""
     walk = getattr(dataset, "chunk_iter", None)
     if walk is not None:
-        return walk(note)  # type: ignore[no-any-return]
+        enough: bool | None = walk(note)
+        return enough
     for index in range(dataset.get_num_chunks()):  # built with HDF5 before 1.12.3
         if note(dataset.get_chunk_info(index)):
             return True
