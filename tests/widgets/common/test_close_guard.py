@@ -12,6 +12,8 @@ from napari_hsr.widgets.common.close_guard import (
     CANCEL,
     LEAVE,
     STOP,
+    CloseGuard,
+    computing_question,
     running_question,
     saving_question,
 )
@@ -54,6 +56,26 @@ def test_closing_napari_during_a_run_asks_and_stops_it(qtbot):
     qtbot.waitUntil(lambda: stopped == [True])
     assert not jobs.running
     assert finished == []
+
+
+def test_a_question_is_withdrawn_once_the_run_is_finished(qtbot):
+    window, release = QMainWindow(), threading.Event()
+    qtbot.addWidget(window)
+    jobs, found, done = JobSlot(window), [], []
+
+    def work(_cancel):
+        release.wait(PATIENCE)
+        yield "cube"
+
+    timer = QTimer(window)
+    timer.timeout.connect(lambda: QApplication.activeModalWidget() and release.set())
+    timer.start(10)
+    jobs.start(work, "Maps of leaf", asks=computing_question, finished=found.append)
+    QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+    qtbot.waitUntil(lambda: bool(done))
+    timer.stop()
+    assert (done, found) == ([False], ["cube"])
+    qtbot.waitUntil(lambda: not window.findChildren(CloseGuard))
 
 
 def test_closing_napari_while_something_is_written_asks(qtbot):

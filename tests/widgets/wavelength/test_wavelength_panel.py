@@ -302,7 +302,7 @@ def test_a_cube_changed_while_it_is_rendered(viewer, panel, qtbot):
     layer = add(viewer)
     panel.true_button.click()
     layer.data = np.zeros((31, 2, 3), np.float32)
-    qtbot.waitUntil(lambda: panel._job is None)
+    qtbot.waitUntil(lambda: not panel._job.running)
     assert len(viewer.layers) == 1
     assert panel.message.text() == "The cube was changed before its picture was ready."
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 _LOST = "If napari is closed now, what is not written yet is lost."
+_STOPPED = "If napari is closed now, it is stopped, and what it has found is lost."
 _CANCELLED = (
     "If napari is closed now, the run is stopped. A result in memory is lost; of one that is written to "
     "disk, what is finished stays, and the same run goes on with it."
@@ -89,6 +90,8 @@ class CloseGuard(QObject):
     ):
         super().__init__(parent)
         self._running, self.ask, self._stop = running, ask, stop
+        self._box: QMessageBox | None = None  # the question that is open
+        self._over = False
         # Weak: a panel that Python keeps for a while must not keep the whole viewer.
         self._window: Callable[[], QWidget | None] = lambda: None
 
@@ -113,6 +116,15 @@ class CloseGuard(QObject):
             with suppress(RuntimeError):  # it was deleted
                 before.removeEventFilter(self)
 
+    def end(self) -> None:
+        """Ask no more. A question that is open is withdrawn, and napari stays: what it was of is there now."""
+        self.leave()
+        self._over = True
+        if self._box is None:
+            self.deleteLater()
+        else:  # it is called while that is asked: it must not be deleted in it
+            self._box.reject()
+
     def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
         """Hold the closing up until there is an answer; scripts are not asked."""
         window = self.window
@@ -121,10 +133,12 @@ class CloseGuard(QObject):
         running = self._running()
         if running is None or present(QThread.currentThread()).loopLevel() == 0:
             return False
-        box = self.ask(window, running)
+        box = self._box = self.ask(window, running)
         box.exec()
-        answer = answer_of(box)
+        answer, self._box = answer_of(box), None
         box.deleteLater()
+        if self._over:
+            self.deleteLater()
         if answer == CANCEL:
             event.ignore()
             return True
@@ -157,6 +171,18 @@ def running_question(parent: QWidget | None, what: str) -> QMessageBox:
     )
 
 
+def computing_question(parent: QWidget | None, what: str) -> QMessageBox:
+    """The question whether napari is closed while something is computed in memory, such as ``"Maps of leaf"``."""
+    return question(
+        parent,
+        ("A run is under way", f"{one_line(what, 200)}: this is not finished yet.", _STOPPED),
+        (
+            (CANCEL, "Cancel", "Stay in napari until it is finished"),
+            (STOP, "Stop it", "And close napari"),
+        ),
+    )
+
+
 def ask_while(job: Job, panel: QWidget, what: str, ask: Ask) -> None:
     """Ask before napari is closed while a job runs, whose outcome would be lost without a word.
 
@@ -164,8 +190,7 @@ def ask_while(job: Job, panel: QWidget, what: str, ask: Ask) -> None:
     """
     guard = CloseGuard(panel, lambda: what if job.running else None, ask, lambda _what: None)
     guard.watch(panel)
-    job.ended.connect(guard.leave)
-    job.ended.connect(guard.deleteLater)
+    job.ended.connect(guard.end)
 
 
 def main_window(panel: QWidget) -> QWidget | None:

@@ -15,6 +15,7 @@ from napari_hsr.viewer.layer_data import cube_layers, is_frames, layer_cube
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.viewer.trust_maps import evidence_of
+from napari_hsr.widgets.common.close_guard import ask_while, computing_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import column, row
@@ -274,6 +275,7 @@ class CompareWidget(Panel):
         self._job.ended.connect(self._on_ended)
         self._show_running(True)
         self._job.start()
+        ask_while(self._job, self, "The comparison", computing_question)
 
     def cancel(self) -> None:
         """Ask the run to stop."""

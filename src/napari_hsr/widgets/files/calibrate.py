@@ -35,6 +35,7 @@ from napari_hsr.viewer.layer_data import (
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world_coordinates import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.control_settings import about_layers
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
@@ -160,7 +161,8 @@ class CalibrateWidget(Panel):
         held = {layer: self._taken(layer, scan) for layer in (scan, white, *self._darks().values())}
         self._job.start(
             work,
-            "Calibrate",
+            f"Calibrate {scan.name}",
+            asks=computing_question,
             progressed=self.progress.follow,
             finished=partial(self._show, scan, held, set(layer_state(scan).get("notices") or ())),
             failed=lambda error: self.message.show_exception(error, "Calibrating"),

@@ -17,6 +17,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.inference.batch_window import BatchWindow
 from napari_hsr.widgets.inference.frame_worker import FrameWorker
+from napari_hsr.widgets.inference.queue_question import watching_question
 from napari_hsr.widgets.inference.save_cubes import SaveCubesWindow
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class ManyPhotographs(QWidget):
         self._watching.start(
             lambda cancel: watched_events(folder, model, cancel=cancel, **options),
             f"Watching {Path(folder).name}",
+            asks=watching_question,
             progressed=partial(self._on_progress, model),
             failed=lambda error: self.message.show_exception(error, "Watching the folder"),
             ended=self._on_ended,

@@ -20,6 +20,7 @@ from napari_hsr.viewer.layer_data import (
     layer_wavelengths,
 )
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
@@ -256,7 +257,8 @@ class MapsWidget(Panel):
         self._hold(self.unmix.taken() if tab == UNMIX else {})
         self._job.start(
             work,
-            "Maps",
+            f"Maps of {cube.name}",
+            asks=computing_question,
             progressed=self.progress.follow,
             finished=finished,
             failed=lambda error: self.message.show_exception(error, "Making the maps"),

@@ -23,6 +23,7 @@ from napari_hsr.viewer.pins import is_points
 from napari_hsr.viewer.super_resolved import display_of
 from napari_hsr.viewer.undo import changing, undo_of
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -243,6 +244,7 @@ class AnchorSection(QWidget):
         self._job.start(
             work,
             f"Correct {layer.name}",
+            asks=computing_question,
             progressed=self.bar.move_to,
             finished=partial(self._on_finished, layer, Held(layer), taken),
             failed=lambda error: self.message.show_exception(error, "The correction"),

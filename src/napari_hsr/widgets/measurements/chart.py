@@ -19,6 +19,7 @@ from napari_hsr.viewer.covering import covered
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, spatial_transform
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
@@ -198,6 +199,8 @@ class ChartSection(QWidget):
         options = (corners, self._kind, self.light.value(), name)
         self._job.start(
             partial(_measure, photograph, *options),
+            f"The chart in {layer.name}",
+            asks=computing_question,
             finished=partial(self._on_measured, layer, Held(layer)),
             failed=self._on_failed,
         )

@@ -32,6 +32,7 @@ from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -245,6 +246,7 @@ class ClassifyWindow(QDialog):
         self._jobs.start(
             lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel),
             f"Classifying {cube.name}",
+            asks=computing_question,
             progressed=self.progress.move_to,
             finished=partial(self._on_found, layer, Held(layer)),
             failed=self.message.show_exception,

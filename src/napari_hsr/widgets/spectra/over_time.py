@@ -15,6 +15,7 @@ from napari_hsr.viewer.frames import go_to_frame, shown_frame
 from napari_hsr.viewer.layer_data import is_frames, layer_cube
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.help_window import HelpButton
@@ -192,6 +193,7 @@ class OverTimeWindow(QDialog):
         self._jobs.start(
             lambda cancel: memory.events(pixels, along, cancel),
             f"{self.cubes.layer().name} over time",
+            asks=computing_question,
             progressed=self._on_progress,
             finished=lambda _found: None,
             failed=lambda error: self.message.show_exception(error, "Computing the frames"),

@@ -17,7 +17,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
-from napari_hsr.widgets.common.close_guard import STOP, CloseGuard, answer_of
+from napari_hsr.widgets.common.close_guard import STOP, CloseGuard, answer_of, saving_question
 from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
@@ -119,6 +119,7 @@ class TrainWidget(Docked):
         self._job.start(
             work,
             "Starting a training",
+            asks=saving_question,
             progressed=lambda progress: self.obstacle.show_info(progress.message),
             finished=self.follow,
             failed=partial(self._on_not_started, output),
@@ -140,6 +141,7 @@ class TrainWidget(Docked):
         self._job.start(  # which waits until the earlier process has ended
             lambda _cancel: iter([processes.resume(output)]),
             "Resuming a training",
+            asks=saving_question,
             finished=self.follow,
             failed=partial(self.obstacle.show_exception, doing="Resuming the training"),
             ended=self._update_buttons,

@@ -24,9 +24,10 @@ from napari_hsr.viewer.layer_data import (
 )
 from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.close_guard import computing_question, saving_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.control_settings import about_layers, about_view
-from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Wavelengths
     from napari_hsr.photograph import Photograph
 
+_RENDERING, _SAVING = "Rendering", "Saving"
 #: Events of a layer that may change its bands or their description.
 _BANDS_CHANGED = {"metadata", "scale", "translate", "units", "data"}
 
@@ -66,7 +68,7 @@ class WavelengthWidget(Panel):
         self._viewer = viewer
         self._layer: Any = None  # the Image on show
         self._known: Wavelengths | None = None  # of its cube
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self._tint = Tint()
         self._enter = QTimer(self)
         self._enter.setSingleShot(True)
@@ -185,7 +187,7 @@ class WavelengthWidget(Panel):
         self._update_band()
 
     def _update_buttons(self) -> None:
-        idle = self._layer is not None and self._job is None
+        idle = self._layer is not None and not self._job.running
         for part in (self.false_button, self.save_button, *self.channels):
             part.setEnabled(idle)
         self.true_button.setEnabled(idle and self._known is not None)
@@ -239,7 +241,7 @@ class WavelengthWidget(Panel):
 
     def _say_hidden(self, _on: bool = True) -> None:
         """What is set here would seem to do nothing."""
-        if self._job is None:
+        if not self._job.running:
             over = covered(self._viewer, self._layer) if self._layer is not None else ""
             self.message.show_info(f"The band on show is hidden. {over}" if over else "")
 
@@ -280,17 +282,20 @@ class WavelengthWidget(Panel):
             return
         held = Held(layer)
         self._start(
-            "Rendering", lambda: picture_of(cube), lambda made: self._show(made, layer, held)
+            _RENDERING, lambda: picture_of(cube), lambda made: self._show(made, layer, held)
         )
 
     def _start(self, what: str, work: Callable[[], Any], finished: Callable[[Any], object]) -> None:
         self.message.show_info(f"{what}…")
-        self._job = Job(lambda _cancel: iter([work()]), parent=self)
-        self._job.finished.connect(finished)
-        self._job.failed.connect(lambda error: self.message.show_exception(error, what))
-        self._job.ended.connect(self._on_ended)
+        self._job.start(
+            lambda _cancel: iter([work()]),
+            f"{what} {self._layer.name}",
+            asks=saving_question if what == _SAVING else computing_question,
+            finished=finished,
+            failed=lambda error: self.message.show_exception(error, what),
+            ended=self._update_buttons,
+        )
         self._update_buttons()
-        self._job.start()
 
     def _show(self, picture: Photograph, layer, held: Held) -> None:
         if why := too_late(self._viewer, layer, held, "its picture was ready"):
@@ -299,10 +304,6 @@ class WavelengthWidget(Panel):
         rendering.add_picture(self._viewer, layer, picture)
         seen = covered(self._viewer) or "It lies over the bands: hide it to see them one by one."
         self.message.show_info(f"{picture.notices[0]} {seen}")
-
-    def _on_ended(self) -> None:
-        self._job = None
-        self._update_buttons()
 
     def _ask_save(self) -> None:
         name = f"{one_line(self._layer.name).replace('/', '-')}.mat"
@@ -318,7 +319,7 @@ class WavelengthWidget(Panel):
             return
         data, meta, _ = self._layer.as_layer_data_tuple()
         self._start(
-            "Saving",
+            _SAVING,
             lambda: write_image(path, data, meta),
             lambda written: self.message.show_info(f"Wrote {written[0]}."),
         )
@@ -331,7 +332,7 @@ class WavelengthWidget(Panel):
             self.message.show_exception(error)
             return
         self._start(
-            "Saving",
+            _SAVING,
             lambda: write(cube, path),
             lambda written: self.message.show_info(f"Wrote {written}, of {one_line(cube.name)}."),
         )
@@ -358,10 +359,9 @@ class WavelengthWidget(Panel):
         self.tint.setChecked(False)
         self.chooser.release()
         self._connections.close()
-        if self._job is not None:  # it was stopped, and says nothing more
-            self._job.deleteLater()
-            self._job = None
+        if self.message.text() in (f"{_RENDERING}…", f"{_SAVING}…"):  # which says nothing more
             self.message.clear()
+        self._job.drop()
 
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
