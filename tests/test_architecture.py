@@ -25,6 +25,7 @@ FLOORS = (
         "notices",
         "moved_modules",
         "quantities",
+        "signs_of_life",
         "units",
         "user_folders",
     ),

@@ -21,10 +21,11 @@ from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.inference.tiles import result_place
 from napari_hsr.io import atomic
 from napari_hsr.io.zarr.in_parts import ZarrInParts
-from napari_hsr.io.zarr.unfinished_store import UnfinishedStore
+from napari_hsr.io.zarr.store_lock import StoreLock, put_aside
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 from napari_hsr.notices import Code, has
+from napari_hsr.signs_of_life import this_machine
 
 CARD = ModelCard(
     name="toy",
@@ -329,7 +330,7 @@ def test_two_processes_do_not_write_one_store(tmp_path, photograph):
     lock = tmp_path / "leaf.unfinished.zarr" / "journal" / "lock"
     assert not lock.exists()
     parent = psutil.Process(os.getppid())
-    owner = {"computer": os.uname().nodename, "process": parent.pid, "since": parent.create_time()}
+    owner = {"computer": this_machine(), "process": parent.pid, "since": parent.create_time()}
     lock.write_text(json.dumps(owner))
     with pytest.raises(FileError, match=f"process {parent.pid} is writing it"):
         run(photograph, toy(), path, overwrite=True)
@@ -502,8 +503,8 @@ def test_of_two_that_find_no_lock_at_once_one_gets_it(tmp_path, photograph, monk
     stop_after(photograph, toy(), path, 3)
     lock = tmp_path / "leaf.unfinished.zarr" / "journal" / "lock"
     parent = psutil.Process(os.getppid())
-    owner = {"computer": os.uname().nodename, "process": parent.pid, "since": parent.create_time()}
-    look, looks = UnfinishedStore._check_unused, []
+    owner = {"computer": this_machine(), "process": parent.pid, "since": parent.create_time()}
+    look, looks = StoreLock.check_unused, []
 
     def another_comes_then(self):
         look(self)
@@ -511,7 +512,7 @@ def test_of_two_that_find_no_lock_at_once_one_gets_it(tmp_path, photograph, monk
             lock.write_text(json.dumps(owner))
         looks.append(1)
 
-    monkeypatch.setattr(UnfinishedStore, "_check_unused", another_comes_then)
+    monkeypatch.setattr(StoreLock, "check_unused", another_comes_then)
     with pytest.raises(FileError, match=f"process {parent.pid} is writing it"):
         run(photograph, toy(), path, overwrite=overwrite)
     assert json.loads(lock.read_text()) == owner
@@ -530,11 +531,11 @@ def test_the_lock_of_a_process_that_has_ended_is_not_that_of_one_that_came_meanw
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", another_comes_first)
-        UnfinishedStore._put_aside(None, lock)
+        put_aside(lock)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
         ("lock", "of another")
     ]
-    UnfinishedStore._put_aside(None, lock)
+    put_aside(lock)
     assert not [*tmp_path.iterdir()]
 
 

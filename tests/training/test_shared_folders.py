@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from napari_hsr import signs_of_life
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.training.events import Began, Finished, Step, Stopped, to_json
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
@@ -77,7 +78,7 @@ def test_without_a_sign_of_life_it_can_be_gone_on_with(folder, ago):
     status = processes.Run(folder).status()
     assert (status.status, status.resumable) == ("died", True)
     list(recorded([Began(3, 9, "CPU", "float32"), Stopped(3, "")], RECIPE_OF_IT, folder, True))
-    assert read_state(folder).machine == heartbeat.this_machine()
+    assert read_state(folder).machine == signs_of_life.this_machine()
 
 
 def test_what_was_stopped_there_is_resumed_here_at_once(folder, monkeypatch):
@@ -91,7 +92,7 @@ def test_what_was_stopped_there_is_resumed_here_at_once(folder, monkeypatch):
 
 
 def test_a_training_gives_signs_of_life_until_it_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(signs_of_life, "BEAT_SECONDS", 0.01)
     journal = Journal(tmp_path)
     touched(tmp_path, 3600)
     wait_for(lambda: heartbeat.beats(tmp_path))
@@ -102,9 +103,9 @@ def test_a_training_gives_signs_of_life_until_it_ends(tmp_path, monkeypatch):
 
 
 def test_nothing_of_another_training_is_kept_alive(folder, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(signs_of_life, "BEAT_SECONDS", 0.01)
     touched(folder, 3600)
-    heart = heartbeat.Heartbeat(folder)
+    heart = heartbeat.beating(folder)
     time.sleep(0.1)
     heart.end()
     assert not heartbeat.beats(folder)
@@ -143,7 +144,7 @@ def test_resume_waits_no_longer_for_a_process_that_said_it_ended(tmp_path, monke
     import psutil
 
     ours = psutil.Process()
-    state = State("stopped", ours.pid, ours.create_time(), machine=heartbeat.this_machine())
+    state = State("stopped", ours.pid, ours.create_time(), machine=signs_of_life.this_machine())
     write_state(tmp_path, state)
     write_recipe(RECIPE_OF_IT, tmp_path / RECIPE)
     monkeypatch.setattr(processes, "END_SECONDS", 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import shutil
 import signal
@@ -19,6 +18,7 @@ from zlib import crc32
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.library_errors import check_name, translated
+from napari_hsr.signs_of_life import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Identity = tuple[int, ...] | None
 #: Hidden names of ours: what is to become, its machine and process, and what it is for.
 _OURS = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(tmp|old)")
-_MACHINE = f"{crc32(platform.node().encode()):08x}"
+_MACHINE = f"{crc32(this_machine().encode()):08x}"
 _SWAP = "swap"
 #: Said of what somebody keeps from being written over.
 PROTECTED = "it is protected: it may be read, not written over"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import shutil
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, Hint, disk_is_full
-from napari_hsr.io import limits
 from napari_hsr.io.atomic import beside, clear_up, expected, put_folder_in_place, undisturbed
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr import resumed as zarr_resumed
 from napari_hsr.io.zarr import store_check as zarr_store
 from napari_hsr.io.zarr.files import RUN, library
-from napari_hsr.io.zarr.replaceable import JOURNAL, LOCK, check_replaceable
+from napari_hsr.io.zarr.replaceable import JOURNAL, check_replaceable
+from napari_hsr.io.zarr.store_lock import StoreLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +70,7 @@ class UnfinishedStore(ABC):
     def __init__(self, path: Path, run: Mapping[str, Any], *, overwrite: bool = False):
         self._named, self._target = path, Path(os.path.realpath(path))
         self.folder, self._run = unfinished(path), dict(run)
-        self._before = expected(self._target)
+        self._lock, self._before = StoreLock(self.folder), expected(self._target)
         library(path)
         check_replaceable(self._target, path)
         if self.folder.exists() and not is_zarr(self.folder):
@@ -83,15 +82,17 @@ class UnfinishedStore(ABC):
         clear_up(self._target.parent)
         if self.folder.exists():
             zarr_resumed.check_plain(self.folder)
-            self._check_unused()
+            self._lock.check_unused()
             if not (overwrite and begun(path) is not None):  # else it is none of ours
                 self._check_run()
-            self._claim()
-            if overwrite:
-                shutil.rmtree(self.folder)
-        if not self.folder.exists():
-            self._begin()
+            with self._writing():
+                self._lock.claim()
         try:
+            if overwrite and self.folder.exists():
+                shutil.rmtree(self.folder)
+            if not self.folder.exists():
+                self._begin()
+            self._lock.begin()
             self.entries = self._read_journal()
             self._open_again()
         except BaseException:
@@ -111,7 +112,8 @@ class UnfinishedStore(ABC):
         """Whether a line of the journal is one that this run could have written."""
 
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Add a line to the journal."""
+        """Add a line to the journal, which one process keeps."""
+        self._lock.check_ours()
         with self._writing(), (self.drafts / "parts.jsonl").open("ab") as file:
             file.write(json.dumps(entry).encode() + b"\n")
 
@@ -128,6 +130,7 @@ class UnfinishedStore(ABC):
         would stand in the way of the next: ``places``, files or folders of the store, are taken back then.
         """
         self._check_there()
+        self._lock.check_ours()
         with self._writing():
             yield
         try:
@@ -165,7 +168,7 @@ class UnfinishedStore(ABC):
 
     def release(self) -> None:
         """Let other processes go on with it."""
-        (self.drafts / LOCK).unlink(missing_ok=True)
+        self._lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -191,6 +194,8 @@ class UnfinishedStore(ABC):
     def _take_its_name(self) -> None:
         """Nothing more is written: give the store its name, without the journal."""
         self._check_there()
+        self._lock.check_ours()
+        self._lock.end()  # a file that is open at that moment would keep the folder where it is
         with self._writing():
             put_folder_in_place(self.folder, self._target, self._before)
         shutil.rmtree(self._target / JOURNAL, ignore_errors=True)
@@ -203,8 +208,7 @@ class UnfinishedStore(ABC):
                 group = zarr.open_group(temporary, mode="w", zarr_format=3)
                 self._fill(group)
                 group.attrs.update({RUN: self._run | {"finished": False}})
-                (temporary / JOURNAL).mkdir()
-                (temporary / JOURNAL / LOCK).write_text(_owner())  # nobody finds it without
+                self._lock.put_into(temporary)
                 self._put_new(temporary)
         finally:
             zarr_store.wait_for_writes()
@@ -215,7 +219,7 @@ class UnfinishedStore(ABC):
         try:
             os.replace(temporary, self.folder)
         except OSError:
-            self._check_unused()  # somebody was faster
+            self._lock.check_unused()  # somebody was faster
             raise
 
     # --- going on ------------------------------------------------------------------------------
@@ -243,75 +247,6 @@ class UnfinishedStore(ABC):
             with self._writing():  # a line that was cut short: what it tells of is written again
                 path.write_bytes(whole)
         return entries
-
-    def _check_unused(self) -> None:
-        """FileError if another process of this computer is writing it."""
-        import psutil
-
-        try:
-            owner = json.loads(limits.content(self.drafts / LOCK))
-            alive = (
-                owner["computer"] == platform.node()
-                and psutil.Process(owner["process"]).create_time() == owner["since"]
-            )
-        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError):
-            return  # nobody is
-        except psutil.Error:
-            return
-        if alive:
-            raise FileError(self.folder, f"process {owner['process']} is writing it")
-
-    def _claim(self) -> None:
-        """Take the lock in one step; FileError if another process has it.
-
-        Of two that find none at once, or one of a process that has ended, one gets it.
-        """
-        lock, own = self.drafts / LOCK, beside(self.drafts / LOCK, "tmp")
-        with self._writing():
-            self.drafts.mkdir(exist_ok=True)
-            try:
-                own.write_text(_owner())
-                while not _linked(own, lock):
-                    self._check_unused()
-                    self._put_aside(lock)
-            finally:
-                own.unlink(missing_ok=True)
-
-    def _put_aside(self, lock: Path) -> None:
-        """Remove the lock of a process that has ended; not one that another has taken meanwhile."""
-        aside = beside(lock, "old")
-        with suppress(FileNotFoundError):  # another was faster
-            seen = lock.read_bytes()
-            os.rename(lock, aside)
-            try:
-                if aside.read_bytes() != seen:
-                    _linked(aside, lock)
-            finally:
-                aside.unlink()
-
-
-def _owner() -> str:
-    """What the lock says of the process that has it."""
-    import psutil
-
-    process = psutil.Process()
-    since = process.create_time()
-    return json.dumps({"computer": platform.node(), "process": process.pid, "since": since})
-
-
-def _linked(file: Path, name: Path) -> bool:
-    """Whether a file got a name that nothing had."""
-    try:
-        os.link(file, name)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        try:
-            with name.open("xb") as new:
-                new.write(file.read_bytes())
-        except FileExistsError:
-            return False
-    return True
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -14,13 +14,9 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.text_files import write_text
+from napari_hsr.signs_of_life import this_machine
 from napari_hsr.training.events import Began, Event, Failed, Finished, Step, Stopped, to_json
-from napari_hsr.training.runs.heartbeat import (
-    Heartbeat,
-    check_still_ours,
-    is_of_another,
-    this_machine,
-)
+from napari_hsr.training.runs.heartbeat import beating, check_still_ours, is_of_another
 from napari_hsr.training.runs.run_folder import (
     CHECKPOINTS,
     DISPLACED,
@@ -97,7 +93,7 @@ class Journal:
             self._place = _identity(self.folder)
             if resume and not _ends_with_a_line(path):  # cut off by a kill
                 self._file.write("\n")
-        self._heartbeat = Heartbeat(self.folder)
+        self._heartbeat = beating(self.folder)
 
     def __call__(self, event: Event) -> None:
         """Write down one event.

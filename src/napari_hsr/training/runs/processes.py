@@ -21,13 +21,8 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
-from napari_hsr.training.runs.heartbeat import (
-    goes_on,
-    is_elsewhere,
-    process_of,
-    this_machine,
-    where,
-)
+from napari_hsr.signs_of_life import this_machine
+from napari_hsr.training.runs.heartbeat import goes_on, is_elsewhere, process_of, where
 from napari_hsr.training.runs.run_folder import (
     ENDS,
     EVENTS,

@@ -13,8 +13,9 @@ from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explai
 from napari_hsr.io.atomic import expecting, standing
 from napari_hsr.io.text_files import write_text
 from napari_hsr.notices import Code, Notice
+from napari_hsr.signs_of_life import FRESH_SECONDS
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
-from napari_hsr.training.runs.heartbeat import FRESH_SECONDS, goes_on, is_elsewhere, is_ours, where
+from napari_hsr.training.runs.heartbeat import goes_on, is_elsewhere, is_ours, where
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.journal import Journal
 from napari_hsr.training.runs.run_folder import (

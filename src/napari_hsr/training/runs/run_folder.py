@@ -73,7 +73,7 @@ class State:
         The same in seconds since the computer was started, 0 where it is not known: under Linux
         ``created`` changes for every reader when the clock is set.
     machine : str
-        Where that process is, see :func:`~napari_hsr.training.runs.heartbeat.this_machine`.
+        Where that process is, see :func:`~napari_hsr.signs_of_life.this_machine`.
     started, changed : float
         When the training was started and when this was written, in seconds since 1970.
     step, total : int
