@@ -8,11 +8,12 @@ CORE := */napari_hsr/cube.py,*/napari_hsr/cameras/*,*/napari_hsr/colour/*,*/napa
 CORE := $(CORE),*/napari_hsr/io/*,*/napari_hsr/metrics/*,*/napari_hsr/models/*
 CORE := $(CORE),*/napari_hsr/resample/*,*/napari_hsr/training/*
 
-.PHONY: help demo test lint types dead-code coverage fuzz screenshots docs clean
+.PHONY: help demo test test-all lint types dead-code coverage fuzz screenshots docs clean
 
 help:
 	@echo "make demo         reconstruct, compare and look: files go to demo/"
 	@echo "make test         run the tests; ARGS=\"-k cube\" runs some of them"
+	@echo "make test-all     run those too that repeat a test for every network, format or point"
 	@echo "make lint         check style, formatting, dead code and types"
 	@echo "make types        check types: strictly in the core, as far as they go elsewhere"
 	@echo "make dead-code    list what nothing uses"
@@ -29,9 +30,12 @@ demo: $(READY)
 	$(VENV)/bin/napari-hsr demo --output demo
 
 # Compiled modules are kept: each process that a test starts would compile all of them again.
-test coverage: export PYTHONDONTWRITEBYTECODE :=
+test test-all coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(READY)
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not thorough" $(ARGS)
+
+test-all: $(READY)
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(READY)

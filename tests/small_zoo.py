@@ -71,6 +71,9 @@ NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
     ),
 }
 
+#: Those that differ in kind: of attention, of rules for their input, of what they are built of.
+IN_KIND = ("drcr", "edsr", "inr", "mstpp", "mxrunet_shallow")
+
 
 def architecture_of(network: str) -> str:
     """The id in the registry."""

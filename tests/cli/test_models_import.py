@@ -12,7 +12,8 @@ from napari_hsr.models import checkpoint_import, from_state_dict
 from napari_hsr.models.state_dict import read_weights
 from napari_hsr.models.user_models import file_of
 
-from ..small_zoo import NETWORKS, WRAPPINGS, architecture_of, save, weights_of
+from ..small_zoo import IN_KIND, NETWORKS, WRAPPINGS, architecture_of, save, weights_of
+from ..thorough import thorough
 
 
 def same(found, expected):
@@ -22,7 +23,7 @@ def same(found, expected):
         assert torch.equal(found[key], value), key
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", thorough(NETWORKS, always=IN_KIND))
 def test_every_wrapping_is_stored_as_the_same_weights(hsr, tmp_path, monkeypatch, network):
     weights, hashes = weights_of(network), set()
     for wrapping, (_, _, only) in WRAPPINGS.items():
@@ -39,7 +40,7 @@ def test_every_wrapping_is_stored_as_the_same_weights(hsr, tmp_path, monkeypatch
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", thorough(NETWORKS, always=IN_KIND))
 def test_the_cube_is_the_network_s_and_the_model_goes_round(hsr, photograph, tmp_path, network):
     weights = weights_of(network)
     hsr("models", "import", save(weights, "state_dict", tmp_path), "--name", "mine")
@@ -64,7 +65,7 @@ def test_the_cube_is_the_network_s_and_the_model_goes_round(hsr, photograph, tmp
     assert np.abs(read(out).data - expected).max() <= 1e-5 * np.abs(raw).max()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", thorough(NETWORKS, always=IN_KIND))
 def test_a_value_that_is_none_is_named(hsr, tmp_path, network):
     weights = weights_of(network)
     last = [key for key, value in weights.items() if value.is_floating_point()][-1]

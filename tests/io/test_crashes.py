@@ -24,6 +24,7 @@ from napari_hsr.io.file_sets import files_read, files_written, replaces, shared,
 from napari_hsr.io.hdf5 import writing as hdf5_created
 
 from ..killed import Failing, killed
+from ..thorough import thorough
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="forks, and pipes in folders")
 
@@ -83,7 +84,11 @@ def test_a_protected_file_is_not_replaced(tmp_path, monkeypatch, suffix):
 
 @posix
 @pytest.mark.parametrize(
-    "suffix", [".hdr", ".mat", ".npz", ".tif", ".h5", ".zarr", ".csv", ".json"]
+    "suffix",
+    thorough(
+        [".hdr", ".mat", ".npz", ".tif", ".h5", ".zarr", ".csv", ".json"],
+        always=[".hdr", ".mat", ".csv"],
+    ),
 )
 def test_sigterm_at_any_point_leaves_the_old_or_the_new_file_and_nothing_else(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"

@@ -10,7 +10,8 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.state_dict import read_weights
 
-from ..small_zoo import NETWORKS, weights_of
+from ..small_zoo import IN_KIND, NETWORKS, weights_of
+from ..thorough import thorough
 
 BREAKS = {
     "gone": lambda v: None,
@@ -27,7 +28,7 @@ def coarsr():
     return CoarSR(scale=2, width=4, blocks=1).state_dict()
 
 
-@pytest.fixture(scope="module", params=[*NETWORKS, "coarsr"])
+@pytest.fixture(scope="module", params=thorough([*NETWORKS, "coarsr"], always=[*IN_KIND, "coarsr"]))
 def weights(request):
     return coarsr() if request.param == "coarsr" else weights_of(request.param)
 

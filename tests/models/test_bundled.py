@@ -38,7 +38,13 @@ def middle(val):
 
 
 @pytest.mark.parametrize(
-    ("scale", "size", "least"), [(2, 64, 2.0), (3, 72, 1.5), (4, 128, 2.0), (8, 128, 1.5)]
+    ("scale", "size", "least"),
+    [
+        (2, 64, 2.0),
+        pytest.param(3, 72, 1.5, marks=pytest.mark.thorough),
+        pytest.param(4, 128, 2.0, marks=pytest.mark.thorough),
+        pytest.param(8, 128, 1.5, marks=pytest.mark.thorough),
+    ],
 )
 def test_finer_cubes_are_better_than_bicubic_ones(middle, scale, size, least):
     """The middle of each scene: means over the scenes, protocol dualsr."""
@@ -56,6 +62,7 @@ def test_finer_cubes_are_better_than_bicubic_ones(middle, scale, size, least):
     assert degrees > 0
 
 
+@pytest.mark.thorough
 def test_the_figures_of_a_finer_network_are_those_of_its_card(val):
     model = load_model("coarsr-x4")
     fine = val("sponges")

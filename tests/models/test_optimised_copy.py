@@ -13,7 +13,8 @@ from napari_hsr.models import from_state_dict, optimised_copy
 from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.optimised_copy import bytes_to_come, copy_size, prepared
 
-from ..small_zoo import NETWORKS, weights_of
+from ..small_zoo import IN_KIND, NETWORKS, weights_of
+from ..thorough import thorough
 
 IMAGE = np.random.default_rng(0).random((9, 11, 3), dtype=np.float32)
 
@@ -93,7 +94,7 @@ def held(module, beside=()):
 
 
 @pytest.mark.parametrize("shapes_alone", [0, optimised_copy.SHAPES_ALONE])
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", thorough(NETWORKS, always=IN_KIND))
 def test_the_size_of_a_copy_is_known_before_it_is_made(network, shapes_alone, monkeypatch):
     monkeypatch.setattr(optimised_copy, "SHAPES_ALONE", shapes_alone)
     model = from_state_dict(weights_of(network))

@@ -38,6 +38,7 @@ def ran(tmp_path_factory):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_product_does_the_same_in_other_words(ran, script):
     plain, garbled = ran[script]

@@ -6,6 +6,7 @@ import torch
 from napari_hsr.models import from_state_dict
 
 from ...double_precision import assert_original
+from ...thorough import thorough
 
 #: What the descriptor says of each: its reach in pixels, and what its sides must be divisible by.
 NETWORKS = {
@@ -25,7 +26,10 @@ NETWORKS = {
 ASSUMED = {"awan", "drcr", "edsr", "hinet", "hrnet", "hscnn_plus"}
 #: Those whose keys need not come in the original's order, by which no file is read.
 IN_ANY_ORDER = {"hinet", "mprnet", "restormer"}
-SIZES = [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (13, 7), (8, 17), (34, 6)]
+SIZES = thorough(
+    [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (13, 7), (8, 17), (34, 6)],
+    always=[(1, 1), (2, 3), (13, 7)],
+)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)

@@ -9,6 +9,7 @@ from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import ARCHITECTURES
 
 from ...double_precision import assert_exact
+from ...thorough import thorough
 
 #: By name, whether bfloat16 is near enough to be offered.
 NETS = {
@@ -23,7 +24,7 @@ NETS = {
 }
 
 
-@pytest.fixture(scope="module", params=NETS)
+@pytest.fixture(scope="module", params=thorough(NETS, always=("edsr", "hdnet", "hrnet")))
 def net(request):
     return request.param
 

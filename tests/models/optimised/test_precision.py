@@ -10,7 +10,8 @@ from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, pac
 from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_rounded_alike, distance, in_double
-from ...small_zoo import NETWORKS
+from ...small_zoo import IN_KIND, NETWORKS
+from ...thorough import thorough
 
 
 def check(model, image, largest=1e-5):
@@ -23,7 +24,7 @@ def check(model, image, largest=1e-5):
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
-@pytest.mark.parametrize("net", NETWORKS)
+@pytest.mark.parametrize("net", thorough(NETWORKS, always=IN_KIND))
 def test_photographs(parity, net, kind):
     """Small networks of each kind, with weights that neither raise nor damp."""
     with torch.device("meta"):
