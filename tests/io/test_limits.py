@@ -22,7 +22,7 @@ from napari_hsr.io.hdf5.chunks import CheckedDataset
 from napari_hsr.io.libraries import is_library, read_library
 from napari_hsr.io.number_parsing import number, whole
 from napari_hsr.notices import Code, has
-from napari_hsr.viewer import session_file
+from napari_hsr.viewer import fingerprints
 
 SHAPE = (31, 12, 10)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices in folders")
@@ -312,7 +312,7 @@ def test_a_pipe_that_is_dropped_on_the_viewer_is_no_file_to_wait_for(tmp_path):
         os.mkfifo(tmp_path / "scene" / f"x_{band:02d}.png")
     assert not can_read(tmp_path / "scene")
     with pytest.raises(FileError, match="a pipe"):
-        list(session_file._blocks(tmp_path / "a.mat"))
+        list(fingerprints._blocks(tmp_path / "a.mat"))
 
 
 @pytest.mark.parametrize("text", ["²", "٣", "", "1" * 100, "0x10", "1_000", "1e99999", "--1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import dask.array as da
@@ -22,16 +23,20 @@ from napari_hsr.progress import result_of
 from napari_hsr.viewer import (
     as_read,
     axis,
+    contributions,
     file_choices,
+    fingerprints,
     layers,
     pins,
     session_file,
     session_saving,
 )
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.frames import add_stack
 from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.rendering import add_false_colour
+from napari_hsr.viewer.session_file import PanelRecord
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
 
@@ -47,7 +52,7 @@ def viewer(tmp_path):
     io.write(Cube(RNG.random((31, 8, 9), dtype=np.float32), NM, name="scene"), tmp_path / "a.mat")
     with layer_source(path=str(tmp_path / "a.mat"), reader_plugin="napari-hsr"):
         cube = layers.add_cube(viewer, io.read(tmp_path / "a.mat"), name="scene")
-    as_read.note(cube.data)
+    as_read.note(cube.data, Trace.of(tmp_path / "a.mat"))
     layers.set_wavelengths(cube, BY_HAND)
     pixels = RNG.random((8, 9, 3), dtype=np.float32)
     layers.add_photograph(viewer, Photograph(pixels, LINEAR_SRGB, name="photo"))
@@ -215,7 +220,10 @@ def test_what_was_stated_of_a_file_is_stated_again(tmp_path):
     choice = Choice(axes="yxb")
     with layer_source(path=str(tmp_path / "a.npy"), reader_plugin="napari-hsr"):
         cube = io.read(tmp_path / "a.npy", axes=choice.axes)
-        as_read.note(layers.add_cube(viewer, cube, metadata=file_choices.stated(choice)).data)
+        as_read.note(
+            layers.add_cube(viewer, cube, metadata=file_choices.stated(choice)).data,
+            Trace.of(tmp_path / "a.npy"),
+        )
     saved(viewer, tmp_path / "s.hsrsession")
     for _ in range(2):  # and that is kept in the next session
         viewer, told = opened(tmp_path / "s.hsrsession")
@@ -351,8 +359,8 @@ def test_what_a_session_cannot_hold_is_left_out_and_told(viewer, tmp_path):
 def test_a_folder_of_any_size_is_known_by_its_first_files(tmp_path, monkeypatch):
     for number in range(12):
         (tmp_path / f"{number:02}").write_bytes(b"a")
-    monkeypatch.setattr(session_file, "_COUNTED", 10)
-    assert session_file.fingerprint(tmp_path)[0] == 10
+    monkeypatch.setattr(fingerprints, "_COUNTED", 10)
+    assert fingerprints.fingerprint(tmp_path)[0] == 10
 
 
 def test_a_fault_while_writing_leaves_the_session_that_was_there(viewer, tmp_path, monkeypatch):
@@ -475,7 +483,7 @@ def test_of_two_files_of_a_copied_project_it_is_said_which_is_shown(tmp_path):
     viewer = ViewerModel()
     with layer_source(path=str(first / "leaf.mat"), reader_plugin="napari-hsr"):
         layer = layers.add_cube(viewer, io.read(first / "leaf.mat"), name="leaf")
-    as_read.note(layer.data)
+    as_read.note(layer.data, Trace.of(first / "leaf.mat"))
     result_of(save_events(plan(viewer), first / "day.hsrsession"))
     shutil.copytree(first, copy)
     assert result_of(open_events(copy / "day.hsrsession")).told == []
@@ -534,3 +542,100 @@ def test_more_files_of_a_stack_than_a_session_names_are_told(tmp_path, monkeypat
     made = plan(viewer)
     assert made.session.layers == []
     assert "up to 2 files" in made.told[0]
+
+
+def _one_on_show(folder, kind):
+    """A viewer with one file as its reader opens it, its pixels, and a way to write other ones."""
+    viewer = ViewerModel()
+    if kind == "film":
+        place = folder / "film"
+        place.mkdir()
+        values = np.full((6, 5, 3), 50, np.uint8)
+        for number in range(3):
+            io.write(Photograph(values + number, SRGB), place / f"{number}.png")
+
+        def other():
+            io.write(Photograph(values + 100, SRGB), place / "1.png")
+    elif kind == ".png":
+        place = folder / "a.png"
+        io.write(Photograph(np.full((6, 5, 3), 50, np.uint8), SRGB), place)
+
+        def other():
+            io.write(Photograph(np.full((6, 5, 3), 90, np.uint8), SRGB), place)
+    else:
+        place = folder / f"a{kind}"
+        io.write(Cube(np.full((31, 6, 5), 0.4, np.float32), NM), place)
+
+        def other():
+            io.write(Cube(np.full((31, 6, 5), 0.2, np.float32), NM), place)
+
+    ((data, keywords, _),) = contributions.read_layers(str(place))
+    with layer_source(path=str(place), reader_plugin="napari-hsr"):
+        layer = viewer.add_image(data, **keywords)
+    return viewer, layer, place, other
+
+
+@pytest.mark.parametrize("kind", [".mat", ".hdr", ".zarr", ".png"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_its_file_no_longer_holds_is_written_beside(tmp_path, kind, gone):
+    viewer, layer, place, other = _one_on_show(tmp_path, kind)
+    shown = np.array(layer.data)
+    assert plan(viewer).told == plan(viewer).without_file == []
+    if gone:
+        place.rename(tmp_path / f"b{kind}")
+    else:
+        other()
+    made = plan(viewer)
+    assert [record.name for record in made.without_file] == [layer.name]
+    (sentence,) = made.told
+    assert place.name in sentence
+    result_of(save_events(made, tmp_path / "s.hsrsession"))
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    np.testing.assert_allclose(np.array(again.layers[0].data), shown, atol=1e-7)
+
+
+def test_a_file_that_was_touched_alone_holds_what_is_on_show(tmp_path):
+    viewer, _, place, _ = _one_on_show(tmp_path, ".mat")
+    os.utime(place, (1e9, 1e9))
+    assert plan(viewer).told == plan(viewer).without_file == []
+
+
+def test_frames_that_have_changed_since_a_film_was_opened_are_told(tmp_path):
+    viewer, _, place, other = _one_on_show(tmp_path, "film")
+    io.write(Photograph(np.full((6, 5, 3), 9, np.uint8), SRGB), place / "3.png")
+    assert plan(viewer).told == []  # one more is none of them
+    other()
+    (sentence,) = plan(viewer).told
+    assert "film has changed since it was opened" in sentence
+    result_of(save_events(plan(viewer), tmp_path / "s.hsrsession"))
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    (place / "2.png").unlink()
+    assert len(plan(again).told) == 1
+
+
+def test_the_file_of_a_panel_that_is_another_by_now_is_told(tmp_path):
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    first.mkdir()
+    table = first / "leaf.csv"
+    table.write_text("wavelength,leaf\n500,0.2\n600,0.3\n", encoding="utf-8")
+    panel, when = PanelRecord(name="Spectra", files=[str(table)]), Trace.of(table)
+    path = first / "s.hsrsession"
+    assert result_of(save_events(plan(ViewerModel(), [panel], [when]), path)).told == []
+    found = result_of(open_events(path))
+    assert (found.session.panels, found.told) == ([panel], [])
+    table.write_text("wavelength,leaf\n500,0.1\n600,0.1\n", encoding="utf-8")
+    (sentence,) = plan(ViewerModel(), [panel], [when]).told
+    assert "leaf.csv has changed since it was opened" in sentence
+    found = result_of(open_events(path))
+    assert found.session.panels == [panel]
+    assert "leaf.csv has changed since the session was saved" in found.told[0]
+    first.rename(copy)
+    found = result_of(open_events(copy / "s.hsrsession"))
+    assert found.session.panels[0].files == [str(copy / "leaf.csv")]
+    (copy / "leaf.csv").unlink()
+    found = result_of(open_events(copy / "s.hsrsession"))
+    assert found.session.panels[0].files == []
+    assert "leaf.csv: it is no longer there" in found.told[0]
+    assert "leaf.csv is no longer there" in plan(ViewerModel(), [panel], [when]).told[0]

@@ -12,6 +12,7 @@ from napari.utils._proxies import PublicOnlyProxy
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.session_file import MOST_TEXT, PanelRecord
 from napari_hsr.widgets.common.control_settings import settings
@@ -169,14 +170,14 @@ def test_spectra_keep_what_is_drawn_hidden_and_ticked(opened, viewer, soils):
     panel.close()
     again = opened(SpectraWidget, viewer)
     assert again.processing.name == "max"
-    assert again.libraries.paths == [str(soils)]
+    assert again.files_in_use() == [Trace.of(soils)]
     assert again.libraries.is_drawn(("library", 0, 3))
     assert again.look.is_hidden(hidden)
     window = again.open_window("Classify")
     assert window.threshold.value() == 3.5
     assert window.classes.ticked() == ticked != []
     again.close()
-    assert opened(SpectraWidget, ViewerModel()).libraries.paths == []
+    assert opened(SpectraWidget, ViewerModel()).files_in_use() == []
 
 
 def test_calibrate_keeps_the_white_and_no_exposure_of_another_scan(opened, viewer, soils):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import KEY, TRANSFORM
 from napari_hsr.viewer.regions import Plane
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
     from napari.utils.events import Event
+
+    from napari_hsr.photograph_stack import PhotographStack
 
 #: Events of a layer that is moved: all that its place in the world is made of.
 MOVED = (*TRANSFORM, "units")
@@ -30,14 +33,20 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "Points": ("data", "set_data"),
 }
 
-#: Arrays that layers of files were made of, and sums of their values, by their ids; weakly, so that they go with their layers.
-_MADE: dict[int, tuple[weakref.ref[Any], int]] = {}
+#: Arrays that layers of files were made of, sums of their values, and their files as they were, by their ids; weakly, so
+#: that they go with their layers.
+_MADE: dict[int, tuple[weakref.ref[Any], int, Trace]] = {}
 
 
-def note(data: Any) -> None:
-    """Remember an array that was read from a file for a layer."""
+def note(data: Any, trace: Trace) -> None:
+    """Remember an array that was read for a layer, and how its file was then."""
     key = id(data)
-    _MADE[key] = weakref.ref(data, lambda _gone: _MADE.pop(key, None)), _sum(data)
+    _MADE[key] = weakref.ref(data, lambda _gone: _MADE.pop(key, None)), _sum(data), trace
+
+
+def trace_of_stack(path: str, stack: PhotographStack) -> Trace:
+    """How the files of a stack are now: of one that grows, those of the frames that there are."""
+    return Trace.of(path, getattr(stack.frames, "paths", ()))
 
 
 def _sum(data: Any) -> int:
@@ -46,13 +55,13 @@ def _sum(data: Any) -> int:
     return zlib.crc32(data.ravel(order="K")) if in_memory else 0
 
 
-def holds_file(layer: Layer) -> bool:
-    """Whether the array of a layer is that of its file."""
+def file_of(layer: Layer) -> Trace | None:
+    """How the file of a layer was when its array was read; None if it has none, or another array or values since."""
     data, known = layer.data, _MADE.get(id(layer.data))
     if layer.source.path is None or known is None:
-        return False
-    array, total = known
-    return array() is data and total == _sum(data)
+        return None
+    array, total, trace = known
+    return trace if array() is data and total == _sum(data) else None
 
 
 def changes_of(layer: Layer) -> tuple[str, ...]:

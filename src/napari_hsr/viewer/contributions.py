@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
     from napari_hsr.photograph_stack import PhotographStack
+    from napari_hsr.viewer.fingerprints import Trace
 
     LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -73,6 +74,7 @@ def read_layers(path: str | Sequence[str]) -> list:
     from napari_hsr.io import stacks
     from napari_hsr.io.libraries import is_library
     from napari_hsr.viewer import file_choices, preferred_reader
+    from napari_hsr.viewer.fingerprints import Trace
     from napari_hsr.viewer.opened_already import opened_already
 
     file = _single(path)
@@ -80,16 +82,17 @@ def read_layers(path: str | Sequence[str]) -> list:
         return NOTHING
     if file is None or stacks.can_read_stack(file):  # several files make a stack, or nothing
         return _read_stack(path if file is None else file)
+    trace = Trace.of(file)
     if not window_is_in_use():
         thing = io.read(file)
         announce(thing)
-        return [_named_after(file, thing, layer_tuple(thing))]
+        return [_of_file(trace, thing)]
     if is_library(file):
         _execute("open_library", file)(file)
         return NOTHING
     try:
         thing, asks, choice = file_choices.read_as_before(file)
-        layers = [_named_after(file, thing, layer_tuple(thing))]
+        layers = [_of_file(trace, thing)]
         layers[0][1]["metadata"] |= file_choices.stated(choice)
     except SeveralArraysError:
         _execute("ask_what_to_read", file)
@@ -113,7 +116,7 @@ def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
     from napari.utils.notifications import show_error
 
     from napari_hsr.io import stacks
-    from napari_hsr.viewer import preferred_reader
+    from napari_hsr.viewer import as_read, preferred_reader
     from napari_hsr.viewer.frames import stack_layer
 
     try:
@@ -126,7 +129,9 @@ def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
         show_error(one_line(error))
         return NOTHING
     announce(stack)
-    return [stack_layer(stack)]
+    layer = stack_layer(stack)
+    as_read.note(layer[0], as_read.trace_of_stack(_single(path) or fspath(path[0]), stack))
+    return [layer]
 
 
 def _execute(command: str, path: str | None) -> Any:
@@ -139,17 +144,19 @@ def _execute(command: str, path: str | None) -> Any:
 def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
     """The layer data tuple of a cube or a photograph."""
     from napari_hsr.photograph import Photograph
-    from napari_hsr.viewer import as_read
     from napari_hsr.viewer.layers import cube_layer, photograph_layer
 
-    as_read.note(thing.data)
     return photograph_layer(thing) if isinstance(thing, Photograph) else cube_layer(thing)
 
 
-def _named_after(path: str, thing: Cube | Photograph, layer: LayerTuple) -> LayerTuple:
-    """A layer of what nobody named has the name of its file: several would all be called alike."""
+def _of_file(trace: Trace, thing: Cube | Photograph) -> LayerTuple:
+    """The layer of a file, which has its name where nobody named it: several would all be called alike."""
+    from napari_hsr.viewer import as_read
+
+    layer = layer_tuple(thing)
+    as_read.note(layer[0], trace)
     if thing.name == type(thing).name:
-        layer[1]["name"] = Path(path).stem
+        layer[1]["name"] = Path(trace.path).stem
     return layer
 
 

@@ -7,13 +7,11 @@ session may come from anybody.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -28,15 +26,12 @@ from pydantic import (
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.file_sets import files_beside, files_read
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.io.text_files import write_text
 from napari_hsr.units import one_line
+from napari_hsr.viewer.fingerprints import fingerprint
 from napari_hsr.viewer.session_limits import check_drawing, is_tangle
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 SUFFIX = ".hsrsession"
 VERSION = 1
@@ -51,9 +46,6 @@ COLORS = ("face_color", "border_color", "edge_color")
 MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 200, 200_000
 #: Files of one stack that are named one by one: each is looked at.
 MOST_FILES = 1000
-#: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
-#: that are counted.
-_BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
 
 #: Letters of a text.
 MOST_TEXT = 4096
@@ -265,12 +257,13 @@ class View(_Strict):
 class PanelRecord(_Strict):
     """One open panel: its name in the manifest, its controls by their names, its files.
 
-    ``front``: no other panel of its stack lies over it.
+    Of a file there is what tells whether it has changed since; where nothing is
+    known of it, its path alone. ``front``: no other panel of its stack lies over it.
     """
 
     name: Text
     settings: Annotated[dict[Text, Scalar], Field(max_length=500)] = {}
-    files: Annotated[list[Text], Field(max_length=100)] = []
+    files: Annotated[list[Text | Reference], Field(max_length=100)] = []
     front: bool = False
 
 
@@ -332,47 +325,3 @@ def told(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
     return one_line(f"{where}: {fault['msg']}", 300)
-
-
-def fingerprint(path: Path) -> tuple[int, str]:
-    """Bytes of a file or folder, and a hash that nearly every change changes, quickly found.
-
-    Of large files blocks are looked at, the first and the last among them.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read.
-    """
-    digest, total = hashlib.sha256(), 0
-    with translated(path, "its files could not be looked at"):
-        one = (*files_read(path), *files_beside(path))
-        found = files_within(path) if path.is_dir() else iter(one)
-        files = sorted(file for file in islice(found, _COUNTED) if os.path.isfile(file))
-        for file in files:
-            size = file.stat().st_size
-            total += size
-            digest.update(f"{file.name}:{size};".encode(errors="surrogatepass"))
-        for file in files[:_FILES]:
-            for block in _blocks(file):
-                digest.update(block)
-    return total, digest.hexdigest()
-
-
-def files_within(folder: Path) -> Iterator[Path]:
-    """The files of a folder and those in it, links resolved, always in one order."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(os.path.realpath(os.path.join(parent, name))) for name in sorted(names))
-
-
-def _blocks(file: Path) -> Iterable[bytes]:
-    limits.check_regular(file)
-    size = file.stat().st_size
-    with file.open("rb") as opened:
-        if size <= _BLOCK * _BLOCKS:
-            yield opened.read()
-            return
-        for number in range(_BLOCKS):
-            opened.seek((size - _BLOCK) * number // (_BLOCKS - 1))
-            yield opened.read(_BLOCK)

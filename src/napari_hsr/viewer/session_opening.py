@@ -20,6 +20,7 @@ from napari_hsr.units import one_line
 from napari_hsr.viewer import as_read
 from napari_hsr.viewer.canvas_text import is_map, show_bar, show_wavelength
 from napari_hsr.viewer.file_choices import READ_AS
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.frames import stack_layer
 from napari_hsr.viewer.layer_data import KEY, layer_name
 from napari_hsr.viewer.layers import cube_layer, photograph_layer
@@ -28,6 +29,7 @@ from napari_hsr.viewer.session_file import (
     OURS,
     PLUGIN,
     LayerRecord,
+    PanelRecord,
     Reference,
     Session,
     View,
@@ -47,12 +49,13 @@ if TYPE_CHECKING:
 class Opened:
     """A session whose files were read: for each record what it holds, None where it cannot be shown.
 
-    ``renamed``: layers that were shown under another name, by the one they have in the session.
+    ``traces``: how the files were before they were read. ``renamed``: layers that were shown under another name, by the one they have in the session.
     """
 
     session: Session
     things: list[Any]
     paths: list[Path | None]
+    traces: list[Trace | None]
     told: list[str]
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -80,22 +83,36 @@ def open_events(
     """
     path = Path(path).absolute()
     session = read(path)
-    opened = Opened(session, [], [], [])
+    opened = Opened(session, [], [], [], [])
     for at, record in enumerate(session.layers):
         stop_if(cancel)
         yield Progress(at, len(session.layers), f"Opening {record.name}")
-        thing, file = None, None
+        thing, trace = None, None
         try:
-            thing, file = _held(record, path.parent, opened.told)
+            thing, trace = _held(record, path.parent, opened.told)
         except HSRError as error:
             opened.told.append(one_line(f"{record.name}: {error}", 500))
         opened.things.append(thing)
-        opened.paths.append(file)
+        opened.paths.append(None if trace is None else Path(trace.path))
+        opened.traces.append(trace)
+    panels = [_with_found(panel, path.parent, opened.told) for panel in session.panels]
+    opened.session = session.model_copy(update={"panels": panels})
     yield opened
 
 
-def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path | None]:
-    """What a record holds, and the file that it is in."""
+def _with_found(panel: PanelRecord, folder: Path, told: list[str]) -> PanelRecord:
+    """A panel with the paths at which its files are now."""
+    files: list[str | Reference] = []
+    for one in panel.files:
+        try:
+            files.append(one if isinstance(one, str) else str(_found(one, folder, told)))
+        except HSRError as error:
+            told.append(one_line(f"{panel.name}: {error}", 500))
+    return panel.model_copy(update={"files": files})
+
+
+def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Trace | None]:
+    """What a record holds, and the file that it is in as it was before it was read."""
     if record.kind == "points":
         return np.asarray(record.points or np.zeros((0, record.ndim)), dtype=float), None
     if record.kind == "shapes":
@@ -104,12 +121,14 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
         raise InputError("the session names no file of it.")
     file = _found(record.file, folder, told)
     if record.kind in ("map", "labels"):
-        return _read_array(file), file
+        return _read_array(file), Trace.of(file)
     if record.kind == "stack":
         further = _all_found(record.further, folder, told)
         stack = stacks.read_stack([file, *further] if further else file)
-        return replace(stack, encoding=record.encoding or stack.encoding), file
+        trace = as_read.trace_of_stack(str(file), stack)
+        return replace(stack, encoding=record.encoding or stack.encoding), trace
     choice = record.file.choice()
+    trace = Trace.of(file)
     thing = io.read(
         file,
         variable=choice.variable,
@@ -119,12 +138,12 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
         no_data=choice.no_data,
     )
     if isinstance(thing, Photograph):
-        return (replace(thing, encoding=record.encoding) if record.encoding else thing), file
+        return (replace(thing, encoding=record.encoding) if record.encoding else thing), trace
     nm = record.wavelengths
     own = thing.wavelengths
     if nm and (own is None or nm != [float(v) for v in own] or record.assumed != own.assumed):
         thing = thing.with_wavelengths(nm, record.assumed)
-    return thing, file
+    return thing, trace
 
 
 def _found(reference: Reference, folder: Path, told: list[str]) -> Path:
@@ -172,11 +191,13 @@ def show(viewer: ViewerModel, opened: Opened) -> list[str]:
         What could not be opened, or not as it was: a sentence each.
     """
     told, made = list(opened.told), {}
-    for record, thing, path in zip(opened.session.layers, opened.things, opened.paths, strict=True):
+    for record, thing, trace in zip(
+        opened.session.layers, opened.things, opened.traces, strict=True
+    ):
         if thing is None:
             continue
         try:
-            made[record.id] = _add(viewer, record, thing, path, told)
+            made[record.id] = _add(viewer, record, thing, trace, told)
         except (
             Exception
         ) as error:  # a session may say anything, and napari refuses in its own words
@@ -194,7 +215,7 @@ def show(viewer: ViewerModel, opened: Opened) -> list[str]:
 
 
 def _add(
-    viewer: ViewerModel, record: LayerRecord, thing: Any, path: Path | None, told: list[str]
+    viewer: ViewerModel, record: LayerRecord, thing: Any, trace: Trace | None, told: list[str]
 ) -> Layer:
     from napari.layers._source import layer_source
 
@@ -214,8 +235,9 @@ def _add(
         else:
             make: Callable[..., Any] = cube_layer if isinstance(thing, Cube) else photograph_layer
             data, keywords, _ = make(thing, metadata=metadata, **fits)
-            as_read.note(data)
-        with layer_source(path=str(path), reader_plugin=PLUGIN):
+        if trace is not None:
+            as_read.note(data, trace)
+        with layer_source(path=str(trace), reader_plugin=PLUGIN):
             layer = viewer.add_image(data, **keywords)
         if isinstance(thing, Cube):
             show_wavelength(viewer)

@@ -21,7 +21,7 @@ from napari_hsr.io.stacks.files import FileFrames
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
-from napari_hsr.viewer.as_read import holds_file
+from napari_hsr.viewer.as_read import file_of
 from napari_hsr.viewer.canvas_text import is_map
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import OnBandAxis
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Layer
+
+    from napari_hsr.viewer.fingerprints import Trace
 
 #: What a cube and a photograph without a file are written as.
 _SUFFIXES = {"cube": ".h5", "photograph": ".tif", "map": ".npy", "labels": ".npy"}
@@ -112,9 +114,14 @@ class Plan:
                 self.told.append(f"{record.name}: it has no file and was left out.")
 
 
-def plan(viewer: ViewerModel, panels: Sequence[PanelRecord] = ()) -> Plan:
-    """What a session of this viewer would hold."""
+def plan(
+    viewer: ViewerModel, panels: Sequence[PanelRecord] = (), opened: Sequence[Trace] = ()
+) -> Plan:
+    """What a session of this viewer would hold; ``opened``: the files of its panels, as they were then."""
     made = Plan(Session(panels=list(panels)))
+    for one in dict.fromkeys(opened):
+        if not one.holds():
+            made.told.append(f"{Path(one.path).name} {one.changed()}, for a panel.")
     for layer in viewer.layers:
         if not is_overlay(layer):
             try:
@@ -145,7 +152,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
     at = len(made.session.layers)
     values: dict[str, Any] = {}
     source = layer.source
-    own_file = source.reader_plugin == PLUGIN and (kind == "stack" or holds_file(layer))
+    trace = file_of(layer) if source.reader_plugin == PLUGIN else None
+    own_file = trace is not None and trace.holds()
     if kind == "cube":
         cube = layer_cube(layer)
         nm = cube.wavelengths
@@ -156,13 +164,14 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         values = {"encoding": thing.encoding}
     elif kind == "stack":
         thing, values = None, {"encoding": layer_state(layer).get("encoding")}
+        own_file = source.reader_plugin == PLUGIN  # its frames are read when they are looked at
         if further := _further(layer):
             made.further[str(layer.unique_id)] = further
     elif kind in ("map", "labels"):
         # labels on disk are read by the thread that writes them
-        own_file, thing = False, layer.data[0] if layer.multiscale else layer.data
+        own_file, trace, thing = False, None, layer.data[0] if layer.multiscale else layer.data
     else:
-        own_file, thing = False, None
+        own_file, trace, thing = False, None, None
         data = [np.asarray(one, dtype=float).tolist() for one in layer.data]
         values = {kind: data}
     if own_file:
@@ -172,6 +181,9 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         made.things[at] = thing
         if kind in ("cube", "photograph") and (lost := _lost(layer)):
             made.told.append(f"{layer.name}: {lost}.")
+    if trace is not None and not trace.holds():
+        shown = "the session names it as it is now" if own_file else "what is on show is in no file"
+        made.told.append(f"{layer.name}: {Path(trace.path).name} {trace.changed()}; {shown}.")
     ours = {k: v for k, v in layer.metadata.items() if k.startswith(OURS) and k != READ_AS}
     if kind in ("map", "labels") and KEY in layer.metadata:
         ours[KEY] = layer.metadata[KEY]
@@ -350,10 +362,22 @@ def _written(
                 del new[begun:]
             else:
                 layers.append(record)
-        write(made.session.model_copy(update={"layers": layers}), path)
+        panels = [_with_files(panel, path.parent, made.told) for panel in made.session.panels]
+        write(made.session.model_copy(update={"layers": layers, "panels": panels}), path)
     if left := unclaimed(path, folder):
         made.told.append(left)
     yield made
+
+
+def _with_files(panel: PanelRecord, folder: Path, told: list[str]) -> PanelRecord:
+    """A panel with what tells whether its files have changed since."""
+    files: list[str | Reference] = []
+    for one in panel.files:
+        try:
+            files.append(Reference.to(str(one), folder))
+        except HSRError as error:
+            told.append(f"A file of {panel.name} was left out. {error}")
+    return panel.model_copy(update={"files": files})
 
 
 def _stem(record: LayerRecord) -> str:

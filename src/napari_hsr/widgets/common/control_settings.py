@@ -29,7 +29,7 @@ from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, Na
 from napari_hsr.widgets.common.lasting_chooser import LastingChooser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import napari
 
@@ -44,8 +44,8 @@ _LAYERS, _VIEW, _RUN = "layers", "view", "run"
 class HasFiles(Protocol):
     """A panel or window that opens files beside the layers, and can open them again."""
 
-    def files_in_use(self) -> list[str]:
-        """Their paths."""
+    def files_in_use(self) -> Sequence[object]:
+        """Their paths, or what is known of them."""
 
     def use_files(self, paths: list[str]) -> object:
         """Open them."""
@@ -107,9 +107,13 @@ def remember(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
             of_layers[name] = values[name]
         if about is not None or isinstance(control, LayerChooser):
             values.pop(name, None)
-    files = panel.files_in_use() if isinstance(panel, HasFiles) else []
+    files = _paths(panel) if isinstance(panel, HasFiles) else []
     kept = _Closed(values, of_layers, _layers(viewer), files)
     _CLOSED.setdefault(unwrapped(viewer), {})[type(panel)] = kept
+
+
+def _paths(panel: HasFiles) -> list[str]:
+    return [str(one) for one in panel.files_in_use()]
 
 
 def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
@@ -121,7 +125,7 @@ def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
     kept = _CLOSED.get(unwrapped(viewer), {}).get(type(panel))
     if kept is None:
         return
-    if kept.files and isinstance(panel, HasFiles) and panel.files_in_use() != kept.files:
+    if kept.files and isinstance(panel, HasFiles) and kept.files != _paths(panel):
         panel.use_files(kept.files)
     same = kept.layers == _layers(viewer)
     restore(panel, {**kept.of_layers, **kept.values} if same else kept.values)

@@ -29,6 +29,8 @@ from napari_hsr.widgets.common.view_in_sight import keep_in_sight
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_hsr.viewer.fingerprints import Trace
+
 
 class Docked(QWidget):
     """A widget of a dock: it finds its place there, and the keyboard finds it.
@@ -178,8 +180,8 @@ class Panel(Docked):
                 remember(self._viewer, self)
             self._release()
 
-    def files_in_use(self) -> list[str]:
-        """Files that the panel has opened beside the layers, for a session."""
+    def files_in_use(self) -> list[Trace]:
+        """Files that the panel has opened beside the layers, as they were then, for a session."""
         return []
 
     def use_files(self, paths: list[str]) -> list[str]:

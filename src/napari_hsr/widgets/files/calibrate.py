@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from napari_hsr.viewer.areas import meant_shape
 from napari_hsr.viewer.as_read import Held
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import (
     is_cube,
     is_overlay,
@@ -74,7 +74,7 @@ class CalibrateWidget(Panel):
         super().__init__()
         self._viewer = viewer
         self._curve: SpectralLibrary | None = None
-        self._curve_path = ""
+        self._curve_file: Trace | None = None
         none = "no cube open"
         white, dark = _named("white"), _named("dark")
         self.scan = LayerChooser(
@@ -237,9 +237,9 @@ class CalibrateWidget(Panel):
         self.cancel_button.setEnabled(running)
         self._enable()
 
-    def files_in_use(self) -> list[str]:
+    def files_in_use(self) -> list[Trace]:
         """The white's reflectance spectrum."""
-        return [self._curve_path] if self._curve_path else []
+        return [self._curve_file] if self._curve_file else []
 
     def use_files(self, paths: list[str]) -> list[str]:
         """Take it again; a sentence if it cannot be."""
@@ -252,14 +252,14 @@ class CalibrateWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return str(error)
-        self._curve_path = os.path.abspath(path)
+        self._curve_file = Trace.of(path)
         self.curve_button.setText(one_line(self._curve.names[0]))
         self._show_curve()
         return ""
 
     def forget_curve(self) -> None:
         """Take the number as the white's reflectance again."""
-        self._curve, self._curve_path = None, ""
+        self._curve, self._curve_file = None, None
         self.curve_button.setText(_FROM_A_FILE)
         self._show_curve()
 

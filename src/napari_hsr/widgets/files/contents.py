@@ -24,8 +24,9 @@ from napari_hsr.io.detect import CAMERA_SUFFIXES
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import Photograph
-from napari_hsr.viewer import file_choices
+from napari_hsr.viewer import as_read, file_choices
 from napari_hsr.viewer.contributions import announce
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import is_cube, is_photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import name_controls
@@ -194,7 +195,7 @@ class FileContentsWidget(Panel):
     def open(self) -> Layer | None:
         """Open the file like this as a new layer; None if it could not be read so."""
         try:
-            choice = self.choice()
+            choice, trace = self.choice(), Trace.of(self._path)
             thing = io.read(
                 self._path,
                 variable=choice.variable,
@@ -217,6 +218,7 @@ class FileContentsWidget(Panel):
                 layer = add_photograph(self._viewer, thing, metadata=stated)
             else:
                 layer = add_cube(self._viewer, thing, metadata=stated)
+        as_read.note(layer.data, trace)
         shape = " × ".join(str(n) for n in thing.data.shape)
         self.message.show_info(f"{thing.name} was opened ({shape}).")
         return layer

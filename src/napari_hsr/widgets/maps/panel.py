@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.analysis import Components, Unmixing
     from napari_hsr.cube import Cube, Wavelengths
+    from napari_hsr.viewer.fingerprints import Trace
 
 INDEX, COMPONENTS, UNMIX = range(3)
 
@@ -340,9 +341,9 @@ class MapsWidget(Panel):
 
     # --- coming and going ----------------------------------------------------------------
 
-    def files_in_use(self) -> list[str]:
+    def files_in_use(self) -> list[Trace]:
         """The libraries of endmembers."""
-        return list(self.unmix.paths)
+        return list(self.unmix.files)
 
     def use_files(self, paths: list[str]) -> list[str]:
         """Open libraries of endmembers; a sentence for each that could not be."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
 from napari_hsr.viewer.as_read import Held, Lying
 from napari_hsr.viewer.classes import is_classes
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import pixel_at
 from napari_hsr.viewer.pins import is_points, pins_of, tidy
 from napari_hsr.viewer.regions import (
@@ -81,7 +81,7 @@ class UnmixForm(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._libraries: list[SpectralLibrary] = []
-        self.paths: list[str] = []  # of the libraries
+        self.files: list[Trace] = []  # of the libraries, as they were when they were opened
         self._makers: dict[str, Callable[[Cube], Measured]] = {}
         # by what is listed: its layer, and what it is called there
         self._drawn: dict[str, tuple[Any, str]] = {}
@@ -313,7 +313,7 @@ class UnmixForm(QWidget):
             self.message.show_exception(error)
             return str(error)
         self._libraries.append(library)
-        self.paths.append(os.path.abspath(path))
+        self.files.append(Trace.of(path))
         more = len(library) - MOST
         if more > 0:
             told = f"The first {MOST} of {len(library):,} spectra are listed; keep those you need "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from napari_hsr.trust.anchored import anchored_events
 from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.covering import covered
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.names import rows_changed
@@ -74,7 +74,7 @@ class AnchorSection(QWidget):
         self._viewer = viewer
         self._job = JobSlot(panel)
         self._library: SpectralLibrary | None = None
-        self.path = ""  # of the measured spectra
+        self.file: Trace | None = None  # of the measured spectra, as it was when it was opened
         self._choosers: dict[str, tuple[Place, NarrowComboBox]] = {}
         self._chosen: dict[str, str] = {}  # spectrum by place, also while its row is not there
         self._made: list[_Corrected] = []  # the last one last
@@ -165,7 +165,7 @@ class AnchorSection(QWidget):
             return str(error)
         self.message.clear()
         library = library.replace(names=numbered(library.names))
-        self._library, self.path = library, os.path.abspath(path)
+        self._library, self.file = library, Trace.of(path)
         said = [f"{library.name}: {len(library)} spectra.", *library.notices]
         self.library_label.setText(" ".join(said))
         self.refresh()

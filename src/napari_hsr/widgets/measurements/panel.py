@@ -17,6 +17,8 @@ from napari_hsr.widgets.measurements.chart import ChartSection
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_hsr.viewer.fingerprints import Trace
+
 
 class MeasurementsWidget(Panel):
     """Measured spectra correct a cube; a chart in a photograph tells of its camera.
@@ -47,9 +49,9 @@ class MeasurementsWidget(Panel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.attach()
 
-    def files_in_use(self) -> list[str]:
+    def files_in_use(self) -> list[Trace]:
         """The file of measured spectra."""
-        return [self.anchors.path] if self.anchors.path else []
+        return [self.anchors.file] if self.anchors.file else []
 
     def use_files(self, paths: list[str]) -> list[str]:
         """Open it again; a sentence if it cannot be."""

@@ -22,7 +22,7 @@ from napari_hsr.widgets.common.close_guard import ask_while, saving_question
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
-from napari_hsr.widgets.session.settings import open_panels, restore_panels
+from napari_hsr.widgets.session.settings import files_of_panels, open_panels, restore_panels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def save_session(viewer: napari.Viewer) -> None:
     """Ask for a file, and for what to do with layers that no file holds."""
     viewer = unwrapped(viewer)
     window = _window(viewer)
-    made = plan(viewer, open_panels(viewer))
+    made = plan(viewer, open_panels(viewer), files_of_panels(viewer))
     if made.without_file:
         beside = ask_beside(window, made)
         if beside is None:

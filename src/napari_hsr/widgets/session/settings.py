@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_hsr.viewer.fingerprints import Trace
+
 #: Panels of a session that are docked above each other, if there is room.
 ABOVE_EACH_OTHER = 2
 
@@ -28,12 +30,17 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
         PanelRecord(
             name=names[type(panel).__name__],
             settings={name: value for name, value in settings(panel).items() if _fits(value)},
-            files=panel.files_in_use() if isinstance(panel, Panel) else [],
+            files=[str(one) for one in _files(panel)],
             front=not panel.visibleRegion().isEmpty(),
         )
         for panel in dict.fromkeys(viewer.window.dock_widgets.values())
         if type(panel).__name__ in names
     ]
+
+
+def files_of_panels(viewer: napari.Viewer) -> list[Trace]:
+    """The files that the panels of a viewer have opened beside its layers, as they were then."""
+    return [one for panel in viewer.window.dock_widgets.values() for one in _files(panel)]
 
 
 def restore_panels(
@@ -53,11 +60,15 @@ def restore_panels(
         else:
             _, panel = panel_dock(viewer, record.name)
         if isinstance(panel, Panel):
-            told += panel.use_files(record.files)
+            told += panel.use_files([str(one) for one in record.files])
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings, renamed)]
         if record.front:  # once it has found its place, which may be over others
             QTimer.singleShot(0, panel_dock(viewer, record.name)[0].raise_)
     return told
+
+
+def _files(panel: object) -> list[Trace]:
+    return panel.files_in_use() if isinstance(panel, Panel) else []
 
 
 def _fits(value: Any) -> bool:

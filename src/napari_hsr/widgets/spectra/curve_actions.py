@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QHBoxLayout, QWidget
     from superqt.utils import QSignalDebouncer
 
+    from napari_hsr.viewer.fingerprints import Trace
     from napari_hsr.widgets.common.choosers import LayerChooser
     from napari_hsr.widgets.common.messages import Message
     from napari_hsr.widgets.plotting.plot import SpectrumPlot
@@ -205,16 +206,16 @@ class CurvePanel(Panel):
         self._update_all()
         return at
 
-    def files_in_use(self) -> list[str]:
+    def files_in_use(self) -> list[Trace]:
         """The libraries that were opened."""
-        return list(self.libraries.paths)
+        return list(self.libraries.files)
 
     def use_files(self, paths: list[str]) -> list[str]:
         """Open libraries; a sentence for each that could not be."""
         told = []
         for path in paths:
             try:
-                if os.path.abspath(path) not in self.libraries.paths:
+                if os.path.abspath(path) not in map(str, self.libraries.files):
                     self.load_library(path)
             except HSRError as error:
                 told.append(str(error))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.matching import Entries, entries_on
 from napari_hsr.spectra import Curve
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
 from napari_hsr.widgets.spectra.sources import Shown
@@ -30,14 +30,14 @@ class Libraries:
 
     def __init__(self) -> None:
         self.opened: list[SpectralLibrary] = []
-        self.paths: list[str] = []
+        self.files: list[Trace] = []  # as they were when they were opened
         self._drawn: dict[tuple[str, int, int], str] = {}  # origins and colours
         self._on_bands: dict[Any, Entries] = {}
 
     def add(self, library: SpectralLibrary, path: str | PathLike[str] = "") -> int:
         """Open one, and draw its entries if they are few; its number."""
         self.opened.append(library)
-        self.paths += [os.path.abspath(path)] if path else []
+        self.files += [Trace.of(path)] if path else []
         at = len(self.opened) - 1
         for number in range(len(library) if len(library) <= ALL_DRAWN else 0):
             self.draw((LIBRARY, at, number))
@@ -45,7 +45,7 @@ class Libraries:
 
     def clear(self) -> None:
         """Close all."""
-        self.opened, self.paths, self._drawn, self._on_bands = [], [], {}, {}
+        self.opened, self.files, self._drawn, self._on_bands = [], [], {}, {}
 
     def draw(self, origin: tuple[str, int, int], drawn: bool = True) -> None:
         """Draw an entry, or no longer."""
