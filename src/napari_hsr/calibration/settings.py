@@ -23,7 +23,7 @@ _EXPOSURE = re.compile(
 _UNIT_OF_NAME = re.compile(r"[\s_\-(\[]([a-zµμ]+)[)\]]?\s*$")
 #: A time: a number or a fraction, such as 1/50, and its unit. 20,000 may be twenty or twenty thousand.
 _TIME = re.compile(
-    r"\s*(\d*[.,]?\d+(?:e[-+]?\d+)?)(?:\s*/\s*(\d{1,9}))?\s*([a-zµμ]*)\s*(?:[(\[;|].*)?",
+    r"\s*(\d*[.,]?\d+(?:e[-+]?\d+)?)(?:\s*/\s*(\d{1,9}))?(\s*)([a-zµμ]*)\s*(?:[(\[;|].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 _THOUSANDS = re.compile(r"[1-9]\d*,\d{3}(?!\d)")
@@ -153,9 +153,11 @@ def _times(metadata: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
         if match is None or _THOUSANDS.match(match[1]) or int(match[2] or 1) == 0:
             continue
         time = float(match[1].replace(",", ".")) / int(match[2] or 1)
+        if match[4] and not match[3] and match[4].lower() not in _SECONDS:
+            continue  # of "1O" the 1 is no time
         of_name = _UNIT_OF_NAME.search(name.lower())
         run_on = known[2] if known[2] != "s" else None  # which may be a plural
-        units = match[3].lower(), of_name[1] if of_name else "", run_on
+        units = match[4].lower(), of_name[1] if of_name else "", run_on
         if 0 < time < np.inf:
             unit = next((unit for unit in units if unit in _SECONDS), None) or ""
             found.setdefault(known[1], (time, unit))

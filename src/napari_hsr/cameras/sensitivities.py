@@ -15,7 +15,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
 from napari_hsr.errors import FileError, InputError, did_you_mean
-from napari_hsr.io import limits
+from napari_hsr.io import limits, number_parsing
 from napari_hsr.io.library_errors import not_there
 from napari_hsr.photograph import CAMERA, slug
 
@@ -27,12 +27,12 @@ _LARGEST = 1e30
 #: Rows of a table: 49 cameras by nm are 20,000.
 _MOST_ROWS = 200_000
 
-#: Units behind the name of a column.
 #: Words beside the name of a channel: ``QE Red``, ``relative response of green``.
 _QUANTITY = re.compile(
     r"\b(qe|quantum efficiency|relative|spectral|sensitivity|response|responsivity|channel|of)\b[\s_]*|"
     r"(?<=[a-z])_(qe|sensitivity|response)$"
 )
+#: Units behind the name of a column.
 _UNITS = re.compile(r"\s*(\(.*\)|\[.*\]|%)$")
 _MICROMETRES = re.compile(r"(?<![a-z])([uµμ]m|micron|micromet)", re.IGNORECASE)
 #: ``table.csv``, ``table.csv:Nikon_D700`` or, for all of its cameras, ``table.csv:*``.
@@ -266,11 +266,11 @@ class _Heading:
         """Camera, wavelength in nm and the three values of a row; NaN where they are no numbers."""
         columns = self.columns
         try:
-            nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            nm, *rgb = (_number(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
             if "second green" in columns:
-                rgb[1] = (rgb[1] + float(row[columns["second green"]])) / 2
+                rgb[1] = (rgb[1] + _number(row[columns["second green"]])) / 2
             name = row[columns["camera"]].strip() if "camera" in columns else default
-        except (IndexError, ValueError):
+        except IndexError:
             return "", math.nan, []
         return name, round(1000 * nm, 6) if self.micrometres else nm, rgb
 
@@ -290,10 +290,12 @@ def _heading(path: Path, rows: list[list[str]]) -> _Heading:
 
 
 def _is_numbers(cells: list[str]) -> bool:
-    try:
-        return all(math.isfinite(float(cell)) for cell in cells)
-    except ValueError:
-        return False
+    return all(math.isfinite(_number(cell)) for cell in cells)
+
+
+def _number(cell: str) -> float:
+    """The number in a cell; NaN where it is none."""
+    return math.nan if (found := number_parsing.number(cell)) is None else found
 
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:

@@ -280,10 +280,12 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
                     continue
                 found.metadata[key] = words
             if key == "fwhm" and values is None:
-                widths = wl.from_texts(envi_header.entries(value))  # with the unit of the centres
+                widths = wl.from_texts(envi_header.entries(value))
                 if widths is None or len(widths[0]) != bands:
+                    told = "The header's fwhm are no numbers: no effect."
+                    found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
                     continue
-                found.metadata[key] = widths[0].tolist()
+                found.metadata[key], found.width_unit = widths[0].tolist(), widths[1]
             found.per_band[key] = found.metadata.pop(key)
         elif isinstance(value, list) and key in ("bbl", "fwhm"):
             told = f"The header's {key} has {len(value)} values for {bands} bands: left out."

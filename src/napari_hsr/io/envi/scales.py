@@ -153,7 +153,7 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
     """Notices of factors that are not applied: of all bands, or one a band under a name that is not ENVI's."""
     named = [key for key in items if _OTHER_SCALES.fullmatch(key)]
     named = [k for k in named if not _ALSO_REFLECTANCE.fullmatch(k)]
-    named = [k for k in named if envi_header.numbers(items, k)]
+    named = [k for k in named if _is_said(items[k])]
     notices: tuple[Notice, ...] = ()
     if named and envi_header.numbers(items, named[0]) != [1.0]:
         told = (

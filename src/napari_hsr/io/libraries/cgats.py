@@ -53,6 +53,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     names = " ".join(fields).split()
     limits.check_count(path, len(names), "fields")
     at = [(j, float(m[1])) for j, m in enumerate(map(_FIELD.fullmatch, names)) if m is not None]
+    _check_fields(path, names, [j for j, _ in at])
     if len(at) < _FEWEST:
         raise FileError(path, "its table names no fields of a spectrum, such as SPECTRAL_NM400")
     rows = [_values(line) for line in _between(lines, "BEGIN_DATA", "END_DATA") if line]
@@ -75,7 +76,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
             path,
             f"it states {stated.get('NUMBER_OF_SETS', 'some')[:20]} spectra, but {len(spectra)} are there",
         )
-    norm = number(stated.get("SPECTRAL_NORM", "")) or 1.0
+    norm = _norm(path, stated.get("SPECTRAL_NORM"))
     emitted = any(_EMITTED.search(f"{key} {value}") for key, value in stated.items())
     lamp = lines[:1] == ["SPECT"] and "MEAS_TYPE" not in stated  # Argyll's, of lamps and surfaces
     percent = norm == 1.0 and all("PCT" in names[j].upper() for j, _ in at)
@@ -85,11 +86,33 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         "nm",
         np.array(spectra, dtype=np.float64),
         "emission" if emitted else None if lamp else REFLECTANCE,
-        0.01 if percent else 1 / norm if norm > 0 and norm != 1.0 else None,
+        0.01 if percent else 1 / norm if norm != 1.0 else None,
         "a field's name" if percent else "its SPECTRAL_NORM",
         metadata=stated,
     )
     return assemble(path, found, choice)
+
+
+def _check_fields(path: Path, names: list[str], spectral: list[int]) -> None:
+    """Refuse a field that is named as those of the spectrum are, but for its wavelength: ``SPECTRAL_NM4O0``."""
+    begins = {re.split(r"[0-9]", names[j])[0].upper() for j in spectral}
+    longest = max((len(names[j]) for j in spectral), default=0)
+    for j, name in enumerate(names):
+        begun = any(len(b) > 1 and name.upper().startswith(b) for b in begins)
+        if begun and j not in spectral and len(name) <= longest and re.search(r"[0-9]", name):
+            raise FileError(
+                path, f"its field {name[:40]!r} names no wavelength, as those beside it do"
+            )
+
+
+def _norm(path: Path, stated: str | None) -> float:
+    """What values are divided by: 1 where it is not stated."""
+    norm = 1.0 if stated is None else number(stated)
+    if norm is None or not 0 < norm < np.inf:
+        raise FileError(
+            path, f"a positive number was expected as SPECTRAL_NORM, not {stated!r:.60}"
+        )
+    return norm
 
 
 def _between(lines: list[str], begin: str, end: str) -> list[str]:

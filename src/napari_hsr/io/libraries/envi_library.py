@@ -12,6 +12,7 @@ from napari_hsr.io import detect
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.envi.scales import unit_beside
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -98,9 +99,10 @@ def _scale(items: dict[str, Any]) -> tuple[float | None, str, str | None]:
     if divisor is not None and len(divisor) == 1 and divisor[0] > 0:
         factor = divisor[0] if divisor[0] < 1 else 1 / divisor[0]  # below 1 it is to multiply by
         return factor, "the reflectance scale factor of the header", unit_beside(divisor[0], units)
-    stated = re.search(r"[*x×]\s*([\d.]+(?:e[+-]?\d+)?)", title)
-    if stated and float(stated[1]) > 0:
-        return 1.0 / float(stated[1]), "the title of the values in the header", units
+    stated = re.search(r"[*x×]\s*([\d.]+(?:e[+-]?\d+)?)(?![\w.])", title)
+    times = number(stated[1]) if stated else None
+    if times is not None and 0 < times < np.inf:
+        return 1.0 / times, "the title of the values in the header", units
     if "%" in title or "percent" in title:
         return 0.01, "the title of the values in the header", units
     return None, "the header", units

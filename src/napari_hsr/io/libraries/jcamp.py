@@ -138,8 +138,11 @@ def _spectrum(path: Path, block: _Block) -> tuple[np.ndarray, np.ndarray]:
     if block.form.startswith("(X++(Y..Y))"):
         x, y = _even(path, block, factors[0])
     elif block.form.startswith("(XY..XY)"):
-        tokens = [token for line in block.lines for token in _PLAIN.findall(line)]
-        listed = [np.nan if token == "?" else float(token) for token in tokens]
+        listed = []
+        for line in block.lines:
+            tokens = _PLAIN.findall(line)
+            _check_read(path, line, tokens, line)
+            listed += [np.nan if token == "?" else float(token) for token in tokens]
         if len(listed) % 2 or not listed:
             raise FileError(path, "its table of points is cut short: not each has two numbers")
         x, y = np.array(listed[::2]) * factors[0], np.array(listed[1::2])
@@ -156,8 +159,7 @@ def _even(path: Path, block: _Block, factor: float) -> tuple[np.ndarray, np.ndar
     for line in block.lines:
         x, rest = _first(path, line)
         tokens = (_PLAIN if plain else _PACKED).findall(rest)
-        if "".join(tokens) != re.sub(r"[\s,;]", "", rest):
-            raise FileError(path, f"a line of its table is damaged: {line.strip()[:60]!r}")
+        _check_read(path, line, tokens, rest)
         row, differs = _unpacked(path, tokens, plain)
         if after_difference and row:
             if values and abs(row[0] - values[-1]) > 1:  # the last value once more, as a check
@@ -187,6 +189,12 @@ def _even(path: Path, block: _Block, factor: float) -> tuple[np.ndarray, np.ndar
                 f"its table is damaged: a line begins at {x * factor:g}, where {grid[at]:g} was expected",
             )
     return grid, np.array(values)
+
+
+def _check_read(path: Path, line: str, tokens: list[str], text: str) -> None:
+    """That the numbers found in a text are all that stands in it."""
+    if "".join(tokens) != re.sub(r"[\s,;]", "", text):
+        raise FileError(path, f"a line of its table is damaged: {line.strip()[:60]!r}")
 
 
 def _check_count(path: Path, block: _Block, count: int) -> None:

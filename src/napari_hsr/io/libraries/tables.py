@@ -167,6 +167,11 @@ def _of_rows(
 ) -> Table:
     """Below a line of wavelengths stands one spectrum a line, its name where that has none."""
     at = [j for j, nm in enumerate(grid) if nm is not None]
+    lost = _lost_wavelength(rows[body[0]], at)
+    if lost is not None:
+        raise FileError(
+            path, f"line {body[0] + 1} is damaged: {lost[:40]!r} where a wavelength was expected"
+        )
     spectra, names = [], []
     for i in body[1:]:
         row = rows[i]
@@ -181,6 +186,19 @@ def _of_rows(
     table = np.array([[grid[j] for j in at], *spectra], dtype=np.float64).T
     above = [line for line in lines[: body[0]] if line.strip()]
     return Table(above, ["wavelength", *names], table)
+
+
+def _lost_wavelength(cells: list[str], at: list[int]) -> str | None:
+    """A cell among the wavelengths ``at``, or right beside them, that is one but for a letter: ``4O0``."""
+    begins = re.match(r"\D*", cells[at[0]])
+    prefix = begins[0] if begins else ""
+    sizes = {len(cells[j]) for j in at}
+    for j in range(max(at[0] - 1, 0), min(at[-1] + 2, len(cells))):
+        rest = cells[j].removeprefix(prefix)
+        alike = cells[j].startswith(prefix) and len(cells[j]) in sizes and re.search("[0-9]", rest)
+        if j not in at and alike and (at[0] < j or rest[:1].isdigit()):
+            return cells[j]
+    return None
 
 
 def _damaged(

@@ -9,22 +9,26 @@ from xml.etree import ElementTree
 from napari_hsr.io import json_facts
 from napari_hsr.io.tiff.images import tags_of_pages
 from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.io.wavelengths.in_texts import NUMBER
 
 _DESCRIPTION, _PAGE_NAME, _XMP, _MICRO_MANAGER = 270, 285, 700, 51123
 #: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
-_WIDTHS = re.compile(r"WavelengthFWHM\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
-_CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
+_WIDTHS = re.compile(r"WavelengthFWHM\b[^\w<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)(?=[<\"']|$)")
+_CENTRES = re.compile(r"CentralWavelength\b[^\w<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)(?=[<\"']|$)")
 #: Elements of XML with one wavelength each, whatever the program.
 _ELEMENTS = re.compile(
     r"<[\w:]{0,60}?wave_?length[^<>]{0,500}>\s{0,100}(\d+(?:\.\d+)?)\s{0,100}</", re.IGNORECASE
 )
 #: Of a description no more characters are searched.
 _LONGEST = 200_000
-_NUMBER = r"\d+(?:\.\d+)?"
-_OF_A_PAGE = re.compile(rf"wave\s?length[^\d\n]{{0,20}}?({_NUMBER})", re.IGNORECASE)
+_DIGITS = r"\d+(?:\.\d+)?"
+#: No letter stands between, so that the number is whole: of ``O5`` it were its end alone.
+_OF_A_PAGE = re.compile(
+    rf"wave\s?length(?:[^\d\n]{{0,19}}?(?:[^\w\n]|_))?({NUMBER})", re.IGNORECASE
+)
 _LIST = re.compile(
     r"wave\s?lengths?\s{0,20}[\[(]?(nm|[uµμ]m|nanomet\w+|micromet\w+)?[\])]?\s{0,20}[=:]\s{0,20}[\[{(]?\s{0,20}"
-    rf"({_NUMBER}(?:[\s,;]+{_NUMBER})+)",
+    rf"({NUMBER}(?:[\s,;]+{NUMBER})+)",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"wave\s?lengths?[ _]units?\s{0,20}[=:]\s{0,20}([^\s,;]+)", re.IGNORECASE)
@@ -37,7 +41,7 @@ def find(file: Any, series: Any, bands: int) -> Stated:
     listed, unit = _ome(file)
     if listed is not None:
         return listed, unit
-    centres = re.findall(_NUMBER, "".join(_CENTRES.findall(_xmp(file))[:1]))
+    centres = re.findall(_DIGITS, "".join(_CENTRES.findall(_xmp(file))[:1]))
     if len(centres) == bands:
         return centres, "nm"
     texts = _texts_of_pages(file, series, bands)
@@ -92,7 +96,7 @@ def camera_band(file: Any) -> tuple[float | None, float | None]:
     text = _xmp(file)
     found = []
     for stated in (_CENTRES, _WIDTHS):
-        numbers = re.findall(_NUMBER, "".join(stated.findall(text)[:1]))
+        numbers = re.findall(_DIGITS, "".join(stated.findall(text)[:1]))
         found.append(float(numbers[0]) if len(numbers) == 1 else None)
     return found[0], found[1]
 
@@ -116,7 +120,7 @@ def _list(file: Any) -> Stated:
         found = _LIST.search(text)
         if found is not None:
             unit = found[1] or next(iter(_UNIT.findall(text)), None)
-            return re.findall(_NUMBER, found[2]), unit
+            return re.findall(NUMBER, found[2]), unit
     return None, None
 
 

@@ -9,28 +9,39 @@ import numpy as np
 
 from napari_hsr.io import limits
 from napari_hsr.io.number_parsing import number
+from napari_hsr.io.wavelengths import wavelength_units as units
 from napari_hsr.notices import Code, Notice
+
+#: A number, and what follows it up to the next blank.
+_STATED = re.compile(
+    r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]{1,4})?)(\s*)([^\d\s:][^\s:]*)?\s*",
+    re.IGNORECASE,
+)
 
 
 def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
-    """Numbers and unit of ``['400 nm', '410 nm']`` or ``['400, 410 nm']``; None if unclear."""
+    """Numbers and unit of ``['400 nm', '410 nm']`` or ``['400, 410 nm']``; None if unclear.
+
+    What follows a number and is no unit makes it none: ``4O0`` is not 4. A unit that is not behind all
+    of them must be one that can be nothing else.
+    """
     if not all(isinstance(text, str) for text in texts):
         return None
     if len(texts) == 1:  # between numbers, blanks part as commas do
         texts = re.split(r"[,;\n]+|(?<=[\d.])\s+(?=[-+.\d])", texts[0].strip(" \t\n[]{}"))
     if not limits.are_short(texts):
         return None
-    digits = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
-    matches = [
-        re.fullmatch(rf"\s*{digits}\s*([^\d\s:][^\s:]*)?\s*", t, re.IGNORECASE) for t in texts
-    ]
+    matches = [_STATED.fullmatch(text) for text in texts]
     found = [match for match in matches if match is not None]
     if not found or len(found) < len(matches):
         return None
-    units = {match[2] for match in found if match[2]}
-    if len(units) > 1:
+    behind = [match[3] for match in found if match[3]]
+    if len(set(behind)) > 1 or not all(map(units.is_unit, behind[: len(behind) < len(found)])):
         return None
-    return np.array([float(match[1]) for match in found]), next(iter(units), None)
+    unit = behind[0] if behind else None
+    if unit and len(found) == 1 and not (found[0][2] or units.is_unit(unit)):
+        return None  # 55m may be a number that lost its end
+    return np.array([float(match[1]) for match in found]), unit
 
 
 def from_ends(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
@@ -73,7 +84,14 @@ _PLACES = (
     ),
 )
 _UNIT = r"(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)"
+#: A number in running text, as a pattern without a group: behind it ends a word, or its unit.
+NUMBER = (
+    r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?"
+    rf"(?=\s{{0,20}}{_UNIT.replace('(', '(?:', 1)}(?![a-zA-Z0-9])|[^\w.]|\.(?!\w)|$)"
+)
 _NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)[\s_]*{_UNIT}(?![a-z0-9])", re.IGNORECASE)
+#: Digits and a letter right before a number, of which it is but the end: ``4O5 nm``.
+_BROKEN = re.compile(r"[0-9][^\W\d_]$")
 #: No channel ends at so many times the wavelength that it begins at.
 _WIDEST = 4
 #: What stands before the number of a band: ``Band 8 - 10.6 um``.
@@ -103,13 +121,18 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
         if texts and len(placed) == len(texts):
             return [match[1] for match in placed], None
     ranges = [match for match in map(_RANGE.search, texts) if match is not None]
-    if texts and len(ranges) == len(texts) and len({match[4].lower() for match in ranges}) == 1:
-        ends = [(float(match[1]), float(match[3])) for match in ranges]
-        before = [text[: match.start()] for text, match in zip(texts, ranges, strict=True)]
+    ends = [(float(match[1]), float(match[3])) for match in ranges]
+    if ranges and all(low < high < _WIDEST * low for low, high in ends):
+        before = [match.string[: match.start()] for match in ranges]
         counted = all(map(_NUMBERED.search, before)) and (np.diff([e[0] for e in ends]) == 1).all()
-        if not counted and all(low < high < _WIDEST * low for low, high in ends):
+        if not counted and len(ranges) < len(texts):
+            return None, None  # the ends of the channels are not the centres of them
+        if not counted and len({match[4].lower() for match in ranges}) == 1:
             return [f"{(low + high) / 2:.10g}" for low, high in ends], ranges[0][4]
     found = [match for match in map(_NAMED.search, texts) if match is not None]
+    broken = [_BROKEN.search(match.string[: match.start()]) is not None for match in found]
+    if any(broken) and not all(broken):
+        return None, None
     if texts and len(found) == len(texts) and len({match[2].lower() for match in found}) == 1:
         return [match[1] for match in found], found[0][2]
     plain = from_texts(list(texts)) if len(texts) > 1 else None
@@ -120,7 +143,9 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
 
 def named_in_part(names: list[Any]) -> tuple[Notice, ...]:
     """A notice of names of which some hold a wavelength with its unit, and some do not."""
-    count = sum(_NAMED.search(str(name)[: limits.LONGEST_NAME]) is not None for name in names)
+    found = [_NAMED.search(str(name)[: limits.LONGEST_NAME]) for name in names]
+    whole = [m for m in found if m is not None and not _BROKEN.search(m.string[: m.start()])]
+    count = len(whole)
     if not 2 <= count < len(names):
         return ()
     told = (

@@ -18,6 +18,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.decoding import NO_DATA
+from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -126,20 +127,13 @@ def _read(file: Path, bands: int, rest: str) -> Product | None:
         _numbers(entries, _WIDTH),
         None if lost else gains,
         None if lost else offsets,
-        _number(marker),
+        number(marker or ""),
         bool(lost),
     )
 
 
 def _numbers(entries: list[dict[str, str]], names: tuple[str, ...]) -> list[float] | None:
     texts = [next((e[name] for name in names if name in e), None) for e in entries]
-    numbers = [_number(text) for text in texts]
+    numbers = [number(text or "") for text in texts]
     known = [n for n in numbers if n is not None]
     return known if known and len(known) == len(numbers) else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None

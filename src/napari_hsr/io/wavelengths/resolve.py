@@ -10,11 +10,15 @@ import numpy as np
 
 from napari_hsr.cube import LONGEST_NM, SHORTEST_NM, Wavelengths
 from napari_hsr.io import limits
+from napari_hsr.io.number_parsing import number
+from napari_hsr.io.wavelengths import wavelength_units as units
 from napari_hsr.io.wavelengths.in_texts import are_band_numbers as are_band_numbers
 from napari_hsr.io.wavelengths.in_texts import from_band_names as from_band_names
 from napari_hsr.io.wavelengths.in_texts import from_ends, from_steps
 from napari_hsr.io.wavelengths.in_texts import from_texts as from_texts
 from napari_hsr.io.wavelengths.in_texts import named_in_part as named_in_part
+from napari_hsr.io.wavelengths.wavelength_units import is_unit as is_unit
+from napari_hsr.io.wavelengths.wavelength_units import nanometres as nanometres
 from napari_hsr.notices import Code, Notice
 
 #: Names under which wavelengths are found in MATLAB, HDF5 and NumPy files, best first.
@@ -27,24 +31,6 @@ KEYS = (
     "lambda_nm", "lambda_um", "wl_nm", "wl_um", "wvl_nm", "wvl_um", "spectral_axis", "nm",
     "wavenumber", "wavenumbers", "band_centers", "band_centres", "centers", "centres", "bands",
 )  # fmt: skip
-
-_TO_NM = {
-    "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0,
-    "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3,
-    "micrometers": 1e3, "micrometre": 1e3, "micrometres": 1e3,
-    "mm": 1e6, "millimeters": 1e6, "cm": 1e7, "centimeters": 1e7, "m": 1e9, "meters": 1e9,
-    "a": 0.1, "å": 0.1, "angstrom": 0.1, "angstroms": 0.1, "ångström": 0.1, "ångströms": 0.1,
-}  # fmt: skip
-# value in that unit -> nm is constant / value
-_INVERSE = {
-    "wavenumber": 1e7, "wavenumbers": 1e7, "cm-1": 1e7, "1/cm": 1e7,
-    "ev": 1239.841984, "electronvolt": 1239.841984, "electronvolts": 1239.841984,
-    "m-1": 1e9, "1/m": 1e9, "kev": 1.239841984,
-    "thz": 299792.458, "ghz": 299792458.0, "mhz": 299792458.0e3, "hz": 299792458.0e9,
-}  # fmt: skip
-_UNSAID = {"", "unknown", "none", "undefined", "<undefined>", "n/a"}
-#: Of these a file may mean something else than a wavelength.
-_AMBIGUOUS = {"a", "m", "cm", "mm"}
 
 _LONGEST_NM = 1e7
 #: In nm: no camera sees shorter waves, and beyond 30 µm none has bands. Numbers between mean neither.
@@ -89,13 +75,15 @@ def resolve(
     if values is None:
         return missing(bands, looked_in)
     raw = as_list(values)
-    try:
-        numbers = np.array(raw, dtype=np.float64)
-    except (TypeError, ValueError):
+    listed = [number(value) if isinstance(value, str) else value for value in raw]
+    if None in listed:
         parsed = from_texts(raw) or from_ends(raw) or from_steps(raw, bands)
         if parsed is None:
             return _unusable(raw, "are not numbers")
-        numbers, unit = parsed[0], unit or parsed[1]
+        if units.differ(unit, parsed[1]):
+            return _unusable(raw, f"are given in {parsed[1]!r} and in {unit!r}")
+        listed, unit = parsed[0].tolist(), unit if units.is_known(unit) else parsed[1] or unit
+    numbers = np.array(listed, dtype=np.float64)
     if numbers.size != bands:
         plural = "s" if numbers.size != 1 else ""
         return _unusable(raw, f"do not fit: {numbers.size} value{plural} for {bands} bands")
@@ -103,12 +91,12 @@ def resolve(
         return _unusable(raw, "are not all finite and positive")
     if not SHORTEST_NM / 1e9 <= numbers.min() <= numbers.max() <= LONGEST_NM * 1e9:
         return _unusable(raw, "are those of no light")
-    if are_band_numbers(numbers) and _believed(_key(unit), numbers) in _UNSAID:
+    if are_band_numbers(numbers) and _believed(units.key_of(unit), numbers) in units.UNSAID:
         return _unusable(raw, "only number the bands")
     nm, scale, notices = to_nm(numbers, unit)
-    if unit_is_custom and np.all(scale == 1.0) and _key(unit) in _UNSAID:
+    if unit_is_custom and np.all(scale == 1.0) and units.key_of(unit) in units.UNSAID:
         notices = ()
-    if nm is None and _believed(_key(unit), numbers) in _UNSAID:
+    if nm is None and _believed(units.key_of(unit), numbers) in units.UNSAID:
         size = f"{numbers.min():g}–{numbers.max():g}"
         return _unusable(raw, f"have no unit, and none was taken from their size ({size})")
     if nm is None:
@@ -230,13 +218,13 @@ def to_nm(
     else nm, unless all are below 100.
     """
     unit = unit if isinstance(unit, str) else " ".join(map(str, unit or ()))
-    key = _believed(_key(unit), values)
-    if key in _INVERSE:
+    key = _believed(units.key_of(unit), values)
+    if key in units.INVERSE:
         # rounded: a conversion must not dress 550 nm up as 549.9999999999999
-        return np.round(_INVERSE[key] / values, 6), _INVERSE[key] / values**2, ()
-    if key in _TO_NM:
-        return _scaled(values, _TO_NM[key]), _TO_NM[key], ()
-    if key not in _UNSAID:
+        return np.round(units.INVERSE[key] / values, 6), units.INVERSE[key] / values**2, ()
+    if key in units.TO_NM:
+        return _scaled(values, units.TO_NM[key]), units.TO_NM[key], ()
+    if key not in units.UNSAID:
         return None, None, ()
     falls = values.size > 1 and bool((np.diff(values) < 0).all())
     if falls and values.max() > 3000 > 3 * values.min():  # as infrared spectrometers list them
@@ -246,7 +234,7 @@ def to_nm(
         )
         key = "cm-1"
         guessed = Notice.warning(Code.WAVELENGTH_UNIT_GUESSED, told)
-        return np.round(_INVERSE[key] / values, 6), _INVERSE[key] / values**2, (guessed,)
+        return np.round(units.INVERSE[key] / values, 6), units.INVERSE[key] / values**2, (guessed,)
     if values.max() <= 1e-4:
         factor, name = 1e9, "m"
     elif values.max() <= 30:
@@ -257,7 +245,7 @@ def to_nm(
         return None, None, ()
     else:
         factor, name = 1.0, "nm"
-    said = f"says {unit!r} of" if _key(unit) not in _UNSAID else "gives no unit for"
+    said = f"says {unit!r} of" if units.key_of(unit) not in units.UNSAID else "gives no unit for"
     told = Notice.warning(
         Code.WAVELENGTH_UNIT_GUESSED,
         f"The file {said} its wavelengths ({values.min():g}–{values.max():g}): "
@@ -268,7 +256,7 @@ def to_nm(
 
 def _believed(unit: str, values: np.ndarray) -> str:
     """The unit, or none where it cannot be: 0.4 to 2.5 nm, 400 to 2500 µm, or metres."""
-    factor = _TO_NM.get(unit)
+    factor = units.TO_NM.get(unit)
     if (factor == 1.0 and values.max() <= 30) or (factor == 1e3 and values.min() >= 200):
         return ""
     if factor is not None and factor * values.min() > _LONGEST_NM:
@@ -278,25 +266,6 @@ def _believed(unit: str, values: np.ndarray) -> str:
 
 def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
     return values if factor == 1.0 else np.round(values * factor, 6)
-
-
-def nanometres(unit: str | None) -> float | None:
-    """How many nm a unit of length is; None for anything else."""
-    return _TO_NM.get(_key(unit))
-
-
-def is_unit(text: str | None) -> bool:
-    """Whether a text is the unit of a wavelength and can hardly be anything else."""
-    key = _key(text)
-    return (key in _TO_NM or key in _INVERSE) and key not in _AMBIGUOUS
-
-
-def _key(unit: str | None) -> str:
-    """The unit as the tables here have it: ``um`` of ``"Micrometers" (um);``, ``cm-1`` of ``cm⁻¹``."""
-    text = (unit or "").casefold().replace("⁻¹", "-1")
-    words = [re.sub(r"[\s\"'^*_.]+", "", part) for part in re.split(r"[()\[\];,]", text)]
-    words = [word for word in words if word] or [""]
-    return next((word for word in words if word in _TO_NM or word in _INVERSE), words[0])
 
 
 def unit_in_name(name: str) -> str | None:
