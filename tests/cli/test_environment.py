@@ -13,6 +13,8 @@ from napari_hsr.errors import HSRError, InputError, explain
 from napari_hsr.io import read
 from napari_hsr.io.hdf5 import writing as hdf5_created
 
+from ..thorough import thorough
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
@@ -79,7 +81,13 @@ def test_a_fault_in_the_import_of_others_is_theirs_and_one_of_ours_is_ours(tmp_p
     assert "fault in napari-hsr" in explain(fault.value)
 
 
-@pytest.mark.parametrize("name", ["NAPARI_HSR_OUTPUT", "OUTPUT", "TMPDIR", "HOME", "XDG_DATA_HOME"])
+@pytest.mark.parametrize(
+    "name",
+    thorough(
+        ["NAPARI_HSR_OUTPUT", "OUTPUT", "TMPDIR", "HOME", "XDG_DATA_HOME"],
+        always=["NAPARI_HSR_OUTPUT", "HOME"],
+    ),
+)
 def test_a_variable_makes_no_command_write_into_a_folder_that_was_not_named(files, tmp_path, name):
     place = tmp_path / "place"
     place.mkdir()

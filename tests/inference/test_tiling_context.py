@@ -60,6 +60,7 @@ def test_context_is_what_a_perturbed_pixel_reaches(name):
     assert reach(found.module, (side, side), (side // 2, side // 2)) == found.context
 
 
+@pytest.mark.thorough
 def test_a_pixel_of_hrnet_reaches_no_farther_than_its_context():
     """How far depends on where a pixel lies in the coarsest grid: from both ends of a cell."""
     found = model("HRNet", positive=True)

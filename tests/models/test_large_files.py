@@ -255,7 +255,9 @@ print(resident("RssAnon") - held, resident("VmHWM") - before)
 
 
 @on_linux
-@pytest.mark.parametrize(("kind", "most"), [("float32", 1.2), ("float16", 1.7)])
+@pytest.mark.parametrize(
+    ("kind", "most"), [("float32", 1.2), pytest.param("float16", 1.7, marks=pytest.mark.thorough)]
+)
 def test_a_large_checkpoint_is_copied_into_memory_only_to_be_converted(tmp_path, kind, most):
     """The checkpoint is mapped, and of weights in half precision there is one copy in float32."""
     files, size = [], 0

@@ -17,6 +17,8 @@ from . import data_files, engine
 
 HERE = Path(__file__).parent
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> Path:

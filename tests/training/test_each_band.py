@@ -15,6 +15,7 @@ from napari_hsr.training.events import Noticed, Step
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
 from napari_hsr.training.validation import Validation
 
+from ..thorough import thorough
 from . import engine
 from .test_resume import all_equal, last
 
@@ -117,7 +118,14 @@ def felt(weights, intended):
     return {k: v for k, v in weights.items() if ".body." not in k or not k.endswith(no)}
 
 
-@pytest.mark.parametrize(("clip", "intended"), [(0, False), (0, True), (0.05, True)])
+@pytest.mark.parametrize(
+    ("clip", "intended"),
+    [
+        pytest.param(0, False, marks=pytest.mark.thorough),
+        pytest.param(0, True, marks=pytest.mark.thorough),
+        (0.05, True),
+    ],
+)
 def test_two_batches_make_the_weights_of_the_authors_loop(tmp_path, clip, intended):
     given = recipe(optimiser={"clip": clip}, validation={"choose": "last"})
     fitted, heard = run(tmp_path, given, model=model(intended))
@@ -158,7 +166,7 @@ def undisturbed(tmp_path_factory):
     return given, folder, run(folder, given)[0]
 
 
-@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("step", thorough([1, 3], always=[1]))
 def test_stopped_and_gone_on_it_ends_with_the_same_weights(undisturbed, tmp_path, step):
     given, folder, whole = undisturbed
     first, _ = engine.stopped_after(
@@ -201,6 +209,7 @@ def test_broken_off_between_two_bands_it_begins_from_the_last_checkpoint(tmp_pat
     assert engine.same(second.weights, whole.weights)
 
 
+@pytest.mark.thorough
 def test_out_of_memory_takes_fewer_patches_at_a_time(tmp_path, monkeypatch):
     """With fixed norms the parts of a batch make the same steps, each band's after its last part."""
     given = recipe(2, engine={"checkpoint_every": 1})

@@ -10,7 +10,8 @@ from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.batch_sampler import Batch
 from napari_hsr.training.validation import Validation
 
-from ..small_zoo import NETWORKS, architecture_of
+from ..small_zoo import IN_KIND, NETWORKS, architecture_of
+from ..thorough import thorough
 from . import engine
 
 SIDE = 32
@@ -39,7 +40,7 @@ def half_limited() -> bool:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", thorough(NETWORKS, always=IN_KIND))
 def test_a_network_takes_steps(name, precision, tmp_path):
     if (name, precision) == ("awan", "bfloat16") and half_limited():
         pytest.skip("torch's fused attention fails where it is limited and oneDNN is not")

@@ -14,6 +14,7 @@ from napari_hsr.models.optimised.coarsr_tail import Tail
 from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact
+from ...thorough import thorough
 
 SIZES = [(1, 1), (1, 6), (5, 1), (2, 2), (3, 7), (9, 10)]
 
@@ -31,7 +32,7 @@ def small(parity):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("scale", thorough([2, 3, 4, 8], always=[3, 4]))
 def test_equal_to_the_exact_module(parity, small, scale, size):
     """The smallest images are all borders, where the tail's one convolution is another."""
     model = small(scale, rule=scale % 2 == 0)
@@ -43,7 +44,13 @@ def test_equal_to_the_exact_module(parity, small, scale, size):
 
 @pytest.mark.parametrize("rule", [False, True])
 @pytest.mark.parametrize(
-    ("scale", "width", "blocks"), [(2, 32, 1), (3, 16, 2), (4, 16, 1), (8, 16, 2)]
+    ("scale", "width", "blocks"),
+    [
+        pytest.param(2, 32, 1, marks=pytest.mark.thorough),
+        (3, 16, 2),
+        (4, 16, 1),
+        pytest.param(8, 16, 2, marks=pytest.mark.thorough),
+    ],
 )
 def test_equal_at_other_widths_and_an_odd_size(parity, scale, width, blocks, rule):
     model = from_state_dict(
@@ -77,7 +84,7 @@ def test_equal_where_torch_fuses_nothing(parity, small, monkeypatch):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("scale", thorough([2, 3, 4, 8], always=[3, 4]))
 def test_the_tail_is_one_convolution_in_double_precision(scale, size):
     torch.manual_seed(4)
     exact = coarsr.CoarSR(scale, 5, 1).double().tail
@@ -116,7 +123,14 @@ def test_the_exact_module_is_left_as_it_is(parity, small):
 
 @pytest.mark.parametrize(
     ("scale", "blocks", "width"),
-    [(2, 1, 8), (3, 1, 8), (4, 2, 8), (8, 1, 8), (4, 2, 16), (2, 1, 32)],
+    [
+        (2, 1, 8),
+        (3, 1, 8),
+        (8, 1, 8),
+        pytest.param(4, 2, 8, marks=pytest.mark.thorough),
+        pytest.param(4, 2, 16, marks=pytest.mark.thorough),
+        pytest.param(2, 1, 32, marks=pytest.mark.thorough),
+    ],
 )
 def test_context_is_how_far_a_pixel_reaches(parity, scale, blocks, width):
     """By gradients, exactly: from the finer pixels of one coarse pixel to all coarse ones."""

@@ -14,6 +14,8 @@ from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 
+from ...thorough import thorough
+
 NM = Wavelengths(np.arange(400.0, 701.0, 10.0))
 SIZES = [(300, 320), (340, 500), (460, 900)]
 
@@ -61,7 +63,7 @@ def places(panel) -> list[tuple]:
     return [part.geometry().getRect() for part in panel.findChildren(QWidget) if part.isVisible()]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", thorough(SIZES, always=SIZES[:1]))
 def test_any_number_of_pins_is_laid_out_and_then_at_rest(viewer, panel, qtbot, size):
     panel.resize(*size)
     settle(panel, qtbot)
