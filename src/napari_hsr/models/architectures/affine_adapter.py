@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures.without_weights import without_weights
 from napari_hsr.models.architectures.wrappers import Layer, Wrapper
 from napari_hsr.models.layers import Module
 
@@ -37,7 +38,7 @@ class Adapted(Module):
     def __init__(self, network: nn.Module, weight: Tensor, bias: Tensor):
         super().__init__()
         self.network = network
-        with torch.device("meta"):
+        with without_weights():
             self.adapter = nn.Linear(weight.shape[1], weight.shape[0])
         self.adapter.weight = nn.Parameter(weight.clone())
         self.adapter.bias = nn.Parameter(bias.clone())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from napari_hsr.models.architectures.without_weights import without_weights
 from napari_hsr.models.architectures.wrappers import Layer, Wrapper
 from napari_hsr.models.layers import Module
 
@@ -33,7 +34,7 @@ class Bands(Module):
     def __init__(self, network: nn.Module, weight: Tensor):
         super().__init__()
         self.network = network
-        with torch.device("meta"):
+        with without_weights():
             self.bands = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
         self.bands.weight = nn.Parameter(weight.clone())
 

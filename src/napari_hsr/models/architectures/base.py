@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures.without_weights import without_weights
 from napari_hsr.models.card import (
     CUBE,
     RECONSTRUCTION,
@@ -228,7 +229,7 @@ def numbered(weights: Weights, prefix: str) -> list[int]:
 
 def shapes_of(build: Callable[[], nn.Module]) -> Shapes:
     """Keys and shapes of a network's state dict, without memory for its weights."""
-    with torch.device("meta"):
+    with without_weights():
         return {key: tuple(value.shape) for key, value in build().state_dict().items()}
 
 
@@ -283,7 +284,7 @@ def fill(
         If a tensor is missing, superfluous, of another shape, or holds NaN or infinite values:
         the first one is named.
     """
-    with torch.device("meta"):
+    with without_weights():
         module = build()
     expected = module.state_dict()
     hidden = {name for name, _ in module.named_buffers()} - set(expected)

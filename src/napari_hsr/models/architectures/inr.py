@@ -28,6 +28,7 @@ from napari_hsr.models.architectures.base import (
     kernels,
     numbered,
 )
+from napari_hsr.models.architectures.without_weights import without_weights
 from napari_hsr.models.input_rules import Symmetric
 from napari_hsr.models.layers import Module, Part, pad_below_right, pad_to_least
 from napari_hsr.notices import Code, Notice
@@ -302,7 +303,7 @@ def between_pixels(model: Model, factor: int) -> Model:
         raise InputError(f"{model.name} cannot be evaluated between its pixels: only {TITLE} can.")
     if factor not in (1, 2, 4):
         raise InputError(f"A grid is 1, 2 or 4 times as fine, not {factor}.")
-    with torch.device("meta"):
+    with without_weights():
         module = INR(model.module.layout, factor)
     module.hyper = model.module.hyper  # one set of weights in memory, whatever the grid
     notice = Notice.warning(

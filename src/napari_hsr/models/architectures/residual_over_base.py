@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from napari_hsr.models.architectures import per_pixel
 from napari_hsr.models.architectures.per_pixel import PerPixel
+from napari_hsr.models.architectures.without_weights import without_weights
 from napari_hsr.models.architectures.wrappers import HeadWrapper, Layer, by_the_mean
 from napari_hsr.models.layers import Module
 
@@ -89,7 +90,7 @@ def _read(weights: Weights) -> Layer:
     gate = weights[_GATE].shape[0]
     width = weights["base.layers.0.weight"].shape[0]
     hidden = sum(key.startswith("base.layers.") and key.endswith(".bias") for key in weights) - 1
-    with torch.device("meta"):
+    with without_weights():
         empty = OverBase(nn.Identity(), PerPixel(bands, width, hidden), torch.empty(bands, 3), gate)
     shapes = {key: tuple(value.shape) for key, value in empty.state_dict().items()}
     return Layer(shapes, bands, bands)

@@ -148,13 +148,14 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
 def _check_size(make: Callable[[], torch.nn.Module], arguments: dict[str, Any], title: str) -> None:
     """Refuse a network that this computer cannot hold, before memory is taken for it."""
     import psutil
-    import torch
+
+    from napari_hsr.models.architectures.without_weights import without_weights
 
     for name, value in arguments.items():
         for number in np.ravel(np.asarray(value, dtype=object)):
             if isinstance(number, (int, float)) and not abs(number) <= LARGEST:
                 raise InputError(f"{title}: {name} is {number:.6g}; up to {LARGEST:,} is built.")
-    with torch.device("meta"):
+    with without_weights():
         network = make()
     needed = sum(4 * p.numel() for p in (*network.parameters(), *network.buffers()))
     free = psutil.virtual_memory().available
