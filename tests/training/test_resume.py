@@ -68,6 +68,7 @@ def all_equal(one, other) -> bool:
     return one == other
 
 
+@pytest.mark.thorough
 def test_killed_at_any_instant_it_ends_with_the_same_weights(tmp_path):
     """kill -9 of the real process, again and again, until it gets to its end."""
     whole, _ = engine.run(tmp_path / "whole", engine.recipe(24, engine={"checkpoint_every": 2}))

@@ -435,6 +435,7 @@ def headless(*arguments: object, interrupt: Path | None = None) -> tuple[int, st
     return process.returncode, out, err
 
 
+@pytest.mark.thorough
 def test_ctrl_c_and_resume_at_the_command_line(pairs, cached, tmp_path):
     """The real command: it finishes its step, says how to go on, and ends as if undisturbed."""
     engine_settings = {"device": "cpu", "precision": "float32", "checkpoint_every": 5}
