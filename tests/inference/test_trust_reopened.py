@@ -9,6 +9,7 @@ from napari_hsr import Photograph, read, write
 from napari_hsr.cameras.profiles import CameraProfile, save
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.trust import apply_camera_profile
 from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.inference.trust.reopened import evidence_again
 from napari_hsr.progress import result_of
@@ -61,6 +62,19 @@ def test_another_photograph_and_another_model_are_refused(photograph):
     ):
         with pytest.raises(InputError, match=words):
             evidence_again(cube.replace(provenance=changed), photograph)
+
+
+@pytest.mark.parametrize("side", [2**24, 100])  # all pixels are looked at, or some
+def test_a_photograph_that_was_changed_under_its_name_is_refused(photograph, side, monkeypatch):
+    monkeypatch.setattr(apply_camera_profile, "_HASHED", side)
+    cube = result_of(reconstruct_events(photograph, "rootpoly-srgb")).cube
+    assert not evidence_again(cube, photograph).by_name
+    brighter = replace(photograph, data=photograph.data + 1)
+    with pytest.raises(InputError, match="its pixels are others"):
+        evidence_again(cube, brighter)
+    made = {k: v for k, v in cube.provenance.extra.items() if k != "photograph_pixels"}
+    old = cube.replace(provenance=replace(cube.provenance, extra=made))
+    assert evidence_again(old, brighter).by_name
 
 
 def test_the_photograph_is_read_as_it_was_then(photograph, tmp_path):

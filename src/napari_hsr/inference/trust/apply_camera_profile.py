@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_hsr.cameras.profiles import KEY, PREFIX, read_profile
 from napari_hsr.colour import normalise_encoding
@@ -15,8 +18,11 @@ if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
     from napari_hsr.provenance import Provenance
 
-#: In the provenance of a cube: the encoding of its photograph's file, and the profile it was seen by.
-ENCODING, PROFILE = "encoding", "camera_profile"
+#: In the provenance of a cube: the encoding of its photograph's file, the profile it was seen by, and a hash of its
+#: pixels as they were stored.
+ENCODING, PROFILE, PIXELS = "encoding", "camera_profile", "photograph_pixels"
+#: Pixels of a photograph that are hashed, at most: of more, those of so many blocks a side, of so many pixels a side.
+_HASHED, _BLOCKS, _BLOCK = 2**24, 16, 64
 
 
 def profiled(
@@ -53,8 +59,29 @@ def as_taken(photograph: Photograph) -> dict[str, Any]:
     """What the provenance of a cube holds beside its steps: of its photograph, and how a run reads that."""
     stored = photograph.measured or photograph
     found = {ENCODING: stored.encoding, PROFILE: photograph.metadata.get(KEY)}
+    found[PIXELS] = pixels_hash(stored)
     earlier = {k: v for k, v in photograph.provenance.extra.items() if k not in found}
     return earlier | {key: value for key, value in found.items() if value}
+
+
+def pixels_hash(photograph: Photograph) -> str:
+    """A hash that nearly every change of a photograph changes, quickly found, however its pixels are kept."""
+    digest, (height, width) = hashlib.sha256(), (photograph.height, photograph.width)
+    rows, columns = ((0, height),), ((0, width),)
+    if height * width > _HASHED:
+        rows, columns = _spread(height), _spread(width)
+    for top, bottom in rows:
+        for left, right in columns:
+            block = np.asarray(photograph.data[top:bottom, left:right])
+            native = block.dtype.newbyteorder("=")
+            digest.update(np.ascontiguousarray(block, native).data)
+    return digest.hexdigest()
+
+
+def _spread(size: int) -> tuple[tuple[int, int], ...]:
+    """Blocks over a side, the first and the last pixel among them."""
+    starts = [max(0, size - _BLOCK) * number // (_BLOCKS - 1) for number in range(_BLOCKS)]
+    return tuple((start, min(size, start + _BLOCK)) for start in starts)
 
 
 def taken_again(photograph: Photograph, made: Provenance) -> Photograph:

@@ -43,6 +43,8 @@ class Evidence:
         those of the network's own, if the run was asked for both.
     why_no_camera, why_no_intervals : str or None
         In one sentence.
+    by_name : bool
+        Only name and size say that it is this photograph: the cube does not know its pixels.
     """
 
     cube: Cube
@@ -51,6 +53,7 @@ class Evidence:
     intervals: Intervals | None = None
     why_no_camera: str | None = None
     why_no_intervals: str | None = None
+    by_name: bool = False
 
     @classmethod
     def of(cls, result: Result) -> Evidence | None:

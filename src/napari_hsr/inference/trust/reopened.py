@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference.trust.apply_camera_profile import taken_again
+from napari_hsr.inference.trust.apply_camera_profile import PIXELS, pixels_hash, taken_again
 from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.inference.trust.intervals import Intervals, looker
 from napari_hsr.models import load_model
@@ -42,6 +42,12 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
             f"{made.input or 'an unknown photograph'}; this is {photograph.name}, "
             f"{photograph.height} x {photograph.width}."
         )
+    then = made.extra.get(PIXELS)
+    if isinstance(then, str) and then != pixels_hash(photograph.measured or photograph):
+        raise InputError(
+            f"{photograph.name} is not the photograph that {cube.name} was made from: its pixels are "
+            "others, though it has its name and its size."
+        )
     photograph = taken_again(photograph, made)
     if photograph.encoding is None:
         raise InputError(f"{photograph.name} does not say its encoding: state the one it had.")
@@ -69,5 +75,6 @@ def evidence_again(cube: Cube, photograph: Photograph) -> Evidence:
         photograph=photograph,
         intervals=None if found is None else Intervals(found, cube.data),
         why_no_intervals=why,
+        by_name=not isinstance(then, str),
     )
     return again.seen_by(None)

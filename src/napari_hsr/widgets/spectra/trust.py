@@ -122,6 +122,9 @@ class TrustRow(QWidget):
             if evidence is None:
                 reasons[self._missing(source)] = None
                 continue
+            if evidence.by_name:
+                named = evidence.photograph.name
+                reasons[f"{source.name}: “{named}” is known by its name and size alone."] = None
             if self.intervals.isChecked() and not evidence.calibrated:
                 reasons[f"No interval: {evidence.why_no_intervals}."] = None
             if self.feasible.isChecked() and evidence.linear_camera is None:
