@@ -10,7 +10,10 @@ from npe2 import PluginManager
 
 from napari_hsr import Cube, read
 from napari_hsr.errors import InputError
-from napari_hsr.viewer import preferred_writer
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph_stack import StackAxis, stack_of_array
+from napari_hsr.viewer import contributions, frames, preferred_writer
 from napari_hsr.viewer.layers import add_cube, add_map
 from napari_hsr.viewer.pins import new_pins
 from napari_hsr.viewer.rendering import add_false_colour
@@ -96,6 +99,30 @@ def test_all_that_we_add_is_saved_with_all_layers(manager, tmp_path):
         "pinned spectra.csv",
     ]
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "all" / "b600∕b500.tif"), 0.5)
+
+
+def test_a_layer_that_cannot_be_saved_keeps_no_other_from_it(manager, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", said.append)
+    viewer = ViewerModel()
+    values = np.random.default_rng(3).integers(20, 230, (2, 6, 8, 3)).astype(np.uint8)
+    stack = stack_of_array(values, name="film", axes=(StackAxis("frame", 2),))
+    source = frames.add_stack(viewer, stack)
+    cubes = FrameCubes(stack, "rootpoly-srgb")
+    layer = frames.add_frames(viewer, cubes, source, cubes[0], "cubes")
+    waits = (Notice.warning(Code.PLACEHOLDER, "A quick model fills it."),)
+    add_cube(viewer, CUBE.replace(notices=waits), name="preview")
+    add_cube(viewer, CUBE, name="scan")
+    written = viewer.layers.save(str(tmp_path / "all"))
+    assert [path.rpartition("/")[2] for path in written] == ["scan.tif"]
+    assert read(written[0]).wavelengths == CUBE.wavelengths
+    assert [text.partition(" was not saved: ")[0] for text in said] == ["film", "cubes", "preview"]
+    assert "Save cubes…" in said[1]
+    assert "Wait until it is done" in said[2]
+    for one, words in ((layer, "Save cubes…"), (viewer.layers["preview"], "Wait until it is done")):
+        with pytest.raises(InputError, match=words):
+            contributions.write_image(tmp_path / "one.h5", *one.as_layer_data_tuple()[:2])
+    assert [one.name for one in tmp_path.iterdir()] == ["all"]
 
 
 def test_a_stack_whose_first_axis_is_in_nm_is_a_cube(tmp_path):

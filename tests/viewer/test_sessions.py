@@ -18,6 +18,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.io.read_choice import Choice
 from napari_hsr.io.stacks import read_stack
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, Photograph
 from napari_hsr.progress import result_of
 from napari_hsr.viewer import (
@@ -639,3 +640,12 @@ def test_the_file_of_a_panel_that_is_another_by_now_is_told(tmp_path):
     assert found.session.panels[0].files == []
     assert "leaf.csv: it is no longer there" in found.told[0]
     assert "leaf.csv is no longer there" in plan(ViewerModel(), [panel], [when]).told[0]
+
+
+def test_what_stands_in_for_a_cube_is_left_out_and_told(tmp_path):
+    viewer = ViewerModel()
+    waits = (Notice.warning(Code.PLACEHOLDER, "A quick model fills it."),)
+    layers.add_cube(viewer, Cube(np.ones((31, 2, 3), np.float32), NM, notices=waits), name="soon")
+    made = plan(viewer)
+    assert made.without_file == made.session.layers == []
+    assert made.told == ["soon: A quick model fills it. Wait until it is done."]

@@ -207,14 +207,38 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
     ``.png`` for a photograph. A cube is written with the position and scale that its layer has in the viewer; a warning
     says what the file cannot hold of them.
 
+    Of several layers that napari saves together one that cannot be written is told, and the others are: it would
+    take all of them away again.
+
     Raises
     ------
     HSRError
         If the layer is neither, or the file cannot be written; one sentence.
     """
+    from napari.utils.notifications import show_error
+
+    from napari_hsr.viewer.preferred_writer import one_of_several
+
+    try:
+        return _written(path, data, meta)
+    except HSRError as error:
+        if not one_of_several():
+            raise
+        show_error(one_line(f"{meta.get('name', 'A layer')} was not saved: {error}"))
+        return []
+
+
+def _written(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
     from napari_hsr import io
     from napari_hsr.viewer import preferred_writer
-    from napari_hsr.viewer.layer_data import cube_from_parts, photograph_from_parts, place_in
+    from napari_hsr.viewer.computed_cubes import check_computed
+    from napari_hsr.viewer.layer_data import (
+        FRAMES,
+        cube_from_parts,
+        photograph_from_parts,
+        place_in,
+        state_of,
+    )
 
     whole = data
     if meta.get("multiscale"):
@@ -223,6 +247,10 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
         written_by_others = preferred_writer.write_by_others(path, whole, meta)
         if written_by_others is not None:
             return written_by_others
+    if len(data.shape) > 3 and state_of(meta.get("metadata")).get("kind") == FRAMES:
+        raise InputError(
+            f"{meta.get('name')!r} holds the cubes of all frames: Reconstruct writes them, by Save cubes…"
+        )
     if len(data.shape) != 3:
         raise InputError(
             f"{meta.get('name', 'This layer')!r} is neither a cube (bands, height, width) nor a "
@@ -231,9 +259,9 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
     if meta.get("rgb"):
         path = preferred_writer.with_suffix(path, ".png")
         return [fspath(io.write(photograph_from_parts(data, meta), path))]
-    written = [
-        fspath(io.write(cube_from_parts(data, meta), preferred_writer.with_suffix(path, ".mat")))
-    ]
+    cube = cube_from_parts(data, meta)
+    check_computed(cube)
+    written = [fspath(io.write(cube, preferred_writer.with_suffix(path, ".mat")))]
     _, left_out = place_in(meta)
     if left_out:
         from napari.utils.notifications import show_warning

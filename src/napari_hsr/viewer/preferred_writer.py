@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,16 @@ def with_suffix(path: str | PathLike[str], suffix: str) -> str:
     if os.path.exists(named):
         raise InputError(f"{named.name} is there already: name it in full to replace it.")
     return fspath(named)
+
+
+def one_of_several() -> bool:
+    """Whether napari is going through layers that it saves together, into a folder that it fills at the end."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_name != "write_layer_data_with_plugins":
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return True
 
 
 def _others() -> Iterator[WriterContribution]:

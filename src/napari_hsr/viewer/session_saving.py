@@ -23,6 +23,7 @@ from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
 from napari_hsr.viewer.as_read import file_of
 from napari_hsr.viewer.canvas_text import is_map
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import OnBandAxis
 from napari_hsr.viewer.layer_data import (
@@ -33,7 +34,6 @@ from napari_hsr.viewer.layer_data import (
     is_overlay,
     is_photograph,
     is_photograph_stack,
-    layer_cube,
     layer_photograph,
     layer_state,
     unwrapped,
@@ -155,7 +155,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
     trace = file_of(layer) if source.reader_plugin == PLUGIN else None
     own_file = trace is not None and trace.holds()
     if kind == "cube":
-        cube = layer_cube(layer)
+        cube = computed_cube(layer)
         nm = cube.wavelengths
         values = {"wavelengths": nm and list(map(float, nm)), "assumed": bool(nm and nm.assumed)}
         thing: Any = cube

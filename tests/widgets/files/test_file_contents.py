@@ -191,3 +191,15 @@ def test_a_dialog_keeps_to_its_file_and_one_answer_is_for_files_alike(qtbot, tmp
     first.open_button.click()
     assert [layer_shape(layer) for layer in viewer.layers] == [(31, 6, 7), *[(6, 20, 24)] * 2]
     assert [dialog.isVisible() for dialog in dialogs] == [False, False, True]
+
+
+def test_a_question_in_a_window_of_its_own_looks_for_no_dock(make_napari_viewer, qtbot, tmp_path):
+    viewer = make_napari_viewer()
+    dialog = contents.file_dialog(viewer, str(three_cubes(tmp_path / "a.mat")))
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.open()
+    panel = dialog.findChild(FileContentsWidget)
+    height = viewer.window.geometry()[3]
+    qtbot.wait(20)  # an exception in Qt's loop would fail the test
+    assert (panel.parent(), viewer.window.geometry()[3]) == (dialog, height)

@@ -20,6 +20,8 @@ from napari_hsr.models.colour_table import looked_up
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.viewer import frames
+from napari_hsr.viewer.computed_cubes import why_not_computed
+from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.widgets.inference import frame_worker
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.spectra.panel import SpectraWidget
@@ -70,6 +72,27 @@ def test_a_film_becomes_cubes_that_follow_the_slider(viewer, panel, values, qtbo
     viewer.layers.remove(layer)
     assert cubes.on_ask is None
     assert not frame_worker._AT_WORK
+
+
+def test_cubes_that_are_hidden_are_of_the_frame_at_the_slider(viewer, panel, values, qtbot):
+    run(panel, qtbot)
+    layer = viewer.layers[-1]
+    cubes = layer.data.frames
+    qtbot.waitUntil(lambda: not cubes.wants(State.DONE))
+    layer.visible = False
+    before, heard = dict(cubes.computed), []
+    layer.events.data.connect(heard.append)
+    viewer.dims.set_point(0, 2.5)
+    assert cubes.shown == (5,)
+    assert heard
+    cube = layer_cube(layer)
+    assert cube.name == f"film · {MODEL} · frame 6 (not yet computed)"
+    assert "while its layer is shown" in why_not_computed(cube)
+    assert cubes.computed == before
+    layer.visible = True
+    qtbot.waitUntil(lambda: cubes.state(5) is State.DONE)
+    exact = reconstruct(Photograph(values[5]), MODEL)
+    np.testing.assert_array_equal(layer_cube(layer).data, exact.data)
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

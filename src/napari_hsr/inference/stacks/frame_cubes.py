@@ -242,7 +242,7 @@ class FrameCubes:
         text = {
             State.FAILED: self.stack.failures.get(number, ""),
             State.PLACEHOLDER: f"{PLACEHOLDER} fills this frame until {self.model.name} is done.",
-        }.get(state, "This frame is being computed.")
+        }.get(state, "This frame is not computed yet: it is while its layer is shown.")
         code = Code.FRAME_FAILED if state is State.FAILED else Code.PLACEHOLDER
         return Cube(
             data,

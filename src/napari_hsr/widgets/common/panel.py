@@ -105,8 +105,8 @@ class Docked(QWidget):
         return hasattr(self._viewer, "window")  # a model of a viewer has none
 
     def _find_room(self) -> None:
-        if self.parent() is None or not self._has_window():
-            return
+        if _dock_around(self) is None or not self._has_window():
+            return  # in a window of its own there is room
         delete_in_own_context(present(self.window()))
         self._names = know_by_both_names(self._viewer, self)
         make_room(self._viewer, self, self._height)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_hsr.inference.stacks.frame_arrays import State
-from napari_hsr.viewer.frames import frame_changed
+from napari_hsr.viewer.frames import frame_changed, shown_frame
 from napari_hsr.widgets.common.job import Job
 
 if TYPE_CHECKING:
@@ -75,11 +75,22 @@ class FrameWorker(QObject):
             self._start()  # asked for while it was ending
 
     def _update(self, _progress: object = None) -> None:
+        there = self._layer in self._viewer.layers
+        if there and not self._layer.visible:  # napari draws nothing of it, and looks at no frame
+            self._go_on()
         shown = self._frames.shown
         now = shown, self._frames.state(shown)
-        if now != self._on_show and self._layer in self._viewer.layers:
+        if now != self._on_show and there:
             self._on_show = now
             frame_changed(self._layer, drawn=self._drawn == now)
+
+    def _go_on(self) -> None:
+        """Go to the frame of the sliders; it is computed once the layer is shown, or a run takes it."""
+        asks, self._frames.on_ask = self._frames.on_ask, None
+        try:
+            self._frames.look(shown_frame(self._viewer, self._layer))
+        finally:
+            self._frames.on_ask = asks
 
     def _on_sliced(self, _event: object = None) -> None:
         self._drawn = self._frames.given

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QDialog, QFileDialog
 
-from napari_hsr.errors import AlreadyThereError
+from napari_hsr.errors import AlreadyThereError, HSRError
 from napari_hsr.inference.stacks.run import (
     FramesWritten,
     save_events,
@@ -15,6 +15,7 @@ from napari_hsr.inference.stacks.run import (
     write_frames_events,
 )
 from napari_hsr.io import WRITE_SUFFIXES
+from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
@@ -127,14 +128,19 @@ class SaveCubesWindow(QDialog):
                 return write_frames_events(frames, folder, suffix, cancel, **may)
 
         elif self.what.value() == ENDS and (intervals := _intervals_of(layer)) is not None:
-            made = layer_cube(layer)
+            made = layer_cube(layer)  # no preview has intervals
 
             def work(cancel):
                 return save_with_ends_events(made, intervals, folder, suffix, cancel, **may)
 
         else:
             frames = layer.data.frames if is_frames(layer) else None
-            cube, at = layer_cube(layer), frames and frames.shown
+            try:  # a frame is computed first
+                cube = layer_cube(layer) if frames else computed_cube(layer)
+            except HSRError as error:
+                self.message.show_exception(error)
+                return
+            at = frames and frames.shown
 
             def work(cancel):
                 return save_events(frames or cube, folder, suffix, at, cancel, **may)
