@@ -67,11 +67,9 @@ def as_taken(photograph: Photograph) -> dict[str, Any]:
 def pixels_hash(photograph: Photograph) -> str:
     """A hash that nearly every change of a photograph changes, quickly found, however its pixels are kept."""
     digest, (height, width) = hashlib.sha256(), (photograph.height, photograph.width)
-    rows, columns = ((0, height),), ((0, width),)
-    if height * width > _HASHED:
-        rows, columns = _spread(height), _spread(width)
-    for top, bottom in rows:
-        for left, right in columns:
+    whole = height * width <= _HASHED
+    for top, bottom in ((0, height),) if whole else _spread(height):
+        for left, right in ((0, width),) if whole else _spread(width):
             block = np.asarray(photograph.data[top:bottom, left:right])
             native = block.dtype.newbyteorder("=")
             digest.update(np.ascontiguousarray(block, native).data)
