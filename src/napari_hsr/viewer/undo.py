@@ -73,7 +73,7 @@ class Undo:
         return next((text for text, _, there in reversed(self._steps) if there()), "")
 
     def _on_layers(self, _event: Any = None) -> None:
-        """The layer of the last step may have gone: what would be undone is another step then, and told."""
+        """The last step may be one no longer that can be undone: it is another then, and told."""
         self.events.changed()
 
     @contextmanager
@@ -148,8 +148,10 @@ def changing(
     """Remember these attributes of a layer as they were before what is done inside, if it works.
 
     What they are given when it is taken back is ``join(before, now)``, by default what they were.
+    It cannot be taken back once the layer has values of another shape, which they would not fit.
     """
     found = _finding(viewer, layer)
+    shape = None if "data" in attributes else _shape(layer)
     before = {name: _copied(getattr(layer, name)) for name in attributes}
 
     def back() -> None:
@@ -158,8 +160,20 @@ def changing(
         for name, value in join(before, now).items():
             setattr(one, name, value)
 
+    def there() -> bool:
+        one = found()
+        return one is not None and (shape is None or _shape(one) == shape)
+
     yield
-    undo_of(viewer).push(text, back, lambda: found() is not None)
+    stack = undo_of(viewer)
+    stack.push(text, back, there)
+    if shape is not None:
+        layer.events.data.connect(stack._on_layers)
+
+
+def _shape(layer: Layer) -> tuple[int, ...] | None:
+    """Of an image; other layers hold lists of things, of any number."""
+    return getattr(layer.data, "shape", None) if hasattr(layer, "rgb") else None
 
 
 def _finding(viewer: Any, layer: Layer) -> Callable[[], Any]:

@@ -64,6 +64,19 @@ def test_taken_back_they_leave_what_else_was_changed_since(viewer, panel):
     assert layer.axis_labels == ("band", "y", "x")
 
 
+def test_they_are_not_taken_back_from_values_of_other_bands(viewer, panel):
+    layer = add(viewer, 31, np.arange(400, 701, 10))
+    panel.form.first.value, panel.form.last.value = 500, 800
+    panel.apply_button.click()
+    told, stack = [], undo_of(viewer)
+    stack.events.changed.connect(lambda event: told.append(stack.last()))
+    layer.data = layer.data[:20]
+    assert told
+    assert "set wavelengths" not in (told[-1], stack.last(), stack.undo())
+    layer.data = np.zeros((31, 6, 5), np.float32)
+    assert stack.last() == ""  # the step was passed over, and is gone
+
+
 def test_an_assumption_is_confirmed_with_one_click(viewer, panel):
     layer = add(viewer, 31, np.arange(400, 701, 10), assumed=True)
     assert "assumed" in panel.now.text()
