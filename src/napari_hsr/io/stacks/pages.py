@@ -101,7 +101,7 @@ def read_tiff(path: Path, full_scale: float | None = None) -> PhotographStack:
     """
     tiff_chain.check(path)
     with translated(path, "the TIFF file is damaged or cut short"), tiff_chain.opened(path) as file:
-        tiff_chain.check_pages(path, file)
+        of_pages = tiff_chain.check_pages(path, file)
         tiff_chain.check_planes(path, file.series[0])
         shape, first = _stack_shape(file), file.pages.first
         dtype = np.dtype(first.dtype)
@@ -129,7 +129,7 @@ def read_tiff(path: Path, full_scale: float | None = None) -> PhotographStack:
         one.encoding,
         path.stem,
         Provenance(input=path.name),
-        one.notices,
+        (*one.notices, *of_pages),
         one.metadata,
         failures,
     )

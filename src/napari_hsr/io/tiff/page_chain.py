@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.tiff import pieces
+from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -91,10 +91,8 @@ def check_planes(path: Path, series: Any) -> None:
         )
 
 
-def check_pages(path: Path, file: Any) -> None:
-    """All that the pages point to must lie inside the file, and cover them.
-
-    tifffile hands out memory as it was where strips or tiles are missing.
+def check_pages(path: Path, file: Any) -> tuple[Notice, ...]:
+    """All that the pages point to must lie inside the file, and cover them; what is told of it.
 
     Parameters
     ----------
@@ -104,11 +102,12 @@ def check_pages(path: Path, file: Any) -> None:
     Raises
     ------
     FileError
-        If there is less than the pages need.
+        If there is less than the pages need, or more.
     """
-    size = path.stat().st_size
+    size, told = path.stat().st_size, dict[Code, Notice]()
     if not file.series or not len(file.pages):
         raise FileError(path, "the TIFF file holds no image")
+    stacks = _in_one_piece(file)
     for page in file.pages:
         keyframe = page.keyframe
         if 0 in keyframe.shape:
@@ -123,34 +122,18 @@ def check_pages(path: Path, file: Any) -> None:
             and keyframe.dtype is not None
             and keyframe.dtype.kind in "iu"
         ):
-            told = "its integers have 24 bits, whose order of bytes programs do not agree on; save it with 16 or 32"
-            raise FileError(path, told)
-        _check_covered(path, page, keyframe)
+            problem = "its integers have 24 bits, whose order of bytes programs do not agree on; save it with 16 or 32"
+            raise FileError(path, problem)
+        for notice in pieces.check(path, page, keyframe, stacks.get(page.index, 0)):
+            told.setdefault(notice.code, notice)  # of the first page that it is true of
+    return tuple(told.values())
 
 
-def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
-    if keyframe.planarconfig not in (1, 2):  # by which pieces are counted
-        raise FileError(
-            path, f"the TIFF file is damaged: its planar configuration is {keyframe.planarconfig:d}"
-        )
-    counts = list(page.databytecounts)
-    pieces = int(np.prod(keyframe.chunked, dtype=object))
-    needed = _packed_bytes(keyframe) if keyframe.compression == 1 else 0
-    sparse = 0 in counts  # GDAL leaves out tiles without data, and says so with a length of 0
-    if len(counts) < pieces or (sum(counts) < needed and not sparse):
-        size = f"{keyframe.imagewidth} x {keyframe.imagelength} pixels"
-        raise FileError(
-            path,
-            f"the TIFF file is damaged: page {page.index + 1} should have {size}, but holds "
-            f"{len(counts)} of {pieces} strips or tiles, {sum(counts)} bytes",
-        )
-
-
-def _packed_bytes(keyframe: Any) -> int:
-    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed, and floats of 24."""
-    bits = keyframe.bitspersample
-    if not isinstance(bits, int) or keyframe.dtype is None or bits == 8 * keyframe.dtype.itemsize:
-        return int(keyframe.nbytes)
-    planes = keyframe.samplesperpixel if keyframe.planarconfig == 2 else 1
-    row = keyframe.imagewidth * keyframe.samplesperpixel // planes
-    return int(planes * keyframe.imagelength * keyframe.imagedepth * (row * bits // 8))
+def _in_one_piece(file: Any) -> dict[int, int]:
+    """Bytes of the images whose first page alone has a head, by the number of that page."""
+    found = {}
+    for series in file.series:
+        first = series.pages[0]
+        if first is not None and series.nbytes > first.nbytes * (len(file.pages) - first.index):
+            found[first.index] = int(series.nbytes)
+    return found

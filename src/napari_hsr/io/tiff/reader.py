@@ -99,7 +99,7 @@ def _read(
         with translated(path, _DAMAGED):
             file.pages.cache = True  # what guards their decoding is said to the pages themselves
             page = file.pages.first
-            tiff_chain.check_pages(path, file)
+            of_pages = tiff_chain.check_pages(path, file)
             tiff_decoding.guard(path, file)
             series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
         chosen = images.choose(path, series)
@@ -125,9 +125,11 @@ def _read(
             is_open and images.is_picture(page, chosen) and not images.is_a_band(page, described)
         ):
             photograph = _photograph(path, file, ours, choice)
+            photograph.notices += of_pages
             keep = not isinstance(photograph.data, np.ndarray)
             return photograph, photograph.data.dtype
         found = _found(path, file, chosen, ours, described)
+        found.notices += of_pages
         if centre is not None:
             _state_band(found, choice, centre)
         elsewhere = tiff_chain.files_named(file)
