@@ -167,3 +167,12 @@ def test_pages_that_follow_in_one_piece_without_heads(tmp_path):
     cube = read(path)
     np.testing.assert_array_equal(cube.data, CUBE)
     assert Code.MAYBE_DAMAGED not in [n.code for n in cube.notices]
+
+
+@pytest.mark.parametrize("at", [2, 3, 6])
+def test_what_counts_in_a_page_is_in_the_file(tmp_path, at):
+    """Its type is none, or it lies behind the end: libraries leave it out, and the scale with it."""
+    path = write(tmp_path / "a.tif", **PLANES, extratags=[(42112, "s", 0, "<GDALMetadata/>", True)])
+    flip(path, place(path, 42112)[0] + at, 64)
+    with pytest.raises(FileError, match="tag 42112"):
+        read(path)

@@ -13,7 +13,7 @@ from napari_hsr.io import alternatives, facts_beside, lazy, limits, masks_beside
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import NO_DATA as NO_DATA
-from napari_hsr.io.decoding import is_factor_of_values, scaled_already
+from napari_hsr.io.decoding import are_factors_of_values, scaled_already
 from napari_hsr.io.found import Found as Found
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
@@ -131,15 +131,20 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
 
 
 def _check_scales(found: Found, bands: int, notices: list[Notice]) -> None:
-    """Scales and offsets that make no values, or are not one a band, are left out and said."""
+    """Scales and offsets that make no values, or are not one a band, are left out and said; of some bands, said."""
     scale, offset = found.decoding.scale, found.decoding.offset
     sizes = {np.size(scale), np.size(offset)} - {1}
     if sizes - {bands}:
         told = f"The file states {max(sizes)} scale factors or offsets for {bands} bands: left out."
-    elif not is_factor_of_values(scale, offset):
+    elif not are_factors_of_values(scale, offset).any():
         numbers = f"{np.ravel(scale)[0]:g} and {np.ravel(offset)[0]:g}"
         told = f"No values come of the file's scale factor and offset ({numbers}): left out."
     else:
+        useless = np.flatnonzero(~are_factors_of_values(scale, offset))
+        if useless.size:
+            each = f"{np.ravel(scale)[useless[0] if np.size(scale) > 1 else 0]:g}"
+            told = f"No values come of the file's scale factor and offset of {useless.size} of {bands} bands ({each})."
+            notices.append(Notice.warning(Code.GAIN_NOT_APPLIED, told))
         return
     said = [n for n in notices if n.code is Code.SCALE_APPLIED]
     notices[:] = [n for n in notices if n not in said]

@@ -263,12 +263,12 @@ def scaled_already(decoding: Decoding, dtype: np.dtype, data: Any) -> tuple[Noti
     return (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
 
 
-def is_factor_of_values(scale: Any, offset: Any) -> bool:
-    """Whether float32 values come of a scale and an offset, or those of bands: in one band at least."""
+def are_factors_of_values(scale: Any, offset: Any) -> np.ndarray:
+    """Whether float32 values come of a scale and an offset, or of those of each band."""
     least, most = np.finfo(np.float32).tiny, np.finfo(np.float32).max
     size = np.abs(np.asarray(scale, dtype=np.float64))
     usable = (least <= size) & (size <= most) & (np.abs(np.asarray(offset, np.float64)) <= most)
-    return bool(np.any(usable))
+    return np.atleast_1d(usable)
 
 
 def plain_name(name: str) -> str:

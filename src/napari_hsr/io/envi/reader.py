@@ -248,7 +248,7 @@ def _add_of_gdal(
     theirs = found.wavelengths is not None and found.wavelengths is facts.wavelengths
     of_bands = {k: v for k, v in facts.per_band.items() if theirs or k == "bbl"}
     found.per_band = of_bands | found.per_band
-    found.notices += facts.notices
+    found.notices += facts.notices + facts.damage
     found.units = found.units or facts.units
     if found.decoding.scales_nothing:
         found.decoding = replace(

@@ -6,7 +6,6 @@ wavelengths, in micrometres (RFC "Band imagery metadata").
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import re
@@ -27,6 +26,7 @@ from napari_hsr.io.decoding import (
 )
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.number_parsing import whole as whole_number
+from napari_hsr.io.tiff import gdal_items
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-METADATA_TAG, NO_DATA_TAG = 42112, 42113
+NO_DATA_TAG = 42113
 #: Names under which a band states its wavelength, with the unit where the name has one.
 _WAVELENGTHS = (
     ("central_wavelength_um", "um"),
@@ -71,6 +71,8 @@ class BandFacts:
     around: dict[str, str] = field(default_factory=dict)
     units: str | None = None
     notices: tuple[Notice, ...] = ()
+    #: What is told of damage, whoever wrote the file.
+    damage: tuple[Notice, ...] = ()
 
 
 def read(
@@ -84,7 +86,7 @@ def read(
 
     ``without`` is a band of the file that is none of them; ``pages`` are the tags of each, where the bands have one each.
     """
-    stated, whole = _items(page.tags)
+    stated, whole = gdal_items.by_band(page.tags)
     _add_pages(pages, stated)
     of_file = (
         () if path is None else _add_beside(path, stated, whole, bands + (without is not None))
@@ -94,16 +96,16 @@ def read(
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
     facts.notices += of_file
-    facts.decoding = _marked(facts.decoding, stated, bands)  # beside it, which is the later one
+    if any(gdal_items.listed(tags) is None for tags in pages or [page.tags]):
+        told = "GDAL's items in the file cannot be read: wavelengths, units and scales in them do not count."
+        facts.damage += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    _mark(facts, stated, bands)  # beside it, which is the later one
     said = [_no_data_text(tags) for tags in pages or [page.tags]]
     said = [said[0] if text is None else text for text in said]  # that of the first is of all
     if not facts.decoding.markers:
         markers = [None if text is None else number(text) for text in said]
         facts.decoding = with_markers(facts.decoding, markers * (bands if len(said) == 1 else 1))
-        unread = [text for text in said if text and number(text) is None]
-        if unread:
-            told = f"The file's number for missing values, {unread[0][:40]!r}, is none: no effect."
-            facts.notices += (Notice.warning(Code.NO_DATA, told),)
+        facts.damage += _unread([text for text in said if text and number(text) is None])
     return facts
 
 
@@ -120,7 +122,7 @@ def _add_pages(pages: Sequence[Any], stated: dict[str, dict[int, str]]) -> None:
     if any(band > 0 for texts in stated.values() for band in texts):
         return
     for band, tags in enumerate(pages):
-        for name, texts in _items(tags)[0].items():
+        for name, texts in gdal_items.by_band(tags)[0].items():
             if 0 in texts:
                 stated.setdefault(name, {})[band] = texts[0]
 
@@ -132,14 +134,25 @@ def beside(path: Path, bands: int) -> BandFacts:
     told = _add_beside(path, stated, whole, bands)
     facts = _facts(stated, whole, bands)
     facts.notices += told
-    facts.decoding = _marked(facts.decoding, stated, bands)
+    _mark(facts, stated, bands)
     return facts
 
 
-def _marked(decoding: Decoding, stated: dict[str, dict[int, str]], bands: int) -> Decoding:
-    """With the missing values that a file beside it states, of each band its own."""
-    markers = {band: number(text) for band, text in stated.get("nodatavalue", {}).items()}
-    return with_markers(decoding, [markers.get(band) for band in range(bands)])
+def _mark(facts: BandFacts, stated: dict[str, dict[int, str]], bands: int) -> None:
+    """Add the missing values that a file beside it states, of each band its own."""
+    texts = stated.get("nodatavalue", {})
+    markers = {band: number(text) for band, text in texts.items()}
+    facts.decoding = with_markers(facts.decoding, [markers.get(band) for band in range(bands)])
+    unread = [texts[band] for band, marker in markers.items() if marker is None]
+    facts.damage += _unread(unread)
+
+
+def _unread(texts: list[str]) -> tuple[Notice, ...]:
+    """A notice of what stands in the place of the number for missing values and is none."""
+    if not texts:
+        return ()
+    told = f"The file's number for missing values, {texts[0][:40]!r}, is none: no effect."
+    return (Notice.warning(Code.NO_DATA, told),)
 
 
 def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int) -> BandFacts:
@@ -151,7 +164,8 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
             break
     said = [stated.get(name) or {0: whole[name]} for name in _UNITS if name in {*stated, *whole}]
     if facts.wavelengths is not None and facts.unit is None and said:
-        facts.unit = next(iter(said[0].values()))
+        of_all = dict.fromkeys(said[0].values())
+        facts.unit = next(iter(of_all)) if len(of_all) == 1 else None
     numbered = {
         "": {
             i: next((whole[k] for k in (f"band_{i + 1}", f"wavelength_{i + 1}") if k in whole), "")
@@ -174,18 +188,35 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
         facts.notices += next((told for told in map(wl.named_in_part, every) if told), ())
     _add_lists(facts, stated, whole, bands)
     _add_units(facts, stated, bands)
-    scale, offset = (  # bands that state none have GDAL's own, 1 and 0
-        _numbers([stated[name].get(band, default) for band in range(bands)])
-        if stated.get(name)
-        else None
-        for name, default in (("scale", "1"), ("offset", "0"))
-    )
-    facts.decoding = Decoding(
-        scale=_one(scale, 1.0),
-        offset=_one(offset, 0.0),
-    )
+    _add_scale(facts, stated, bands)
     _add_whole(facts, whole)
     return facts
+
+
+def _add_scale(facts: BandFacts, stated: dict[str, dict[int, str]], bands: int) -> None:
+    """Scale and offset of the bands; those that state none have GDAL's own, 1 and 0, which is told if others do."""
+    found, partly = [], False
+    for name, default in (("scale", 1.0), ("offset", 0.0)):
+        texts = {band: text for band, text in stated.get(name, {}).items() if band < bands}
+        numbers = {band: number(text) for band, text in texts.items()}
+        wrong = [band for band, n in sorted(numbers.items()) if n is None or not math.isfinite(n)]
+        if wrong:
+            told = (
+                f"GDAL's {name.upper()} of band {wrong[0] + 1}, {one_line(texts[wrong[0]], 40)!r}, is no number: the "
+                "numbers of all bands are as stored."
+            )
+            facts.damage += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+            return
+        found.append(
+            _one(
+                [numbers.get(band) or 0.0 if band in numbers else default for band in range(bands)]
+            )
+        )
+        partly = partly or 0 < len(texts) < bands
+    facts.decoding = Decoding(scale=found[0], offset=found[1])
+    if partly and not facts.decoding.scales_nothing:
+        told = "GDAL's SCALE or OFFSET is stated of some bands alone: the others are as stored."
+        facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
 
 
 def _add_lists(
@@ -194,6 +225,9 @@ def _add_lists(
     """Widths and bands of use, of each band or listed for the whole image."""
     for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
         widths = _numbers(_listed(stated, name, bands))
+        if widths is None and name in stated:
+            told = f"GDAL's {name} are not one number a band: left out."
+            facts.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
         if widths is not None:
             in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
             facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
@@ -300,54 +334,17 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
 
 def colours(page: Any) -> dict[int, str]:
     """How GDAL says that bands are to be interpreted, in lower case."""
-    stated = _items(page.tags)[0].get("colorinterp", {})
+    stated = gdal_items.by_band(page.tags)[0].get("colorinterp", {})
     return {band: name.lower() for band, name in stated.items() if band < page.samplesperpixel}
 
 
 def band_name(page: Any, band: int) -> str | None:
     """What the tags call one band: its description, or how it is to be interpreted."""
-    stated, _ = _items(page.tags)
+    stated, _ = gdal_items.by_band(page.tags)
     for name in ("description", "colorinterp", "band_name", "bandname"):
         if stated.get(name, {}).get(band):
             return stated[name][band]
     return None
-
-
-def _items(tags: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
-    """Texts by name and band, and those of the whole image, all names in lower case."""
-    by_band: dict[str, dict[int, str]] = {}
-    whole: dict[str, str] = {}
-    samples: dict[str | None, int | None] = {None: None}
-    for name, sample, text in _listed_items(tags):
-        if sample not in samples:
-            samples[sample] = whole_number(sample or "")
-        band = samples[sample]
-        if band is not None and band >= 0:
-            by_band.setdefault(name.lower(), {})[band] = text
-        else:
-            whole[name.lower()] = text
-    return by_band, whole
-
-
-def of_whole_image(tags: Any) -> dict[str, str]:
-    """Texts that the tags state of no band, by their names as they stand there."""
-    return {name: text for name, sample, text in _listed_items(tags) if name and sample is None}
-
-
-def _listed_items(tags: Any) -> tuple[tuple[str, str | None, str], ...]:
-    """Name, sample and text of each of GDAL's items; none where their XML is broken."""
-    tag = tags.get(METADATA_TAG)
-    return () if tag is None else _parsed(str(tag.value).strip("\0 "))
-
-
-@functools.lru_cache(maxsize=1)
-def _parsed(text: str) -> tuple[tuple[str, str | None, str], ...]:
-    """As above; the same tag is asked for several times, and may hold hundreds of thousands of them."""
-    try:
-        items = ElementTree.fromstring(text).iter("Item")
-    except ElementTree.ParseError:
-        return ()  # a broken side note does not make the image unreadable
-    return tuple((i.get("name") or "", i.get("sample"), (i.text or "").strip()) for i in items)
 
 
 def _listed(stated: dict[str, dict[int, str]], name: str, bands: int) -> list[str] | None:
@@ -362,8 +359,6 @@ def _numbers(texts: list[str] | None) -> list[float] | None:
     return finite if finite and len(finite) == len(numbers) else None
 
 
-def _one(numbers: list[float] | None, default: float) -> Any:
+def _one(numbers: list[float]) -> Any:
     """One number where all bands share it."""
-    if numbers is None:
-        return default
     return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)

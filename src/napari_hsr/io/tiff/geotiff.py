@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.io.tiff import gdal_metadata
+from napari_hsr.io.tiff import gdal_items
 from napari_hsr.io.tiff.length_units import (
     FOOT,
     METRE,
@@ -92,7 +92,7 @@ def _count_from_corners(found: dict[str, Any]) -> None:
 
 
 def _whole_items(page: Any) -> dict[str, str]:
-    items = gdal_metadata.of_whole_image(page.tags)
+    items = gdal_items.of_whole_image(page.tags)
     return {name: text for name, text in items.items() if not name.lower().startswith(_NOT_KEPT)}
 
 

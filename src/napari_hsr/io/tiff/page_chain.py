@@ -13,11 +13,35 @@ from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _FILE_NAME = re.compile(r'FileName="([^"]*)"')
 #: No page has more tags.
 _MOST_TAGS = 4096
+#: Bytes of the types of values.
+_TYPES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+#: Tags without which a page would be another one: sizes and places of its pixels, what these are, and what GDAL says of them.
+_THAT_COUNT = {
+    256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 339, 42112, 42113,
+}  # fmt: skip
 
 
 def check(path: Path) -> None:
@@ -26,7 +50,7 @@ def check(path: Path) -> None:
     Raises
     ------
     FileError
-        If the chain leads out of the file, back into itself, or on and on.
+        If the chain leads out of the file, back into itself, or on and on, or what counts in a page does.
     """
     size = path.stat().st_size
     seen: set[int] = set()
@@ -54,8 +78,28 @@ def check(path: Path) -> None:
                 broken = f"it breaks off after page {pages}" if pages else "its first page is gone"
                 raise FileError(path, f"the TIFF file is cut short: {broken}")
             seen.add(at)
-            file.seek(end)
+            for code, kind, count, inside in _entries(file.read(entry * tags), entry, number):
+                held = count * _TYPES.get(kind, 0)
+                if kind not in _TYPES or (held > wide and inside + held > size):
+                    # libraries leave such a tag out and go on
+                    told = f"what tag {code} of page {pages + 1} says is not in the file"
+                    raise FileError(path, f"the TIFF file is damaged: {told}")
             at = number(file.read(wide))
+
+
+def _entries(
+    content: bytes, size: int, number: Callable[[bytes], int]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Code, type, count, and place or value of the tags of a page that count."""
+    wide = (size - 4) // 2
+    for at in range(0, len(content), size):
+        code = number(content[at : at + 2])
+        if code in _THAT_COUNT:
+            numbers = (
+                content[at + i : at + j] for i, j in ((2, 4), (4, 4 + wide), (4 + wide, size))
+            )
+            kind, count, inside = map(number, numbers)
+            yield code, kind, count, inside
 
 
 def opened(path: str | os.PathLike[str]) -> Any:

@@ -82,8 +82,8 @@ def check(path: Path, page: Any, keyframe: Any, stack: int = 0) -> tuple[Notice,
 
 def _check_tags(path: Path, page: Any) -> int:
     """How many places or lengths a page lists: whole numbers of some bytes each; of others a part would be read, or more."""
-    tags, most = getattr(page, "tags", None), 0
-    for code in (*_OFFSETS, *_COUNTS) if tags is not None else ():
+    tags, most = getattr(page, "tags", None) or {}, 0
+    for code in (*_OFFSETS, *_COUNTS):
         tag = tags.get(code)
         if tag is None:
             continue
@@ -170,7 +170,10 @@ def _check_first(path: Path, page: Any, keyframe: Any, needed: int) -> None:
     with handle.lock:
         handle.seek(page.dataoffsets[0])
         stored = handle.read(page.databytecounts[0])
-    held = len(tifffile.TIFF.DECOMPRESSORS[keyframe.compression](stored, out=needed + 1))
+    try:
+        held = len(tifffile.TIFF.DECOMPRESSORS[keyframe.compression](stored, out=needed + 1))
+    except RuntimeError:  # its damage is said where its pixels are read, which may be never
+        return
     if held > needed:
         raise FileError(
             path,

@@ -29,7 +29,7 @@ from napari_hsr.io.mapped import map_file
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.tiff import decoding as tiff_decoding
-from napari_hsr.io.tiff import gdal_metadata, geotiff, images
+from napari_hsr.io.tiff import gdal_items, gdal_metadata, geotiff, images
 from napari_hsr.io.tiff import masks as tiff_masks
 from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.io.tiff import wavelengths as tiff_wavelengths
@@ -53,7 +53,7 @@ _ORIENTATION, _MIN_IS_WHITE = 274, 0
 #: A palette, CMYK and CIELAB.
 _NO_NUMBERS = (3, 5, 8)
 #: Tags that say something of the page alone that has them.
-_OF_PAGES = (_ORIENTATION, gdal_metadata.METADATA_TAG, gdal_metadata.NO_DATA_TAG)
+_OF_PAGES = (_ORIENTATION, gdal_items.TAG, gdal_metadata.NO_DATA_TAG)
 #: Names of axes that are taken for bands and are none.
 _OTHER_AXES = {"Z": "depth", "T": "time", "P": "position", "A": "angle", "V": "view"}
 _DAMAGED = "the TIFF file is damaged or cut short"
@@ -226,7 +226,7 @@ def _found(
     if found.wavelengths is None:
         found.wavelengths, found.unit = tiff_wavelengths.find(file, series, bands)
     found.decoding, found.units = facts.decoding, facts.units
-    found.notices += () if ours is not None else facts.notices
+    found.notices += facts.damage + (() if ours is not None else facts.notices)
     if ours is None:
         found.per_band |= facts.per_band
     if ours is None:

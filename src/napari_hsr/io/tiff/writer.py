@@ -10,7 +10,7 @@ import numpy as np
 from napari_hsr.io import embedded_record, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.stored_numbers import Storing, plan, write_planes
-from napari_hsr.io.tiff import gdal_metadata, geotiff, stale_note
+from napari_hsr.io.tiff import gdal_items, gdal_metadata, geotiff, stale_note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def write_cube(cube: Cube, path: Path, storing: Storing | None = None) -> None:
         tags.append((gdal_metadata.NO_DATA_TAG, "s", 0, f"{storing.no_data:.9g}", True))
     described = gdal_metadata.to_text(cube, storing.factor, on_the_ground.get("gdal", {}))
     if described:
-        tags.append((gdal_metadata.METADATA_TAG, "s", 0, described, True))
+        tags.append((gdal_items.TAG, "s", 0, described, True))
     if "keys" in on_the_ground:
         facts.pop("axes")
         if cube.bands > 1:

@@ -1,0 +1,92 @@
+"""Scales that are damaged, in one band or as a whole: what is not applied is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hsr import write
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io import read
+from napari_hsr.notices import Code
+
+STORED = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5) + 2000
+
+
+def item(name, band, text):
+    return f'<Item name="{name}" sample="{band}" role="{name.lower()}">{text}</Item>'
+
+
+def gdal(path, scales, offsets=("0", "0", "0"), lists="", cut=None, nodata=None):
+    items = [item("SCALE", i, text) for i, text in enumerate(scales) if text is not None]
+    items += [item("OFFSET", i, text) for i, text in enumerate(offsets) if text is not None]
+    text = f"<GDALMetadata>{''.join(items)}{lists}</GDALMetadata>"[:cut]
+    tags = [(42112, "s", 0, text, True)]
+    tags += [(42113, "s", 0, nodata, True)] if nodata else []
+    tifffile.imwrite(
+        path,
+        STORED,
+        photometric="minisblack",
+        planarconfig="separate",
+        metadata=None,
+        extratags=tags,
+    )
+    return read(path)
+
+
+def told(cube, code=Code.GAIN_NOT_APPLIED):
+    return [str(n) for n in cube.notices if n.code is code]
+
+
+@pytest.mark.parametrize("damaged", ["0.00O1", "nan", "inf", ""])
+@pytest.mark.parametrize("of", ["SCALE", "OFFSET"])
+def test_one_band_whose_scale_is_no_number(tmp_path, damaged, of):
+    scales, offsets = ["0.0001"] * 3, ["1"] * 3
+    (scales if of == "SCALE" else offsets)[1] = damaged
+    cube = gdal(tmp_path / "a.tif", scales, offsets)
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert of in told(cube)[0]
+    assert not told(cube, Code.SCALE_APPLIED)
+
+
+def test_items_whose_xml_is_cut(tmp_path):
+    cube = gdal(tmp_path / "a.tif", ["0.0001"] * 3, cut=-20)
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert "cannot be read" in told(cube)[0]
+
+
+def test_items_of_our_own_file_whose_xml_is_cut(tmp_path):
+    path = tmp_path / "a.tif"
+    data = np.linspace(0, 1, STORED.size, dtype=np.float32).reshape(STORED.shape)
+    write(Cube(data, Wavelengths([400, 500, 600])), path, dtype="uint16", factor=10000)
+    assert not told(read(path))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"</GDALMetadata>", b"</GDALMetadatb>"))
+    assert "cannot be read" in told(read(path))[0]
+
+
+def test_bands_of_which_some_state_a_scale(tmp_path):
+    cube = gdal(tmp_path / "a.tif", ["0.0001", None, "0.0001"], [None] * 3)
+    np.testing.assert_array_equal(cube.data[1], STORED[1])
+    assert "some bands alone" in told(cube)[0]
+
+
+def test_a_band_of_which_no_values_come(tmp_path):
+    cube = gdal(tmp_path / "a.tif", ["0.0001", "0", "0.0001"])
+    assert "1 of 3 bands" in told(cube)[0]
+    np.testing.assert_allclose(cube.data[2], STORED[2] * 0.0001, rtol=1e-6)
+
+
+def test_widths_of_which_one_is_no_number(tmp_path):
+    widths = "".join(f'<Item name="fwhm" sample="{i}">{t}</Item>' for i, t in enumerate("5O5"))
+    cube = gdal(tmp_path / "a.tif", [None] * 3, [None] * 3, lists=widths)
+    assert told(cube, Code.LIST_UNUSABLE)
+
+
+def test_the_number_for_missing_values_in_a_note_beside_it(tmp_path):
+    path = tmp_path / "a.tif"
+    (tmp_path / "a.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><NoDataValue>2OO0</NoDataValue></PAMRasterBand></PAMDataset>'
+    )
+    assert told(gdal(path, [None] * 3, [None] * 3), Code.NO_DATA)
