@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.notices import Code
 from napari_hsr.training.engine import loop
 from napari_hsr.training.engine.step import NotFiniteError
@@ -307,6 +307,21 @@ def test_a_time_budget_is_kept_by_a_resume(tmp_path, clock):
     second, heard = engine.run(tmp_path, longer, batches=clock.batches(), resume=True)
     assert second.state.total == second.state.step == first.state.total == state["total"]
     assert not heard.of(Noticed)
+
+
+def test_one_that_is_stopped_before_its_steps_are_known_is_gone_on_with(tmp_path, clock):
+    """Preparing takes longer or shorter at every start, and leaves other minutes."""
+    recipe = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 2})
+    first, _ = engine.stopped_after(tmp_path, recipe, 5, batches=clock.batches())
+    assert (first.stopped, first.state.total) == (True, 0)
+    left = recipe.model_copy(
+        update={"schedule": recipe.schedule.model_copy(update={"minutes": 0.049})}
+    )
+    second, _ = engine.run(tmp_path, left, batches=clock.batches(), resume=True)
+    assert second.state.step == second.state.total > 12
+    other = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 3})
+    with pytest.raises(FileError, match=r"other settings \(schedule\)"):
+        engine.run(tmp_path, other, batches=clock.batches(), resume=True)
 
 
 def test_only_some_weights_are_trained(tmp_path):

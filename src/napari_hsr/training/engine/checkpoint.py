@@ -270,8 +270,7 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
         If the images have changed since the training began.
     """
     if "recipe" in saved:
-        timed = bool(saved.get("state", {}).get("total"))
-        a, b = (_deciding(c, timed) for c in (_of_now(saved["recipe"], path), now["recipe"]))
+        a, b = (_deciding(c) for c in (_of_now(saved["recipe"], path), now["recipe"]))
         if differing := sorted(key for key in {*a, *b} if a.get(key) != b.get(key)):
             raise FileError(
                 path,
@@ -309,11 +308,15 @@ def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _deciding(recipe: Mapping[str, Any], timed: bool) -> dict[str, Any]:
-    """The settings that change the result; not a time budget that has become steps."""
+def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that change the result; that there is a time budget, and not what is left of it.
+
+    How much the preparation leaves differs from start to start; it decides nothing but the number
+    of steps, which the state keeps once it is known.
+    """
     kept = {key: value for key, value in recipe.items() if key not in FREE}
     kept["data"] = {key: recipe["data"][key] for key in READING}
-    if timed and recipe["schedule"]["minutes"] is not None:
+    if recipe["schedule"]["minutes"] is not None:
         kept["schedule"] = {**recipe["schedule"], "minutes": 0}
     return kept
 
