@@ -64,6 +64,47 @@ def test_prisma_is_one_cube_of_both_detectors(tmp_path, big):
     assert has(alone.notices, Code.GAIN_NOT_APPLIED)
 
 
+@pytest.mark.parametrize("value", [None, np.nan, np.inf, -1.0, "1", np.complex64(1 + 2j)])
+@pytest.mark.parametrize("level", [1, 2])
+def test_the_lost_scale_of_one_detector_of_prisma_is_told(tmp_path, level, value):
+    """Its counts would stand beside the other's reflectance."""
+    path = tmp_path / "PRS.he5"
+    prisma(path, level)
+    key = {1: "ScaleFactor_Vnir", 2: "L2ScaleVnirMax"}[level]
+    with h5py.File(path, "a") as file:
+        if level == 1:
+            file.attrs["ScaleFactor_Swir"] = file.attrs["ScaleFactor_Vnir"] = 100.0
+        assert key in file.attrs
+        del file.attrs[key]
+        if value is not None:
+            file.attrs[key] = value
+    with pytest.raises(FileError, match=f"{key}.* how the numbers of VNIR_Cube are scaled"):
+        read(path)
+    assert has(read(path, variable="SWIR_Cube", axes="ybx").notices, Code.GAIN_NOT_APPLIED)
+
+
+def test_prisma_without_any_scale_says_so(tmp_path):
+    prisma(tmp_path / "PRS.he5", 1)
+    cube = read(tmp_path / "PRS.he5")
+    assert (cube.units, has(cube.notices, Code.GAIN_NOT_APPLIED)) == (None, True)
+
+
+def test_damaged_lists_and_flags_of_prisma_are_told(tmp_path):
+    path = tmp_path / "PRS.he5"
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["List_Cw_Vnir"] = np.array([np.nan, 700, 500, 0], "f4")
+    with pytest.raises(FileError, match="List_Cw_Vnir holds what is no wavelength"):
+        read(path)
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        file["HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/VNIR_PIXEL_L2_ERR_MATRIX"] = np.ones((9, 9))
+        read(path)  # of another swath
+        file["HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/VNIR_PIXEL_L2_ERR_MATRIX"] = np.ones((9, 9))
+    with pytest.raises(FileError, match="VNIR_PIXEL_L2_ERR_MATRIX, which flags defective values"):
+        read(path)
+
+
 def test_prisma_level_2b_is_radiance(tmp_path):
     """It is scaled as reflectance is, and had been called so."""
     path = tmp_path / "PRS_L2B.he5"
@@ -120,6 +161,15 @@ def test_neon_radiance_is_whole_numbers_and_their_fractions(tmp_path, big):
     assert has(cube.notices, Code.NO_DATA)
     alone = read(tmp_path / "NEON_rad.h5", variable="RadianceIntegerPart")
     assert has(alone.notices, Code.GAIN_NOT_APPLIED)
+
+
+@pytest.mark.parametrize("divisor", [0.0, -50000.0, np.nan])
+def test_neon_radiance_whose_divisor_is_of_no_sense_is_refused(tmp_path, divisor):
+    neon(tmp_path / "NEON_rad.h5", "Radiance")
+    with h5py.File(tmp_path / "NEON_rad.h5", "a") as file:
+        file["SOAP/Radiance/RadianceDecimalPart"].attrs["Scale_Factor"] = divisor
+    with pytest.raises(FileError, match="RadianceDecimalPart is divided by"):
+        read(tmp_path / "NEON_rad.h5")
 
 
 def test_the_grid_mapping_of_a_group_may_stand_above_it(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.io import embedded_record, json_facts, per_band_facts
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
+from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.unfolded_lists import unfolded
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -87,7 +88,11 @@ def companions(
     """
     variables, load, attributes_of = unfolded(variables, load, attributes_of)
     beside = _Beside(
-        variables, cube, load, _in_json(variables, cube, load) | dict(attributes or {})
+        variables,
+        cube,
+        load,
+        _in_json(variables, cube, load) | dict(attributes or {}),
+        attributes_of,
     )
     result = Companions()
     _take_wavelengths(beside, result)
@@ -112,8 +117,8 @@ def _in_json(
         alone = variable.is_text and math.prod(variable.shape) == 1
         if not alone or variable is cube or variable.short == embedded_record.KEY:
             continue
-        for text in _flat(load(variable.name)):
-            found |= json_facts.facts(json_facts.parsed(text))
+        for line in _flat(load(variable.name)):
+            found |= json_facts.facts(json_facts.parsed(line))
     return found
 
 
@@ -126,8 +131,12 @@ class _Beside:
         cube: Variable,
         load: Callable[[str], Any],
         attributes: Mapping[str, Any],
+        attributes_of: Callable[[str], Mapping[str, Any]] | None,
     ) -> None:
         self.cube = cube
+        self._attributes_of = attributes_of
+        #: The variable that the wavelengths were taken of.
+        self.taken: Variable | None = None
         self.variables = variables
         self.stated = attributes
         self.attributes = {str(key).lower(): value for key, value in attributes.items()}
@@ -149,6 +158,18 @@ class _Beside:
 
     def flat(self, variable: Variable) -> np.ndarray:
         return np.ravel(np.asarray(self._load(variable.name)))
+
+    def stated_unit(self) -> str:
+        """What the attributes of the list that was taken give as its unit."""
+        if self.taken is None or self._attributes_of is None:
+            return ""
+        stated = self._attributes_of(self.taken.name).items()
+        lower = {str(key).lower(): value for key, value in stated}
+        return text(lower.get("units")) or text(lower.get("unit"))
+
+    def variable(self, key: str) -> Variable | None:
+        """What :meth:`wavelengths` takes, where that is a variable."""
+        return self.lists.get(key) or self.texts.get(key) or self.numbers.get(key)
 
     def wavelengths(self, key: str) -> tuple[np.ndarray, str | None] | None:
         """What stands under a usual name of wavelengths, numbers or not, and its unit."""
@@ -186,6 +207,7 @@ def _take_wavelengths(beside: _Beside, result: Companions) -> None:
         fits = values.size in beside.cube.shape
         if result.wavelengths is None or fits:
             result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
+            beside.taken = beside.variable(key)
         if fits:
             return  # else a list under another name may
     if result.wavelengths is None:
@@ -195,12 +217,16 @@ def _take_wavelengths(beside: _Beside, result: Companions) -> None:
 
 
 def _take_unit(beside: _Beside, result: Companions) -> None:
-    """The unit of the wavelengths in an attribute of its own, where nothing nearer states it."""
+    """The unit of the wavelengths where their name has none: theirs, or that of an attribute of its own."""
+    of_list = beside.stated_unit()
+    if result.unit is None and wl.is_unit(of_list):
+        result.unit = of_list
     for name in _WAVELENGTH_UNITS:
         stated = beside.attributes.get(name)
         stated = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else stated
         if result.unit is None and isinstance(stated, str) and wl.is_unit(stated):
             result.unit = stated
+    result.unit = result.unit or of_list or None  # what is no unit is told
 
 
 def _take_single_facts(beside: _Beside, result: Companions) -> None:
@@ -264,7 +290,8 @@ def _take_alike(beside: _Beside, result: Companions) -> None:
         steps = np.diff(values)
         ordered = bool((steps > 0).all() or (steps < 0).all()) and values.min() > 0
         if ordered and not wl.are_band_numbers(values):
-            result.wavelengths, result.unit = values, wl.unit_in_name(variable.short)
+            result.wavelengths = values
+            result.unit, beside.taken = wl.unit_in_name(variable.short), variable
             told = f"The wavelengths are those of “{variable.name}”."
             result.notices += (Notice.info(Code.OTHER, told),)
             return

@@ -260,10 +260,6 @@ def _found(
     said = [v.name for v in variables if v.short in _UNITS and v.is_text]
     if unit is None and said:
         unit = next((str(value) for value in np.ravel(load(said[0]))), None)
-    for variable in variables:
-        if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
-            of_list = stated_of(variable.name)
-            unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
     for name in ("wavelength_units", "wavelength units"):
         unit = unit or text(attributes.get(name))
     masks = masks_beside.find(

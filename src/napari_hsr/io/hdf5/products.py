@@ -10,11 +10,13 @@ and windows of wavelengths that water vapour spoils.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube
 from napari_hsr.io.bands_apart import Joined
 from napari_hsr.io.decoding import Decoding
@@ -89,19 +91,11 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         named = re.fullmatch(r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_Cube", place)
         if named and len(item.shape or ()) == 3:
             cubes.setdefault(named[1], structure.checked(path, item))
-    flagged: list[str] = []
-    for place, item in items.items():
-        named = re.fullmatch(
-            r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_(PIXEL_\w+_MATRIX)", place
-        )
-        hidden = _FLAGS.get(named[2]) if named else None
-        if named and hidden and named[1] in cubes and item.shape == cubes[named[1]].shape:
-            matrix = structure.checked(path, item)
-            cubes[named[1]] = Flagged(cubes[named[1]], matrix, hidden)
-            flagged.append(f"{named[1]}_{named[2]} ({' and '.join(map(str, hidden))})")
+    flagged = _hide_flagged(path, items, cubes)
     stated: Any = structure.attributes(file) if cubes else {}
+    level_2, scaled = _prisma_scales(path, stated, list(cubes))
     facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
-    parts, scales, offsets, level_2 = [], [], [], False
+    parts, scales, offsets = [], [], []
     for name in ("VNIR", "SWIR"):
         if name not in cubes:
             continue
@@ -112,17 +106,14 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         flags = np.ravel(stated.get(f"List_Cw_{key}_Flags", np.ones(count)))
         if not nm.size == widths.size == flags.size == count:
             return None
+        if nm.dtype.kind not in "iuf" or not (np.isfinite(nm) & (nm >= 0)).all():
+            raise FileError(path, f"it is damaged: List_Cw_{key} holds what is no wavelength")
         bands = np.flatnonzero(nm > 0).tolist()  # those without a centre were not measured
         parts.append((array, 1, bands))
         for kept, values in zip(facts.values(), (nm, widths, flags), strict=True):
             kept += [float(values[band]) for band in bands]
-        least, most = (stated.get(f"L2Scale{key}{end}") for end in ("Min", "Max"))
-        scaled = least is not None and most is not None
-        least, most = (float(np.ravel(v)[0]) for v in ((least, most) if scaled else (0, 65535)))
-        divisor = float(np.ravel(stated.get(f"ScaleFactor_{key}", 1.0))[0]) or 1.0  # of level 1
-        scales += [(most - least) / 65535 / divisor] * len(bands)
-        offsets += [least - float(np.ravel(stated.get(f"Offset_{key}", 0.0))[0])] * len(bands)
-        level_2 = level_2 or scaled
+        scales += [scaled[name][0]] * len(bands)
+        offsets += [scaled[name][1]] * len(bands)
     if not any(bands for _, _, bands in parts):
         return None
     level = text(stated.get("Processing_Level")).upper()
@@ -137,7 +128,10 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
             "otherwise, as saturated or negative, is kept."
         )
         found.notices += (Notice.warning(Code.NO_DATA, told),)
-    if not found.decoding.does_nothing:
+    if not any(_names_of_scale(key) & set(stated) for key in ("Vnir", "Swir")):
+        told = "The file states no scale of its detectors: the numbers are as stored."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    elif not found.decoding.does_nothing:
         quantity = "reflectance" if of_reflectance else "radiance"
         told = (
             f"Values were scaled by the least and largest {quantity} of each detector in the file."
@@ -150,6 +144,70 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
     return found
 
 
+def _hide_flagged(path: Path, items: dict[str, Any], cubes: dict[str, Any]) -> list[str]:
+    """Put NaN into the cubes of a product where its matrices say so, and give their names."""
+    flagged: list[str] = []
+    for place, item in items.items():
+        named = re.fullmatch(
+            r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_(PIXEL_\w+_MATRIX)", place
+        )
+        hidden = _FLAGS.get(named[2]) if named else None
+        if named is None or not hidden or named[1] not in cubes:
+            continue
+        cube = cubes[named[1]]
+        if item.shape != cube.shape:
+            if place.rpartition("/")[0] != str(cube.name).strip("/").rpartition("/")[0]:
+                continue  # of another swath
+            raise FileError(
+                path,
+                f"it is damaged: {named[1]}_{named[2]}, which flags defective values, has not the size of "
+                f"{named[1]}_Cube",
+            )
+        cubes[named[1]] = Flagged(cube, structure.checked(path, item), hidden)
+        flagged.append(f"{named[1]}_{named[2]} ({' and '.join(map(str, hidden))})")
+    return flagged
+
+
+def _names_of_scale(key: str) -> set[str]:
+    return {f"L2Scale{key}Min", f"L2Scale{key}Max", f"ScaleFactor_{key}"}
+
+
+def _prisma_scales(
+    path: Path, stated: Any, detectors: list[str]
+) -> tuple[bool, dict[str, tuple[float, float]]]:
+    """Whether a product is of level 2, and what each detector's numbers are multiplied by, and then added.
+
+    Raises
+    ------
+    FileError
+        If the scale of one is lost or of no sense: its numbers beside the other's would be of another quantity.
+    """
+    keys = [name.title() for name in detectors]
+    level_2 = any(f"L2Scale{key}{end}" in stated for key in keys for end in ("Min", "Max"))
+    known = level_2 or any(f"ScaleFactor_{key}" in stated for key in keys)
+    moved = any(f"Offset_{key}" in stated for key in keys)
+    found = {}
+    for name, key in zip(detectors, keys, strict=True):
+        if level_2:
+            least, most = (_finite(stated.get(f"L2Scale{key}{end}")) for end in ("Min", "Max"))
+            found[name], usable = ((most - least) / 65535, least), least < most
+        else:
+            factor = _finite(stated.get(f"ScaleFactor_{key}")) if known else 1.0
+            offset = _finite(stated.get(f"Offset_{key}")) if moved else 0.0
+            usable = factor > 0 and not math.isnan(offset)
+            found[name] = (1 / factor if usable else math.nan, -offset)
+        if not usable:
+            wanted = (
+                "L2Scale{0}Min and L2Scale{0}Max" if level_2 else "ScaleFactor_{0} and Offset_{0}"
+            )
+            raise FileError(
+                path,
+                f"it is damaged: {wanted.format(key)} do not state how the numbers of {name}_Cube are "
+                "scaled; name one array to read it as it is stored",
+            )
+    return level_2, found
+
+
 def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
     parts, nm = [], []
     for name in ("blue", "red", "SWIR"):
@@ -160,9 +218,9 @@ def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
         parts.append((structure.checked(path, array), 0, list(range(array.shape[0]))))
         nm += np.asarray(structure.checked(path, centres)[()], dtype=np.float64).tolist()
     found = _of(parts, nm)
-    marker = structure.attributes(items["observation_data/rhot_blue"]).get("_FillValue")
+    marker = _first(structure.attributes(items["observation_data/rhot_blue"]).get("_FillValue"))
     if marker is not None:
-        found.decoding = Decoding(no_data=(float(np.ravel(marker)[0]),))
+        found.decoding = Decoding(no_data=(marker,))
         found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
     found.units = "reflectance"
     return found
@@ -181,7 +239,10 @@ def _neon(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | No
     stated: Any = structure.attributes(fraction)
     of_whole: Any = structure.attributes(whole)
     parts = [_first(stated.get(key)) for key in ("Scale_Factor", "Scale", "scale_factor")]
-    divisor = next((n for n in parts if n), _PARTS_OF_ONE)
+    divisor = next((n for n in parts if n is not None), _PARTS_OF_ONE)
+    if not 0 < divisor < math.inf:
+        told = f"it is damaged: {_FRACTION} is divided by {divisor:g}, says its scale factor"
+        raise FileError(path, told)
     no_data = _first(of_whole.get("Data_Ignore_Value"))
     nm = np.asarray(structure.checked(path, centres)[()], dtype=np.float64)
     told = f"{_WHOLE} and {_FRACTION}, divided by {divisor:g}, were put together."
@@ -207,6 +268,12 @@ def _neon(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | No
 def _first(value: Any) -> float | None:
     numbers = np.ravel(np.asarray(() if value is None else value))
     return float(numbers[0]) if numbers.size and numbers.dtype.kind in "iuf" else None
+
+
+def _finite(value: Any) -> float:
+    """The number that an attribute states; NaN where it states none."""
+    number = _first(value)
+    return number if number is not None and math.isfinite(number) else math.nan
 
 
 def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
