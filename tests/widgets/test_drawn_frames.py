@@ -210,4 +210,4 @@ def test_unmixing_refuses_what_is_not_in_the_frame_on_show(viewer, qtbot):
     assert still(None)  # it was measured in its own frame, and lies there
     assert not form.renew()
     assert "boxes 2 is not there any more, or not in the frame on show" in form.message.text()
-    assert list(form._makers) == ["boxes 1"]
+    assert list(form._listed) == ["boxes 1"]

@@ -16,6 +16,7 @@ from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import layer_cube, layer_state
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
+from napari_hsr.viewer.names import rename
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 from napari_hsr.widgets.maps.unmix_form import _of_library
 
@@ -272,17 +273,33 @@ def test_a_hidden_endmember_is_told_and_no_other_of_its_name_takes_its_place(pan
     viewer.layers["user's"].add([0.0, 0.0])
     viewer.add_points(np.array([[4.0, 5.0], [4.0, 4.0]]), name="others")
     panel.unmix.refresh()
-    assert panel.unmix.list.texts() == ["pin 1", "pin 2", "pin 1 (2)", "pin 2 (2)"]
-    panel.unmix.tick("pin 1", "pin 2")
+    assert panel.unmix.list.texts() == [
+        f"pin {n} · {of}" for of in ("user's", "others") for n in (1, 2)
+    ]
+    panel.unmix.tick("pin 1 · user's", "pin 2 · user's")
     viewer.layers["user's"].visible = False
     panel.run()
-    assert "pin 1, pin 2 are not there" in panel.unmix.message.text()
+    assert "pin 1 · user's, pin 2 · user's are not there" in panel.unmix.message.text()
     assert panel.unmix.list.texts() == ["pin 1", "pin 2"]  # those of the others
     assert panel.unmix.ticked() == []
     viewer.layers["user's"].visible = True
     panel.unmix.refresh()
-    assert panel.unmix.ticked() == ["pin 1", "pin 2"]
+    assert panel.unmix.ticked() == ["pin 1 · user's", "pin 2 · user's"]
     ran(panel, qtbot)
-    share = next(layer for layer in viewer.layers if layer.name.startswith("pin 1 "))
+    share = next(layer for layer in viewer.layers if layer.name.startswith("pin 1 · user's "))
     ends = from_spectra(scene(), {"a": scene().data[:, 2, 2], "b": scene().data[:, 0, 0]})
     np.testing.assert_allclose(share.data, unmix(scene(), ends).abundances.data[0], atol=1e-5)
+
+
+def test_pins_have_the_names_that_the_user_gave_them(panel, viewer, qtbot):
+    panel.tabs.setCurrentIndex(UNMIX)
+    viewer.layers["user's"].add([0.0, 0.0])
+    viewer.add_points(np.array([[4.0, 5.0]]), name="others")
+    panel.unmix.refresh()
+    for name in ("user's", "others"):
+        rename(viewer.layers[name], 0, "leaf")
+    panel.unmix.refresh()
+    assert panel.unmix.list.texts() == ["leaf · user's", "pin 2", "leaf · others"]
+    panel.unmix.tick("leaf · user's", "pin 2")
+    ran(panel, qtbot)
+    assert any(layer.name.startswith("leaf · user's · ") for layer in viewer.layers)

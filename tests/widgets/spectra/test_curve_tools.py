@@ -131,6 +131,23 @@ def test_a_pin_is_the_white_reference_of_the_others_on_its_own_cube(viewer, pane
     np.testing.assert_allclose(drawn(panel, "pin 2")[1].drawn.y, expected)
 
 
+@pytest.mark.parametrize(("kind", "words"), [("white", "relative (white)"), ("ratio", "relative")])
+def test_a_reference_of_another_cube_is_named(viewer, panel, settled, tmp_path, kind, words):
+    add_cube(viewer, Cube(VALUES * 2, Wavelengths(NM), "reflectance", "aside"), translate=(0, 40))
+    settled()
+    panel.pin((550, 2, 3))
+    panel.pin((550, 5, 45))  # on the other cube alone
+    settled()
+    panel.processing.choice.set_value(kind)
+    panel.processing.other.setCurrentIndex(1)
+    assert [one.source.name for one in panel.shown] == ["scene", "aside"]
+    named = f"{words}, against pin 2 · aside"
+    assert [one.curve.units for one in panel.shown] == [named, words]
+    assert panel.plot.labels[1] == f"{words} | {named}"
+    text = panel.export_csv(tmp_path / "a.csv").read_text(encoding="utf-8")
+    assert named in text.splitlines()[0]
+
+
 # --- names -------------------------------------------------------------------------------------
 
 

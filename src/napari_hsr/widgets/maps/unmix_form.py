@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,12 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.notices import Notice
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
+from napari_hsr.spectral_library import numbered
 from napari_hsr.viewer.as_read import Held, Lying
 from napari_hsr.viewer.classes import is_classes
 from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import pixel_at
+from napari_hsr.viewer.names import given_names
 from napari_hsr.viewer.pins import is_points, pins_of, tidy
 from napari_hsr.viewer.regions import (
     LabelRegions,
@@ -82,12 +84,8 @@ class UnmixForm(QWidget):
         self._viewer = viewer
         self._libraries: list[SpectralLibrary] = []
         self.files: list[Trace] = []  # of the libraries, as they were when they were opened
-        self._makers: dict[str, Callable[[Cube], Measured]] = {}
-        # by what is listed: its layer, and what it is called there
-        self._drawn: dict[str, tuple[Any, str]] = {}
-        # by what is listed, what that is whatever it is called; and of these, what was ticked when hidden
-        self._keys: dict[str, Key] = {}
-        self._hidden: dict[Key, str] = {}
+        self._listed: dict[str, _Found] = {}
+        self._hidden: dict[Key, str] = {}  # what was ticked when it was hidden
         self._read: dict[Any, tuple[list[LabelRegions], str]] = {}  # labels, by their layer
         self._frames: dict[Any, Any] = {}  # those of a film that they are of, by their layer
         self._reading = JobSlot(self)  # those that are not in memory
@@ -153,24 +151,24 @@ class UnmixForm(QWidget):
         return [UnreadLabels.of(one, self._viewer) for one in labels if not is_classes(one)]
 
     def _offer(self, read: dict[Any, tuple[list[LabelRegions], str]]) -> None:
-        before = {self._keys[name]: name for name in self.ticked()}
-        known = set(self._keys.values())
-        self._makers, self._read, self._drawn, self._keys = {}, read, {}, {}
+        before, known = self._ticked(), {one.key for one in self._listed.values()}
+        self._read, found = read, list[_Found]()
         if self._layer is not None:
             for layer in self._viewer.layers:
-                self._list_layer(layer, *read.get(layer.unique_id, _NONE))
+                found += self._of_layer(layer, *read.get(layer.unique_id, _NONE))
         for at, library in enumerate(self._libraries):
             for number, name in enumerate(library.names[:MOST]):
-                self._add(name, _of_library(library, number), (at, number))
-        keys = {key: name for name, key in self._keys.items()}
-        own = {self._keys[name] for name in self._drawn}
+                found.append(_Found(name, library.name, _of_library(library, number), (at, number)))
+        self._listed = dict(zip(_told_apart(found), found, strict=True))
+        keys = self._names()
+        own = {one.key for one in found if one.layer is not None}
         # Pins and regions are meant while they are few; of a library the user chooses.
         meant = {**before, **self._hidden}.keys() | (own - known if len(own) <= FEW else set())
         gone = {key: name for key, name in before.items() if key not in keys}
         there = {layer.unique_id for layer in self._viewer.layers}
         kept = {key: name for key, name in self._hidden.items() if key not in keys}
         self._hidden = {key: name for key, name in {**kept, **gone}.items() if key[0] in there}
-        self.list.offer((name, key in meant) for name, key in self._keys.items())
+        self.list.offer((name, one.key in meant) for name, one in self._listed.items())
         self.changed.emit()
 
     def renew(self) -> bool:
@@ -178,9 +176,9 @@ class UnmixForm(QWidget):
 
         False, which is told, if something is not there any more.
         """
-        ticked = {self._keys[name]: name for name in self.ticked()}
+        ticked = self._ticked()
         self.refresh()
-        now = {key: name for name, key in self._keys.items()}
+        now = self._names()
         self.tick(*(now[key] for key in ticked if key in now))
         gone = [name for key, name in ticked.items() if key not in now]
         if gone:
@@ -191,58 +189,57 @@ class UnmixForm(QWidget):
             )
         return not gone
 
-    def _list_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> None:
+    def _of_layer(self, layer: Any, labels: list[LabelRegions], problem: str) -> Iterator[_Found]:
         if not layer.visible:
             return
         if is_points(layer):
             tidy(layer)
+            names = given_names(layer)
             for pin in pins_of(self._viewer, layer, MOST):
                 if pixel_at(self._layer, pin.place, self._viewer) is not None:
+                    name = names.get(pin.row) or f"pin {pin.number}"
                     maker = _of_pin(self._layer, pin.place, self._viewer)
-                    self._add(f"pin {pin.number}", maker, (layer.unique_id, pin.number), layer)
+                    yield _Found(name, layer.name, maker, (layer.unique_id, pin.number), layer)
         elif is_regions(layer):
             for shape in shape_regions(layer, self._viewer)[:MOST]:
                 maker = _of_region(shape, self._layer, self._viewer)
-                self._add(shape.name, maker, shape.origin, layer)
+                yield _Found(shape.name, layer.name, maker, shape.origin, layer)
         if problem:
             self.message.show_warning(problem)
         read = cache(partial(UnreadLabels.of(layer, self._viewer).read, MOST)) if labels else None
         for label in (label for found in labels for label in found.colors):
             # read again when it is measured: they may have been painted since they were listed
             maker = _of_label(layer.name, label, read, self._layer, self._viewer)
-            self._add(f"{layer.name} {label}", maker, (layer.unique_id, label), layer)
+            key = (layer.unique_id, label)
+            yield _Found(f"{layer.name} {label}", layer.name, maker, key, layer)
 
-    def _add(
-        self, name: str, maker: Callable[[Cube], Measured], key: Key, layer: Any = None
-    ) -> None:
-        number, given = 1, name
-        while name in self._makers:
-            number += 1
-            name = f"{given} ({number})"
-        self._makers[name], self._keys[name] = maker, key
-        if layer is not None:
-            self._drawn[name] = layer, given
+    def _names(self) -> dict[Key, str]:
+        return {one.key: name for name, one in self._listed.items()}
+
+    def _ticked(self) -> dict[Key, str]:
+        return {self._listed[name].key: name for name in self.ticked()}
 
     def ticked(self) -> list[str]:
         """The names of the chosen endmembers."""
-        names = list(self._makers)
+        names = list(self._listed)
         return [names[row] for row in self.list.ticked()]
 
     def tick(self, *wanted: str) -> None:
         """Choose exactly these, as the user would."""
-        self.list.tick(row for row, name in enumerate(self._makers) if name in wanted)
+        self.list.tick(row for row, name in enumerate(self._listed) if name in wanted)
 
     def taken(self) -> dict[Any, Callable[[Event], bool]]:
         """The layers of what is ticked, and what says after an event whether that is as it is now.
 
         They are measured while the run is going on.
         """
-        meant: dict[Any, list[str]] = {}
-        for layer, given in (self._drawn[name] for name in self.ticked() if name in self._drawn):
-            meant.setdefault(layer, []).append(given)
-        return {layer: self._as_now(layer, names) for layer, names in meant.items()}
+        meant: dict[Any, list[Key]] = {}
+        for one in (self._listed[name] for name in self.ticked()):
+            if one.layer is not None:
+                meant.setdefault(one.layer, []).append(one.key)
+        return {layer: self._as_now(layer, keys) for layer, keys in meant.items()}
 
-    def _as_now(self, layer: Any, names: list[str]) -> Callable[[Event], bool]:
+    def _as_now(self, layer: Any, keys: list[Key]) -> Callable[[Event], bool]:
         from napari.layers import Labels
 
         lying = Lying(self._viewer, layer, self._layer)
@@ -254,22 +251,22 @@ class UnmixForm(QWidget):
         def still(_event: Event) -> bool:
             now = self._places(layer)
             return lying.still() and all(
-                name in now and np.array_equal(now[name], places[name]) for name in names
+                key in now and np.array_equal(now[key], places[key]) for key in keys
             )
 
         return still
 
-    def _places(self, layer: Any) -> dict[str, np.ndarray]:
-        """Where the pins or shapes of a layer lie in it, by what they are called here.
+    def _places(self, layer: Any) -> dict[Key, np.ndarray]:
+        """Where the pins or shapes of a layer lie in it, by what they are.
 
         Those of every frame of a film: the slider may move on while they are measured.
         """
         if is_points(layer):
             tidy(layer)
             pins = pins_of(self._viewer, layer, len(layer.data), every=True)
-            return {f"pin {pin.number}": np.array(pin.place) for pin in pins}
+            return {(layer.unique_id, pin.number): np.array(pin.place) for pin in pins}
         return {
-            shape.name: shape.outline for shape in shape_regions(layer, self._viewer, every=True)
+            shape.origin: shape.outline for shape in shape_regions(layer, self._viewer, every=True)
         }
 
     def why_not(self) -> str | None:
@@ -279,11 +276,11 @@ class UnmixForm(QWidget):
             return None
         how = "Pin spectra by Shift-click in Spectra, draw shapes, or add a library."
         ticked = f"{count} ticked" if count else "none is ticked"
-        return f"Two endmembers or more are needed; {ticked}." + ("" if self._makers else f" {how}")
+        return f"Two endmembers or more are needed; {ticked}." + ("" if self._listed else f" {how}")
 
     def work(self, cube: Cube) -> Callable[[threading.Event], Iterator[Progress | Unmixing]]:
         """The work for a thread: the spectra are measured, then the cube is unmixed."""
-        makers = {name: self._makers[name] for name in self.ticked()}
+        makers = {name: self._listed[name].make for name in self.ticked()}
         sum_to_one = self.sum_box.isChecked()
 
         def run(cancel: threading.Event) -> Iterator[Progress | Unmixing]:
@@ -322,6 +319,28 @@ class UnmixForm(QWidget):
             self.message.clear()
         self.refresh()
         return ""
+
+
+@dataclass
+class _Found:
+    """What may be an endmember: its name, that of its layer or library, what measures it, and what it is."""
+
+    name: str
+    whose: str
+    make: Callable[[Cube], Measured]
+    key: Key
+    layer: Any = None
+
+
+def _told_apart(found: list[_Found]) -> tuple[str, ...]:
+    """Their names; of several of one name with what they are of, and with a number if need be."""
+    owners: dict[str, set[Any]] = {}
+    for one in found:
+        owners.setdefault(one.name, set()).add(one.key[0])
+    return numbered(
+        f"{one.name} · {one.whose}" if len(owners[one.name]) > 1 and one.whose else one.name
+        for one in found
+    )
 
 
 def _labels_read(unread: list[UnreadLabels]) -> dict[Any, tuple[list[LabelRegions], str]]:

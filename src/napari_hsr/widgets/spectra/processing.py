@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Width of the line of a highlighted curve, in pixels.
 _BOLD = 4.5
+#: Units of curves that are drawn together, each of which the axis names.
+_NAMED = 2
 
 
 class ProcessingRow(QWidget):
@@ -104,11 +106,16 @@ class ProcessingRow(QWidget):
             return f"{what} was removed: nothing is drawn until another one is chosen."
         return f"{what} is not on show: nothing is drawn until it is, or another one is chosen."
 
-    def processing(self, one: Shown, others: Sequence[Shown]) -> Processing:
-        """For one curve: of the others with the chosen origin, that of the same cube."""
+    def against(self, one: Shown, others: Sequence[Shown]) -> Shown | None:
+        """What a curve is held against: of the others with the chosen origin, that of the same cube."""
+        if self.name not in WITH_OTHER:
+            return None
         held = [other for other in others if other.origin == self.other.value()]
-        own = [other for other in held if other.source is one.source]
-        other = next(iter([*own, *held]), None)
+        own = [other for other in held if _cube_of(other) == _cube_of(one)]
+        return next(iter([*own, *held]), None)
+
+    def processing(self, other: Shown | None) -> Processing:
+        """As it is chosen, against another curve."""
         return Processing(
             self.name,
             nm=self.nm.value(),
@@ -176,10 +183,15 @@ class Look:
             return problem
         if one not in self._made:
             try:
-                curve = self._choice.processing(one, others)(one.curve)
+                other = self._choice.against(one, others)
+                curve = self._choice.processing(other)(one.curve)
             except InputError as error:
                 self._made[one] = str(error)
             else:
+                if other is not None and other.source and _cube_of(other) != _cube_of(one):
+                    # none of its own: the unit says whose it is, on the axis and in files
+                    named = one_line(f"{other.name} · {other.source.name}", 80)
+                    curve = replace(curve, units=f"{curve.units or 'value'}, against {named}")
                 drawn = replace(one.drawn, y=_inside(one, curve), std=curve.std)
                 self._made[one] = replace(one, curve=curve, drawn=drawn, behind=(), marks=())
         return self._made[one]
@@ -189,9 +201,14 @@ class Look:
         if self._choice.name == "none":
             return ""
         units = {one.curve.units or "value" for one in shown}
-        if len(units) == 1:
-            return next(iter(units))
+        if 1 <= len(units) <= _NAMED:
+            return " | ".join(sorted(units))
         return "value (units differ)" if units else PROCESSINGS[self._choice.name]
+
+
+def _cube_of(one: Shown) -> Any:
+    """The layer whose cube a curve is of, None for an entry of a library."""
+    return None if one.source is None else one.source.key
 
 
 def _inside(one: Shown, curve: Curve) -> np.ndarray:
