@@ -46,6 +46,26 @@ def test_bad_files_stop_no_other_and_a_second_run_computes_nothing(folder, tmp_p
     assert {name for name, state in again.items() if state is State.UNCHANGED} == good
 
 
+@pytest.mark.parametrize("end", ["lower", "upper"])
+def test_another_program_that_writes_the_ends_meanwhile_keeps_its_file(folder, tmp_path, end):
+    """They had been replaced, or stood beside a cube that they are not of."""
+    out = tmp_path / "out"
+    out.mkdir()
+    theirs = out / f"0_{MODEL}_{end}.npz"
+    events = folder_events(
+        [str(folder / "0.png")], out, ".npz", MODEL, {"intervals": True, "device": "cpu"}
+    )
+    for event in events:
+        rows = getattr(event, "rows", None)
+        if rows and rows[0].state is State.RUNNING:
+            theirs.write_bytes(b"theirs")
+    (row,) = event.rows
+    assert row.state is State.FAILED
+    assert "another program wrote it meanwhile" in str(row.error)
+    assert theirs.read_bytes() == b"theirs"
+    assert [path.name for path in out.iterdir()] == [theirs.name]
+
+
 def test_the_command_finds_the_results_of_the_panel_unchanged(folder, tmp_path, capsys):
     from napari_hsr.cli import main
 

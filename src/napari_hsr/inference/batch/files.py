@@ -56,7 +56,9 @@ class FileWork:
         What is reported of a result, from what the file holds and the result; its ``notices`` are
         told.
     beside : callable
-        Further cubes of a result, by what is added to the name of its file.
+        Further cubes of a result, by what is added to the name of its file; not where it writes a store.
+    names_beside : tuple of str
+        All that may be added.
     settings : mapping
         All that determines the result beside file and model.
     reading : mapping
@@ -78,6 +80,7 @@ class FileWork:
     estimate: Callable[..., Estimate]
     facts: Callable[[Any, Any], dict[str, Any]]
     beside: Callable[[Any], dict[str, Cube]] = lambda _result: {}
+    names_beside: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
@@ -109,7 +112,8 @@ class FileItem:
         """Read, compute and write; the outcome's value is what is reported of the file."""
         work, out, name = self.work, self.output, self.source.name
         exists = replaces(out, work.held)
-        before, seen = standing_at([out]), standing(_looked_at(self.source))
+        further = {key: out.with_name(f"{out.stem}_{key}{out.suffix}") for key in work.names_beside}
+        before, seen = standing_at([out, *further.values()]), standing(_looked_at(self.source))
         made_by = fingerprint(self.source, work)
         files = {"input": str(self.source), "output": str(out)}
         if exists and not work.again and (facts := kept(out, made_by)) is not None:
@@ -119,6 +123,8 @@ class FileItem:
             yield Outcome(found, facts.get("notices", ()), unchanged=True)
             return
         yield from self._about_replacing(out, exists)
+        for other in further.values():
+            yield from self._about_replacing(other, replaces(other, work.held))
         image, result = read(self.source, **work.reading), None
         takes: Estimate | None = None
         in_parts = work.in_parts and out.suffix.lower() == ".zarr"
@@ -146,25 +152,23 @@ class FileItem:
         yield Told(tuple(shared))
         own = [n for n in facts["notices"] if n not in shared]
         yield Told((*own, f"{result.summary()}."), name)
-        others = {
-            key: (out.with_name(f"{out.stem}_{key}{out.suffix}"), cube)
-            for key, cube in work.beside(result).items()
-        }
+        others = work.beside(result)
         for target, known in () if in_parts else before.items():
             check_unchanged(target, known)
-        for other, _ in others.values():  # all of them before any is written
-            yield from self._about_replacing(other, replaces(other, work.held))
-        for other, cube in others.values():  # before the cube, whose record says that all is there
-            write(cube, other)
         if standing(_looked_at(self.source)) != seen:  # made_by may be of what was there before
             made_by = ""
             yield Told((f"{name} changed meanwhile: the same command computes it again.",), name)
-        beside = {key: str(other) for key, (other, _) in others.items()}
+        beside = {key: str(further[key]) for key in others}
         recorded = _recorded(result.cube, made_by, beside | facts, beside)
         if in_parts:
             restate(out, recorded)
         else:
             with expecting(before):
+                for (
+                    key,
+                    cube,
+                ) in others.items():  # first: the record of the cube says that all is there
+                    write(cube, further[key])
                 write(recorded, out)
         made = {**files, "replaced": exists, "estimate": takes and asdict(takes)}
         yield Outcome({**made, **beside, **facts}, facts["notices"])

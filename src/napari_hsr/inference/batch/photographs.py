@@ -94,6 +94,7 @@ def photograph_work(
         estimate=takes,
         facts=facts,
         beside=_bounds,
+        names_beside=_BOUNDS if obeyed["intervals"] else (),
         settings={
             **computed,
             **obeyed,
@@ -105,10 +106,14 @@ def photograph_work(
     )
 
 
+#: What is added to the names of the ends of intervals.
+_BOUNDS = ("lower", "upper")
+
+
 def _bounds(result: Result) -> dict[str, Cube]:
     """The ends of the intervals, where these were asked for."""
     found = result.trust and result.trust.intervals
-    return dict(zip(("lower", "upper"), found.bounds(result.cube), strict=True)) if found else {}
+    return dict(zip(_BOUNDS, found.bounds(result.cube), strict=True)) if found else {}
 
 
 @dataclass(frozen=True)
