@@ -22,6 +22,16 @@ def gaps_in(nm: np.ndarray) -> np.ndarray:
     return np.flatnonzero((steps > _TIMES * beside) & (beside > 0)) + 1
 
 
+def not_measured(nm: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Which wavelengths lie in a wide gap of a grid, farther from its edges than the bands beside it are apart."""
+    found, steps = np.zeros(at.size, dtype=bool), np.diff(nm)
+    for gap in gaps_in(nm).tolist():
+        if steps[gap - 1] > _WIDE_NM:
+            apart = max(steps[beside] for beside in (gap - 2, gap) if 0 <= beside < steps.size)
+            found |= (at > nm[gap - 1] + apart) & (at < nm[gap] - apart)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Bridged:
     """A grid with bands in its gaps too, on lines between the bands at their edges.

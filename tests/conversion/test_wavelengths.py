@@ -234,6 +234,14 @@ def test_bands_beside_a_gap_are_not_shifted_and_those_in_it_are_bad(fwhm, marked
     assert np.isfinite(made.data).all()
 
 
+def test_wide_steps_beside_dense_ones_are_no_gaps():
+    """One rule says what a gap is: steps of 25 nm had been gaps beside a hundred of 2 nm."""
+    nm = np.concatenate([np.arange(400.0, 700.0, 2), np.arange(700.0, 1001.0, 25)])
+    found = to_wavelengths(cube_of(peak(nm), nm), np.arange(710.0, 991.0, 20.0))
+    assert found.good_bands.all()
+    assert not has(found.notices, Code.BANDS_NOT_MEASURED)
+
+
 def test_weights_of_grids_without_gaps_stay_as_they_were_to_the_last_digit():
     uneven = np.concatenate([np.arange(400.0, 500.0, 2), np.arange(500.0, 701.0, 5)])
     for source in (np.arange(400.0, 701.0, 3.3), uneven, np.array([443.0, 490, 560, 665, 705])):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.arguments import told
-from napari_hsr.band_gaps import Bridged
+from napari_hsr.band_gaps import Bridged, not_measured
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.bands import lists_of_bands, take
@@ -26,8 +26,6 @@ _FWHM = float(np.sqrt(8 * np.log(2)))
 WIDEST_NM = 10.0
 #: A new band is bad if bad ones have this share in it (half, but for rounding).
 _HALF = 0.499
-#: Good bands farther apart than so many times the usual distance have a gap between them.
-_GAP = 3.0
 #: A width that is so many times another is told apart from it.
 _AS_WIDE = 1.05
 #: Weights below this share of the largest one are left out.
@@ -288,14 +286,7 @@ def _not_measured(cube: Cube, new: Wavelengths, widths: np.ndarray | None) -> np
     unknown = whole.unknown.copy()
     unknown[~whole.made_up] = ~good
     of_bad = weights[:, unknown].sum(axis=1)
-    found: np.ndarray = of_bad >= _HALF
-    known = old[good]
-    if known.size > 1:
-        right = np.clip(np.searchsorted(known, new.nm), 1, known.size - 1)
-        gap = known[right] - known[right - 1]
-        away = np.abs(new.nm[:, None] - known).min(axis=1)
-        apart = float(np.median(np.diff(old)))
-        found |= (gap > max(_GAP * apart, 2 * WIDEST_NM)) & (away > apart)
+    found: np.ndarray = (of_bad >= _HALF) | not_measured(old[good], new.nm)
     return found
 
 
