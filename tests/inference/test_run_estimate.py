@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from dataclasses import replace
 from types import SimpleNamespace
@@ -251,3 +252,11 @@ def test_progress_tells_the_time_left():
         assert (left[0] is not None) == known
         assert all(seconds > 0 for seconds in left[1:-1])
         assert left[-1] == 0
+
+
+def test_what_was_measured_on_a_disk_gives_no_signs_of_life_any_more():
+    run = plan_run(load_model("rootpoly-srgb"), 16, 16, device="cpu", on_disk=True)
+    before = set(threading.enumerate())
+    assert speed_probe._around(run) > 0
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert "napari-hsr alive" not in left
