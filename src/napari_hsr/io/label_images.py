@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, places_apart
+from napari_hsr.io import limits, numpy_files, places_apart
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import not_there, translated
 from napari_hsr.io.tiff import decoding as tiff_decoding
@@ -46,6 +46,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         raise FileError(path, f"label images are read from {', '.join(READ_SUFFIXES)}")
     with translated(path, "a label image was expected"):
         if suffix == ".npy":
+            numpy_files.check_end(path)
             labels = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
         elif suffix == ".png":
             from PIL import Image

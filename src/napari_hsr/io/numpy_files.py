@@ -22,6 +22,7 @@ from napari_hsr.io import (
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
+from napari_hsr.io.envi import byte_order
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs.reader import unknown_encoding
@@ -61,6 +62,7 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         build_cube.check_dtype(path, dtype)
     if 0 in shape:  # cannot be memory-mapped
         build_cube.check_shape(path, shape)
+    behind = _behind(path, at, shape, dtype)
     with translated(path, _DAMAGED):
         if lazy.too_big(shape) or math.prod(shape) * dtype.itemsize > lazy.LAZY_ABOVE_BYTES:
             values: np.ndarray = map_file(path, dtype, shape, at, "F" if fortran else "C")
@@ -74,8 +76,45 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         )
     if choice.is_open and _is_photograph(values):
         limits.check_room(path, 2 * values.nbytes, "the picture")
-        return _photograph(path, values)
-    return build_cube.build(path, build_cube.Found(values), choice)
+        return _photograph(path, values, behind)
+    if values.ndim == 3 and dtype.byteorder == ">" and byte_order.is_contradicted(values, 2):
+        told = "The numbers were read as big-endian, as the file says, but make sense as little-endian only."
+        behind += (Notice.warning(Code.BYTE_ORDER_DOUBTFUL, told),)
+    return build_cube.build(path, build_cube.Found(values, notices=behind), choice)
+
+
+def check_end(path: Path) -> None:
+    """Refuse a ``.npy`` with more values than its head says, as :func:`read_npy` does.
+
+    Raises
+    ------
+    FileError
+        If there are whole rows or planes behind its array.
+    """
+    with translated(path, _DAMAGED), path.open("rb") as file:
+        shape, _, dtype = _array_header(file)
+        at = file.tell()
+    _behind(path, at, shape, dtype)
+
+
+def _behind(path: Path, at: int, shape: tuple[int, ...], dtype: np.dtype) -> tuple[Notice, ...]:
+    """A notice of bytes behind an array: refused where they are a part of it that its head forgets."""
+    size = math.prod(shape) * dtype.itemsize
+    more = path.stat().st_size - at - size
+    if more <= 0 or not size:
+        return ()
+    with path.open("rb") as file:
+        file.seek(at + size)
+        further = file.read(6) == np.lib.format.MAGIC_PREFIX  # saved one behind the other
+    if not further and any(more % (size // length) == 0 for length in shape if length > 1):
+        described = f"{' x '.join(map(str, shape))} of {dtype}"
+        raise FileError(
+            path,
+            f"the NumPy file is damaged: its array ({described}) takes {size} bytes, but has {size + more}",
+        )
+    what = "Further arrays" if further else f"{more} bytes"
+    told = f"{what} behind the array were left out."
+    return (Notice.warning(Code.BYTES_LEFT_OUT, told),)
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -96,8 +135,8 @@ def _is_photograph(values: np.ndarray) -> bool:
     return fits and photographic and min(values.shape[:2]) > 4
 
 
-def _photograph(path: Path, values: np.ndarray) -> Photograph:
-    notices = [unknown_encoding("A bare array")]
+def _photograph(path: Path, values: np.ndarray, behind: tuple[Notice, ...]) -> Photograph:
+    notices = [unknown_encoding("A bare array"), *behind]
     if values.shape[2] == 4:
         told = "The fourth channel was taken as alpha and left out."
         notices.append(Notice.info(Code.ALPHA_LEFT_OUT, told))

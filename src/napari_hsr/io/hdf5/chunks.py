@@ -58,9 +58,20 @@ class CheckedDataset:
             self._chunk_bytes = math.prod(self.chunks) * dataset.id.get_type().get_size()
             self._note_filters()
         elif dataset.id.get_offset() is not None and not dataset.is_virtual:
-            end = dataset.id.get_offset() + dataset.id.get_storage_size()
+            size = dataset.id.get_storage_size()
+            end = dataset.id.get_offset() + size
             if end > self._held:
                 raise FileError(path, f"{_DAMAGED}: it needs {end} bytes and has {self._held}")
+            needed = math.prod(self.shape) * dataset.id.get_type().get_size()
+            plain = (
+                not self.dtype.hasobject
+            )  # texts of any length are larger in a file than in memory
+            if (
+                plain and size != needed
+            ):  # the library reads as many values as it is told, whatever is there
+                raise FileError(
+                    path, f"{_DAMAGED}: {self.name} takes {needed} bytes, but has {size}"
+                )
 
     def __len__(self) -> int:
         return self.shape[0]

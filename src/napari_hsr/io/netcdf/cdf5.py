@@ -21,7 +21,9 @@ _TYPES = (
 )  # fmt: skip
 _DIMENSIONS, _VARIABLES, _ATTRIBUTES = 10, 11, 12
 #: Of a file that was not closed, the number of records.
-_STREAMING = 2**64 - 1
+_STREAMING, _STREAMING_32 = 2**64 - 1, 2**32 - 1
+#: What stands for the bytes of a variable that has more of them.
+_SIZE_UNSAID = 2**32 - 4
 
 Variables = dict[str, tuple[np.ndarray, tuple[str, ...], dict[str, Any]]]
 
@@ -96,21 +98,66 @@ class _Header:
         return found, of_file
 
 
-def check_head(content: bytes) -> None:
-    """Look at the head of a file of 32-bit data, which SciPy reads, and believes.
+def check_head(content: bytes, length: int) -> int:
+    """Look at the head of a file of 32-bit data, which SciPy reads, and believes; how many records behind it says.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the file, its head at least.
+    length : int
+        Bytes of the file.
 
     Raises
     ------
     ValueError
-        If a variable has no such dimension, or its values lie in the head.
+        If a variable has no such dimension, its values lie in the head, or are more than it says.
     """
     head = _Header(content, ">I", ">Q" if content[3] == 2 else ">I")
-    head.count()
-    head.described()
+    records = head.count()
+    described, _ = head.described()
+    return _check_sizes(described, records if records != _STREAMING_32 else None, length)
 
 
-def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
-    """Values, names of dimensions and attributes of all variables, and the attributes of the file.
+def _check_sizes(described: list[Any], records: int | None, length: int) -> int:
+    """ValueError for a variable whose values are more than its dimensions say: another cube would be read.
+
+    Each states the bytes of its values, which follows from its dimensions, so that programs go by these; some
+    write it wrong. It counts where the room up to the next variable says the same. Returned is how many more
+    records the file holds than its head says.
+    """
+    of_records = [v for v in described if _is_of_records(v)]
+    first = min((begin for *_, begin in of_records), default=length)
+    of_each_record = sum(size for *_, size, _ in of_records)
+    fixed = [v for v in described if not _is_of_records(v)]
+    for group, last in ((fixed, first), (of_records, first + of_each_record)):
+        ordered = sorted(group, key=lambda variable: int(variable[-1]))
+        ends = [*(begin for *_, begin in ordered[1:]), last]
+        for variable, end in zip(ordered, ends, strict=False):
+            needed, (*_, size, begin) = _bytes(variable), variable
+            room = end - begin
+            over = needed > room and (group is fixed or variable is not ordered[-1])
+            if over or needed + 4 <= size <= min(room, _SIZE_UNSAID):
+                raise ValueError(f"{variable[0]} takes {needed} bytes, but has {min(size, room)}")
+    step = sum(-(-_bytes(v) // 4) * 4 for v in of_records)
+    held = (length - first) // step if step else 0
+    return 0 if records is None else max(held - records, 0)
+
+
+def _is_of_records(variable: Any) -> bool:
+    along = variable[1]
+    return bool(along) and along[0][1] == 0
+
+
+def _bytes(variable: Any) -> int:
+    """Bytes of the values of a variable, or of those in each record."""
+    _, along, _, dtype, *_ = variable
+    lengths = [n for _, n in along[1 if _is_of_records(variable) else 0 :]]
+    return int(dtype.itemsize * np.prod(lengths, dtype=object))
+
+
+def variables(path: Path) -> tuple[Variables, dict[str, Any], int]:
+    """Values, names of dimensions and attributes of all variables, the attributes of the file, and records left out.
 
     The values are views of one copy of the file.
 
@@ -123,7 +170,8 @@ def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
     head = _Header(content)
     records = head.count()
     described, of_file = head.described()
-    by_record = [d for d in described if d[1] and d[1][0][1] == 0]
+    more = _check_sizes(described, records if records != _STREAMING else None, len(content))
+    by_record = [d for d in described if _is_of_records(d)]
     step = sum(size for *_, size, _ in by_record)
     if len(by_record) == 1:  # not padded then
         (_, along, _, dtype, *_) = by_record[0]
@@ -141,4 +189,4 @@ def variables(path: Path) -> tuple[Variables, dict[str, Any]]:
         strides = (step, *lengths[1:]) if of_records else tuple(lengths)
         values: np.ndarray = np.ndarray(tuple(shape), dtype, content, begin, strides)
         found[name] = values, tuple(n for n, _ in along), attributes
-    return found, of_file
+    return found, of_file, more

@@ -19,6 +19,7 @@ from napari_hsr.io.scale_and_offset import DIVISORS, state_numbers
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.io.variable import Variable
 from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,9 +43,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     with translated(path, _DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if detect.head_of(path, 4) == cdf5.MAGIC:
-            stored, of_file = cdf5.variables(path)
+            stored, of_file, more = cdf5.variables(path)
         else:
-            cdf5.check_head(detect.head_of(path, limits.MOST_BYTES))
+            more = cdf5.check_head(detect.head_of(path, limits.MOST_BYTES), path.stat().st_size)
             with netcdf_file(str(path), "r", mmap=False) as file:
                 stored = {
                     name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
@@ -80,6 +81,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         looked_in="its variables, attributes and dimensions",
         masks=masks_beside.find(variables, chosen, lambda name: stored[name][0]),
     )
+    if more:
+        told = f"{more} records behind those that its head counts were left out."
+        found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
     if choice.variable is None:
         found.notices += left_out(path, variables, chosen)
     if chosen.parts:
