@@ -9,7 +9,7 @@ import posixpath
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, _layer_actions
 from qtpy.QtCore import Qt
 
 from napari_hsr.cube import Cube, Wavelengths
@@ -379,3 +379,24 @@ def test_the_first_cube_is_shown_at_its_middle_band():
         viewer, Cube(np.zeros((12, 4, 5)), Wavelengths(range(900, 1020, 10))), visible=False
     )
     assert axis.current_band(viewer, unknown) == 6
+
+
+@pytest.mark.parametrize("steps", [(60.0,) * 5, (50.0, 70.0, 80.0, 90.0, 110.0)])
+def test_bands_that_napari_merged_have_the_wavelengths_of_no_cube(steps):
+    nm = 400 + np.cumsum((0.0, *steps))
+    viewer = ViewerModel()
+    values = np.random.default_rng(0).random((6, 4, 5), np.float32)
+    for name, shift in (("A", 0), ("B", 300)):
+        cube = layers.add_cube(viewer, Cube(values, Wavelengths(nm + shift), name=name))
+        viewer.layers.selection.active = cube
+        _layer_actions._split_stack(viewer.layers)
+    viewer.layers.selection = {viewer.layers[at] for at in (0, 1, 2, 9, 10, 11)}
+    _layer_actions._merge_stack(viewer.layers)
+    merged = viewer.layers[-1]
+    assert layer_data.is_cube(merged)
+    assert layer_data.layer_wavelengths(merged) is None
+    assert layer_data.layer_cube(merged).wavelengths is None
+    data, keywords, _ = merged.as_layer_data_tuple()
+    assert layer_data.cube_from_parts(data, keywords).wavelengths is None
+    layers.set_wavelengths(merged, nm + 10)  # the user says what they are
+    assert layer_data.layer_cube(merged).wavelengths.matches(Wavelengths(nm + 10))

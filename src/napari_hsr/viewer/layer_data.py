@@ -46,6 +46,8 @@ FRAMES = "frames"
 ADDED_AS = "hsr_added_as"
 #: Marks layers that were drawn to show something: no pins, and no regions to measure.
 OVERLAY = "hsr_overlay"
+#: Axes that nobody named: napari has merged bands, of whatever cubes, and kept what is known of the first.
+_UNNAMED = ("-3", "-2", "-1")
 #: The attributes that place a layer in the world.
 TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
@@ -127,6 +129,7 @@ def layer_cube(layer: Layer) -> Cube:
         "name": layer.name,
         "metadata": layer.metadata,
         "units": layer.units,
+        "axis_labels": layer.axis_labels,
         **{key: getattr(layer, key) for key in TRANSFORM},
     }
     if is_frames(layer):
@@ -180,13 +183,8 @@ def layer_state(layer: Layer) -> dict[str, Any]:
 
 def layer_wavelengths(layer: Layer) -> Wavelengths | None:
     """The wavelengths of a cube layer, without touching its array."""
-    keywords = {
-        "metadata": layer.metadata,
-        "scale": layer.scale,
-        "translate": layer.translate,
-        "units": layer.units,
-    }
-    return wavelengths_of(layer_shape(layer)[0], keywords)
+    known = ("metadata", "scale", "translate", "units", "axis_labels")
+    return wavelengths_of(layer_shape(layer)[0], {key: getattr(layer, key) for key in known})
 
 
 def pixel_at(
@@ -324,6 +322,8 @@ def wavelengths_of(bands: int, keywords: Mapping[str, Any]) -> Wavelengths | Non
     """The wavelengths in the metadata or on the first axis of a layer, None if not known."""
     metadata = keywords.get("metadata") or {}
     state = state_of(metadata)
+    if state and tuple(keywords.get("axis_labels") or ()) == _UNNAMED:
+        return None
     nm = state["wavelengths"] if "wavelengths" in state else metadata.get("wavelengths")
     if nm is None and not state:
         nm = _nm_axis(bands, keywords)
