@@ -417,6 +417,31 @@ def test_an_estimate_of_a_time_budget_is_the_budget(pairs, cached):
     assert found.steps > 100
 
 
+def test_nothing_is_saved_once_another_process_goes_on_with_it(pairs, cached, tmp_path):
+    """A computer that slept while a step was taken: the last checkpoint is theirs by now."""
+    given, folder = recipe(pairs, cached, validation={"every": 100}), tmp_path / "run"
+    last = folder / "checkpoint" / "last.pt"
+    events = training.train_events(given, folder)
+    for event in events:
+        if isinstance(event, Saved) and event.step == 2:
+            break
+    last.write_bytes(b"theirs")
+    ours = read_state(folder)
+    write_state(folder, replace(ours, pid=ours.pid + 1, machine="elsewhere"))
+    with pytest.raises(FileError, match="another process has resumed this training"):
+        list(events)
+    assert last.read_bytes() == b"theirs"
+
+
+def test_a_fit_asks_before_each_checkpoint(tmp_path):
+    def check():
+        raise FileError(tmp_path, "it is another's")
+
+    with pytest.raises(FileError, match="it is another's"):
+        engine.run(tmp_path, check=check)
+    assert not list(tmp_path.rglob("*.pt"))
+
+
 def headless(*arguments: object, interrupt: Path | None = None) -> tuple[int, str, str]:
     """``python -m napari_hsr.train`` with every warning an error; Ctrl-C once there is a file."""
     process = subprocess.Popen(

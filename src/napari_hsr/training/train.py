@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -208,8 +209,6 @@ def _trained(
     def validate(candidate: Model, _step: int) -> validation.Validation:
         preview = output / PREVIEW
         found = validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
-        if devices.place(recipe).leads:  # checkpoints follow, and it took minutes perhaps
-            check_still_ours(output, started)
         new = tuple(notice for notice in found.notices if notice.code not in told)
         told.update(notice.code for notice in new)  # a disk stays full, and is told once
         return replace(found, notices=new)
@@ -233,6 +232,8 @@ def _trained(
             images=hashes,
             log=output / "tensorboard" / part,
             validations=2,  # of the last weights, and of the best as they are stored
+            # before each: the computer may have slept, and another process have gone on
+            check=partial(check_still_ours, output, started),
         ).events()
 
     if recipe.strategy != "adapter" and list(model.module.parameters()):
@@ -271,6 +272,7 @@ def _trained(
         strategy=outcome.strategy,
         copies=images.copies(),
     )
+    check_still_ours(output, started)
     yield from map(Noticed, export.write_model_folder(output, recipe, stored, facts))
     yield Finished(str(output), outcome.kept, before, stored.figures.mean, seconds)
 

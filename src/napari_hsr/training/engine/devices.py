@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.precision import computes_bfloat16
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     import torch
@@ -189,6 +190,16 @@ def smaller_parts(batch: BatchSettings, parts: int, world: int) -> int:
             f"processes: set batch.accumulate to {batch.size // fewer // world}."
         )
     return batch.size // fewer
+
+
+def fewer_at_once(size: int, before: int, parts: int) -> Notice:
+    """That a step of ``size`` patches goes through the network in more parts than before."""
+    text = (
+        f"There was not enough memory for {size // before} patches at a time: training "
+        f"continues with {size // parts} at a time and adds their gradients, so a "
+        f"step is still {size} patches."
+    )
+    return Notice.warning(Code.SMALLER_PARTS, text)
 
 
 def _workers(device: torch.device) -> int:

@@ -81,6 +81,8 @@ class Fit:
         Folder of TensorBoard's files; None: ``tensorboard`` beside ``folder``.
     validations : int
         How many follow the last step; a time budget has room for them.
+    check : callable
+        Called before a checkpoint is written; raises FileError where it is not to be.
 
     Attributes
     ----------
@@ -113,10 +115,11 @@ class Fit:
         images: tuple[Hashes, Hashes] = ({}, {}),
         log: Path | None = None,
         validations: int = 1,
+        check: Callable[[], None] = lambda: None,
     ):
         self.recipe, self.model, self.batches, self.validate = recipe, model, batches, validate
         self.cancel = threading.Event() if cancel is None else cancel
-        self.folder, self.images, self.validations = folder, images, validations
+        self.folder, self.images, self.validations, self.check = folder, images, validations, check
         self.log = log or folder.parent / "tensorboard"
         self.place = devices.place(recipe)
         self.identity = checkpoint.identity(recipe, images)
@@ -328,6 +331,7 @@ class Fit:
         if best:
             file = f"best-{state.step}.pt"
             content = {"weights": model.module.state_dict(), **self.identity}
+            self.check()
             checkpoint.save(self.folder, content, file)
             state.best_step, state.best_file = state.step, file
             state.best_mean, state.best_images, state.strikes = found.mean, found.images, 0
@@ -343,6 +347,7 @@ class Fit:
 
     def _save(self) -> Saved:
         """Write the checkpoint; the file of the best weights that it names is there before it."""
+        self.check()
         self.state.seconds = self._elapsed()
         path = checkpoint.save(
             self.folder,
@@ -380,12 +385,7 @@ class Fit:
         self.state.parts = devices.smaller_parts(self.recipe.batch, before, self.place.world)
         self.network.zero_grad(set_to_none=True)
         release_cached(self.place.device)
-        text = (
-            f"There was not enough memory for {size // before} patches at a time: training "
-            f"continues with {size // self.state.parts} at a time and adds their gradients, so a "
-            f"step is still {size} patches."
-        )
-        return Noticed(Notice.warning(Code.SMALLER_PARTS, text))
+        return Noticed(devices.fewer_at_once(size, before, self.state.parts))
 
     def _fitted(self) -> Fitted:
         state = self.state
