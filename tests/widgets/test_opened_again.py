@@ -231,3 +231,20 @@ def test_a_session_takes_ticks_and_leaves_out_what_is_too_long(opened, viewer):
     json.loads(record.model_dump_json())
     assert _fits("x" * MOST_TEXT)
     assert not _fits("x" * (MOST_TEXT + 1))
+
+
+def test_a_library_that_was_changed_while_its_panel_was_closed_is_told(
+    opened, viewer, soils, monkeypatch
+):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    panel = opened(MapsWidget, viewer)
+    panel.use_files([str(soils)])
+    panel.close()
+    opened(MapsWidget, viewer).close()
+    assert said == []
+    text = soils.read_text(encoding="utf-8")
+    soils.write_text(text.replace("0.1", "0.2"), encoding="utf-8")
+    opened(MapsWidget, viewer)
+    (sentence,) = said
+    assert f"{soils.name} has changed since it was opened" in sentence

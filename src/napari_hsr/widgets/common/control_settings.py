@@ -5,6 +5,7 @@ For a session's file, and for a panel that is closed and opened again in its vie
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 from weakref import WeakKeyDictionary
@@ -23,6 +24,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.units import one_line
+from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
@@ -63,14 +66,14 @@ class _Closed:
         Those that are about the layers which the viewer held.
     layers : tuple
         Of the layers, what tells them apart.
-    files : list of str
+    files : list of str or Trace
         What it had opened beside them.
     """
 
     values: dict[str, Any]
     of_layers: dict[str, Any]
     layers: tuple[Any, ...]
-    files: list[str]
+    files: list[object]
 
 
 #: By viewer and class of panel.
@@ -107,13 +110,23 @@ def remember(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
             of_layers[name] = values[name]
         if about is not None or isinstance(control, LayerChooser):
             values.pop(name, None)
-    files = _paths(panel) if isinstance(panel, HasFiles) else []
+    files = list(panel.files_in_use()) if isinstance(panel, HasFiles) else []
     kept = _Closed(values, of_layers, _layers(viewer), files)
     _CLOSED.setdefault(unwrapped(viewer), {})[type(panel)] = kept
 
 
 def _paths(panel: HasFiles) -> list[str]:
     return [str(one) for one in panel.files_in_use()]
+
+
+def _tell_changed(files: list[object]) -> None:
+    """Of files that were read again, which are others than the panel had read before; one that is gone it tells."""
+    from napari.utils.notifications import show_warning
+
+    for one in files:
+        if isinstance(one, Trace) and not one.holds() and os.path.exists(one.path):
+            name = one_line(os.path.basename(one.path), 200)
+            show_warning(f"{name} {one.changed()}: the panel that is open again has read it anew.")
 
 
 def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
@@ -125,8 +138,10 @@ def set_as_before(viewer: napari.viewer.Viewer, panel: QWidget) -> None:
     kept = _CLOSED.get(unwrapped(viewer), {}).get(type(panel))
     if kept is None:
         return
-    if kept.files and isinstance(panel, HasFiles) and kept.files != _paths(panel):
-        panel.use_files(kept.files)
+    paths = [str(one) for one in kept.files]
+    if paths and isinstance(panel, HasFiles) and paths != _paths(panel):
+        panel.use_files(paths)
+        _tell_changed(kept.files)
     same = kept.layers == _layers(viewer)
     restore(panel, {**kept.of_layers, **kept.values} if same else kept.values)
 
