@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
 #: that are counted.
 _BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
+#: Files that the system is asked about whenever something is opened, on a disk that may be far away.
+_ASKED = 2_000
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Trace:
     ----------
     path : str
     frames : tuple of Path
-        Of a stack, the files of its frames: others may come into its folder.
+        Of a stack, files of its frames, spread over many: others may come into its folder.
     states : tuple
         What the system knows of each file: its number, its size and its times.
     print : (int, str) or None
@@ -48,14 +50,14 @@ class Trace:
     @classmethod
     def of(cls, path: str | os.PathLike[str], frames: Sequence[Path] = ()) -> Trace:
         """How it is now."""
-        file = Path(os.path.abspath(path))
-        states = tuple(map(_state, frames or _files(file)))
-        return cls(str(file), tuple(frames), states, _print(file, frames))
+        file, some = Path(os.path.abspath(path)), tuple(frames[:: 1 + len(frames) // _ASKED])
+        states = tuple(map(_state, some or _files(file, _ASKED)))
+        return cls(str(file), some, states, _print(file, some))
 
     def holds(self) -> bool:
         """Whether what was read is still there."""
         file = Path(self.path)
-        states = tuple(map(_state, self.frames or _files(file)))
+        states = tuple(map(_state, self.frames or _files(file, _ASKED)))
         if states == self.states:
             return bool(states) and None not in states
         return self.print is not None and _print(file, self.frames) == self.print
@@ -78,7 +80,7 @@ def fingerprint(path: Path) -> tuple[int, str]:
     """
     digest, total = hashlib.sha256(), 0
     with translated(path, "its files could not be looked at"):
-        files = _files(path)
+        files = _files(path, _COUNTED)
         if not files:
             raise FileError(path, "it is no longer there")
         for file in files:
@@ -98,10 +100,10 @@ def files_within(folder: Path) -> Iterator[Path]:
         yield from (Path(os.path.realpath(os.path.join(parent, name))) for name in sorted(names))
 
 
-def _files(path: Path) -> list[Path]:
-    """The files that a path stands for, those that are there."""
+def _files(path: Path, most: int) -> list[Path]:
+    """The files that a path stands for, those that are there; of many the first."""
     one: Iterable[Path] = files_within(path) if path.is_dir() else _read_with(path)
-    return sorted(file for file in islice(one, _COUNTED) if os.path.isfile(file))
+    return sorted(file for file in islice(one, most) if os.path.isfile(file))
 
 
 def _read_with(path: Path) -> Iterator[Path]:
