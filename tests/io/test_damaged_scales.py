@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
+
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -90,3 +95,84 @@ def test_the_number_for_missing_values_in_a_note_beside_it(tmp_path):
         '<PAMDataset><PAMRasterBand band="1"><NoDataValue>2OO0</NoDataValue></PAMRasterBand></PAMDataset>'
     )
     assert told(gdal(path, [None] * 3, [None] * 3), Code.NO_DATA)
+
+
+def hdf5(path, **attributes):
+    with h5py.File(path, "w") as file:
+        file["cube"] = STORED
+        file["wavelengths"] = [400.0, 500.0, 600.0]
+        file["cube"].attrs.update(attributes)
+    return read(path)
+
+
+@pytest.mark.parametrize("name", ["Scale_Factor", "reflectance_scale_factor"])
+@pytest.mark.parametrize("damaged", ["1O000", np.nan, np.inf, 0.0, -10000.0, [1e4, 1e4, 1.0]])
+def test_a_number_to_divide_by_that_is_none(tmp_path, name, damaged):
+    cube = hdf5(tmp_path / "a.h5", **{name: damaged})
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert name in told(cube)[0]
+
+
+def test_a_number_to_divide_by_that_is_below_one(tmp_path):
+    cube = hdf5(tmp_path / "a.h5", Scale_Factor=1e-4)
+    np.testing.assert_allclose(cube.data, STORED * 1e-4, rtol=1e-6)
+    assert "below 1" in told(cube, Code.SCALE_APPLIED)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("SCALE_FACTOR", Code.GAIN_NOT_APPLIED),
+        ("_FillValue", Code.NO_DATA),
+        ("valid_min", Code.NO_DATA),
+    ],
+)
+def test_texts_in_the_place_of_numbers(tmp_path, name, code):
+    cube = hdf5(tmp_path / "a.h5", **{name: "-99O9"})
+    assert "'-99O9'" in told(cube, code)[0]
+    assert not told(hdf5(tmp_path / "b.h5", **{name: "none"}), code)
+
+
+def test_a_fill_value_of_xarray(tmp_path):
+    encoded = base64.b64encode(struct.pack("<d", 2000.0)).decode()
+    assert np.isnan(hdf5(tmp_path / "a.h5", _FillValue=encoded).data[0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["scale_factor", "Scale_Factor", "add_offset"])
+@pytest.mark.parametrize("damaged", ["1O", [], [1.0, 2.0]])
+def test_one_of_several_arrays_whose_scale_is_no_number(tmp_path, name, damaged):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for i in range(3):
+            file[f"band_{400 + 100 * i}"] = STORED[i]
+            file[f"band_{400 + 100 * i}"].attrs[name] = damaged if i == 1 else 10.0
+    cube = read(path)
+    assert np.isnan(cube.data[1]).all()
+    assert np.isfinite(cube.data[[0, 2]]).all()
+    assert "1 of 3 bands" in told(cube)[0]
+
+
+BESIDE = {
+    "reflectance scale factor": ("1O000", Code.GAIN_NOT_APPLIED),
+    "data ignore value": ("-99O9", Code.NO_DATA),
+    "fwhm": (["5", "5", "5O"], Code.LIST_UNUSABLE),
+    "bbl": (["1", "1", "O"], Code.LIST_UNUSABLE),
+}
+
+
+@pytest.mark.parametrize("kind", ["hdr", "json"])
+@pytest.mark.parametrize("name", sorted(BESIDE))
+def test_a_text_beside_the_image(tmp_path, kind, name):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STORED, photometric="minisblack", metadata=None)
+    value, code = BESIDE[name]
+    if kind == "json":
+        facts = {"wavelengths": [400, 500, 600], name: value}
+        path.with_suffix(".json").write_text(json.dumps(facts))
+    else:
+        written = value if isinstance(value, str) else f"{{{', '.join(value)}}}"
+        path.with_suffix(".hdr").write_text(
+            "ENVI\nsamples = 5\nlines = 4\nbands = 3\ndata type = 12\ninterleave = bsq\nbyte order = 0\n"
+            f"wavelength = {{400, 500, 600}}\n{name} = {written}\n"
+        )
+    assert told(read(path), code)

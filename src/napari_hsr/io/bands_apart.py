@@ -213,19 +213,36 @@ def shared_attributes(
     shared = {k: v for k, v in each[0].items() if all(_same(e.get(k), v) for e in each)}
     for key, default in _OF_EACH.items():
         if key not in shared and any(key in e for e in each):
-            shared[key] = [float(np.ravel(e.get(key, default))[0]) for e in each]
+            shared[key] = [_number_of(e.get(key, default)) for e in each]
     for key in divisors:  # to divide by, as a scale of each
         if key not in shared and any(key in e for e in each) and "scale_factor" not in shared:
-            shared["scale_factor"] = [1 / (float(np.ravel(e.get(key, 1))[0]) or 1.0) for e in each]
-    markers = [
-        [v for k in e if plain_name(k) in NO_DATA_NAMES for v in np.ravel(e[k])] for e in each
-    ]
-    alike = any(plain_name(k) in NO_DATA_NAMES for k in shared)
+            divided = [_number_of(e.get(key, 1.0)) for e in each]
+            shared["scale_factor"] = [1 / n if 0 < n < np.inf else np.nan for n in divided]
+    markers = []
+    for e in each:
+        stated = {k: v for k, v in e.items() if plain_name(k) in NO_DATA_NAMES}
+        texts = {k: v for k, v in stated.items() if np.asarray(v).dtype.kind not in "iuf"}
+        read = {k: number(_text(v)) for k, v in texts.items()}
+        shared |= {k: v for k, v in texts.items() if read[k] is None}  # to be told of
+        numbers = {k: v for k, v in (stated | read).items() if v is not None}
+        markers.append([v for value in numbers.values() for v in np.ravel(value)])
+    alike = any(
+        plain_name(k) in NO_DATA_NAMES and number(_text(v)) is not None for k, v in shared.items()
+    )
     if all(len(set(own)) <= 1 for own in markers) and not alike and any(markers):
         shared[NO_DATA_OF_EACH] = [float(own[0]) if own else np.nan for own in markers]
     elif any(markers):
         shared["_FillValue"] = np.unique(np.concatenate([np.ravel(own) for own in markers]))
     return shared
+
+
+def _number_of(value: Any) -> float:
+    """The only number that an attribute holds, NaN for anything else."""
+    array = np.ravel(np.asarray(value))
+    if array.size != 1:
+        return float("nan")
+    found = float(array[0]) if array.dtype.kind in "iufb" else number(_text(value))
+    return float("nan") if found is None else found
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 #: No number that is meant has more characters.
 LONGEST = 64
+#: What programs write where there is nothing to say.
+NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
 #: Whole numbers up to here are the same as floats.

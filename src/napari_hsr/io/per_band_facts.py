@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
@@ -59,6 +60,12 @@ def find(
         values = np.ravel(
             np.asarray(load(vectors[key].name) if key in vectors else attributes[key])
         )
+        if values.dtype.kind in "US":
+            read = [number(value) for value in values.tolist()]
+            if None in read and values.size > 1:
+                told = f"'{key}' is no list of numbers: left out."
+                found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
+            values = np.array(read)  # of objects, where one is none
         if values.dtype.kind not in "iufb":
             continue
         if values.size != bands:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +20,17 @@ from napari_hsr.io.decoding import (
     with_markers,
 )
 from napari_hsr.io.hdf5.axes import text
-from napari_hsr.io.number_parsing import number
+from napari_hsr.io.number_parsing import NOTHING, number
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from napari_hsr.io.found import Found
 
 _MOST_MARKERS = 16
+#: Names of limits, as :func:`plain_name` has them.
+_LIMITS = ("validrange", "validmin", "validmax")
+#: A float64 in Base64, as xarray writes the fill value of floats in zarr.
+_ENCODED = re.compile(r"[A-Za-z0-9+/]{11}=")
 #: Around an array, a factor that is not spelled as CF does has to be smaller to be one of its numbers.
 _OF_ANOTHER_SPELLING = 0.011
 #: Attributes with a number to divide by: NEON's, and ENVI's.
@@ -43,6 +50,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         in JSON. It counts where the array itself states nothing, and factors where they can be meant in one
         way only; others are told, not applied.
     """
+    found.notices += _unread(dict(around or {}) | dict(attributes), attributes)
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
     markers = {
         m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
@@ -54,12 +62,13 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
     unclear = _spelled_otherwise(stated)
     unclear |= _from_around(found, stated, beyond)
     for key, numbers in unclear.items():
-        if plain_name(key) in APPLIED and numbers and set(numbers) - {0.0, 1.0}:
+        nothing = {1.0} if plain_name(key) != "addoffset" else {0.0, 1.0}
+        if plain_name(key) in APPLIED and numbers and set(numbers) - nothing:
             told = (
                 f"The file's '{key}' ({numbers[0]:g}) was not applied: the numbers are as stored."
             )
             found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-    divisor = next((stated[key][0] for key in DIVISORS if stated.get(key)), 0.0) or 1.0
+    divisor = _divisor(found, stated)
     scale, offset = (
         _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
     )
@@ -74,6 +83,8 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         divisor = 1.0
+    if divisor < 1.0:
+        scale, divisor = divisor, 1.0
     kind = {"true": "u", "false": "i"}.get(text(attributes.get("_Unsigned")).lower(), "")
     found.decoding = Decoding(
         divisor=divisor,
@@ -93,6 +104,44 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
+
+
+def _divisor(found: Found, stated: dict[str, list[float]]) -> float:
+    """The number to divide by: 1 where none is stated, or none that can be; below 1 it is to multiply by."""
+    for key in DIVISORS:
+        numbers = stated.get(key)
+        if not numbers:
+            continue
+        if len(set(numbers)) == 1 and 0 < numbers[0] < np.inf:
+            if numbers[0] < 1:
+                told = (
+                    f"The file's '{key}' ({numbers[0]:g}) is below 1, and can hardly be the number to divide by: values were "
+                    "multiplied by it."
+                )
+                found.notices += (Notice.warning(Code.SCALE_APPLIED, told),)
+            return numbers[0]
+        told = (
+            f"The file's '{key}' ({numbers[0]:g}) is no positive number of all bands: not applied."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    return 1.0
+
+
+def _unread(every: dict[Any, Any], own: Any) -> tuple[Notice, ...]:
+    """Notices of texts in the place of a number, which are none; those of CF in the array's ``own`` are told of apart."""
+    notices = []
+    for key, value in every.items():
+        plain = plain_name(str(key))
+        factor = plain in APPLIED and not (key in ("scale_factor", "add_offset") and key in own)
+        if not (factor or plain in NO_DATA_NAMES or plain in _LIMITS):
+            continue
+        said = text(value)
+        if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+            said = ", ".join(value)
+        if said.lower() not in NOTHING and not _numbers(said):
+            told = f"The file's '{key}', {said[:40]!r}, is no number: no effect."
+            notices.append(Notice.warning(Code.GAIN_NOT_APPLIED if factor else Code.NO_DATA, told))
+    return tuple(notices)
 
 
 def _spelled_otherwise(stated: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -161,8 +210,10 @@ def _valid(stated: dict[str, list[float]], found: Found) -> tuple[float, float] 
 
 def _numbers(value: Any) -> list[float]:
     """The numbers that an attribute holds, one in a text among them; empty for anything else."""
-    if text(value):
-        known = number(text(value))
+    if said := text(value):
+        known = number(said)
+        if known is None and _ENCODED.fullmatch(said):
+            (known,) = struct.unpack("<d", base64.b64decode(said))
         return [] if known is None else [known]
     array = np.ravel(np.asarray(value))
     return [float(v) for v in array] if array.dtype.kind in "iuf" else []

@@ -17,6 +17,7 @@ from napari_hsr.io.envi import byte_order, scales
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
+from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.tiff import gdal_metadata, geotiff
 from napari_hsr.io.wavelengths import resolve as wl
@@ -208,7 +209,7 @@ def _facts(
         items = {**items, build_cube.NO_DATA: stated.partition(";")[0].strip("\"' \t")}
     marker = envi_header.numbers(items, build_cube.NO_DATA)
     unused = marker is None and not facts.decoding.markers
-    if unused and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in scales.NOTHING:
+    if unused and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in NOTHING:
         told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
         found.notices += (Notice.warning(Code.NO_DATA, told),)
     if marker and len(marker) == layout.bands:

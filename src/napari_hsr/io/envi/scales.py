@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io.decoding import is_factor
 from napari_hsr.io.envi import header as envi_header
+from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.notices import Code, Notice
 from napari_hsr.quantities import Quantity, quantity_of
 
@@ -28,8 +29,6 @@ _OTHER_SCALES = re.compile(
 _ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
 #: Words around the name of a gain or an offset: ``band gains``, ``radiance gain values``.
 _AROUND_A_NAME = re.compile(r"^bands?[ _]|[ _](values?|list)$")
-#: What programs write where there is nothing to say.
-NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 
 
 def apply_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:

@@ -57,8 +57,12 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
         except HSRError:
             items, listed = {}, None
         if isinstance(listed, list) and len(listed) in counts:
-            stated = {key: envi_header.numbers(items, key) for key in _OF_NUMBERS}
-            return Beside(listed, unit, header.name, {k: n for k, n in stated.items() if n})
+            stated = {
+                key: envi_header.numbers(items, key) or items[key]
+                for key in _OF_NUMBERS
+                if key in items
+            }
+            return Beside(listed, unit, header.name, stated)
     for file in _descriptions(path):
         found = _in_json(file, counts)
         if found is not None:
