@@ -11,17 +11,20 @@ import shutil
 import signal
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_hsr import Cube, Wavelengths, spectra
+from napari_hsr import Cube, Photograph, Wavelengths, spectra
 from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import atomic, read, write
 from napari_hsr.io.file_sets import files_read, files_written, replaces, shared, standing_at
 from napari_hsr.io.hdf5 import writing as hdf5_created
+from napari_hsr.io.label_images import write_labels
+from napari_hsr.spectral_library import SpectralLibrary
 
 from ..killed import Failing, killed
 from ..thorough import thorough
@@ -400,6 +403,52 @@ def test_a_disk_that_takes_only_a_part_is_told_and_ends_no_process(tmp_path, suf
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3, most
         assert not list(tmp_path.iterdir()), most
+
+
+def _written_by_numpy(folder):
+    """What NumPy writes by itself, in files of some 5 to 6 kB: for each kind a way to write it, and its name."""
+    values = np.random.default_rng(0).random((24, 31))
+    library = SpectralLibrary(tuple(map(str, range(24))), np.arange(400.0, 701, 10), values, "1")
+    pixels = Photograph(np.full((40, 48, 3), 9, np.uint8), "srgb")
+    labels = np.ones((24, 31), np.int64)
+    return {
+        ".npy": partial(write_labels, labels, folder / "x.npy"),
+        ".sli": partial(write, library, folder / "x.sli"),
+        ".tif": partial(write, pixels, folder / "x.tif"),
+    }
+
+
+@posix
+@pytest.mark.parametrize("suffix", [".npy", ".sli", ".tif"])
+def test_the_end_of_an_array_that_a_disk_does_not_take_is_told(tmp_path, suffix):
+    write_it = _written_by_numpy(tmp_path)[suffix]
+    write_it()
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    whole = len(before[tmp_path / f"x{suffix}"])
+
+    def tried(most):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        try:
+            write_it()
+        except FileError as error:
+            return 3 if "larger than files may be there" in str(error) else 4
+        return 5
+
+    for most in (
+        whole - 1,
+        whole - 300,
+    ):  # less than what the library keeps to itself until the end
+        child = os.fork()
+        if not child:
+            status = 6
+            try:
+                status = tried(most)
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3, most
+        assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_a_full_disk_is_what_is_told_whatever_hdf5_says_of_it(tmp_path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, numpy_files, places_apart
+from napari_hsr.io import limits, numpy_files, places_apart, whole_arrays
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import not_there, translated
 from napari_hsr.io.tiff import decoding as tiff_decoding
@@ -135,7 +135,7 @@ def write_labels(
         stale_note.check(target)
     with replacing(target) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
-            np.save(file, labels)
+            whole_arrays.save(file, labels)
         else:
             import tifffile
 

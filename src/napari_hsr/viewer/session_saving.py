@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io import whole_arrays
 from napari_hsr.io.atomic import beside, clear_up, replacing
 from napari_hsr.io.library_errors import check_name, translated
 from napari_hsr.io.stacks.files import FileFrames
@@ -392,4 +393,4 @@ def _write_thing(thing: Any, file: Path) -> None:
         io.write(thing, file)
         return
     with replacing(file) as temporary, temporary.open("wb") as opened:
-        np.save(opened, np.asarray(thing), allow_pickle=False)
+        whole_arrays.save(opened, np.asarray(thing))

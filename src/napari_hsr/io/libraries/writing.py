@@ -73,7 +73,7 @@ def write_sli(library: SpectralLibrary, path: Path) -> None:
         "interleave = bsq",
     ]
     with replacing_both(path, header) as (data, text):
-        library.values.astype("<f8").tofile(data)
+        data.write_bytes(library.values.astype("<f8").tobytes())
         text.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
 
 

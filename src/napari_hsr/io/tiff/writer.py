@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import embedded_record, limits
+from napari_hsr.io import embedded_record, limits, whole_arrays
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.stored_numbers import Storing, plan, write_planes
 from napari_hsr.io.tiff import gdal_items, gdal_metadata, geotiff, stale_note
@@ -89,10 +89,12 @@ def write_photograph(photograph: Photograph, path: Path) -> None:
 
     stale_note.check(path)
     with replacing(path) as temporary:
-        tifffile.imwrite(
+        place = tifffile.imwrite(
             temporary,
             np.ascontiguousarray(photograph.data),
             photometric="rgb",
             metadata={embedded_record.KEY: embedded_record.of_photograph(photograph)},
             extratags=geotiff.extra_tags(geotiff.stated(photograph.metadata)),
+            returnoffset=True,
         )
+        whole_arrays.check_end(temporary, place)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.io import embedded_record
+from napari_hsr.io import embedded_record, whole_arrays
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.tiff import ome_metadata
@@ -130,7 +130,7 @@ class ZarrInParts(UnfinishedStore):
         temporary = path.with_suffix(".tmp")
         with self._writing():
             with temporary.open("wb") as file:
-                np.save(file, values)
+                whole_arrays.save(file, values)
             os.replace(temporary, path)
 
     # --- the end -------------------------------------------------------------------------------

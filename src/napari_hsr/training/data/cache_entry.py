@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_hsr import __version__, colour
 from napari_hsr.cube import Cube
-from napari_hsr.io import limits
+from napari_hsr.io import limits, whole_arrays
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.file_sets import files_beside
@@ -265,7 +265,8 @@ class Entry:
                     if _half_will_do(max(map(abs, seen.facts.cube_range)), error):
                         break
                 if rgb is not None:
-                    np.save(temporary / "rgb.npy", unit_float(rgb.data))
+                    with (temporary / "rgb.npy").open("wb") as opened:
+                        whole_arrays.save(opened, unit_float(rgb.data))
                 copies = {name: getattr(seen, name) for name in _SMALL_COPIES}
                 np.savez(temporary / "small.npz", **copies)
                 about = {
