@@ -133,7 +133,7 @@ def test_what_was_made_of_a_result_is_not_taken_for_it(run):
     write(changed, path)
     _, told, warned = run()
     assert kept(told) == [False, True]
-    assert f"{path} exists already and is replaced" in warned
+    assert f"{path} exists already, and is replaced" in warned
 
 
 def test_several_files_at_a_time_give_the_same_cubes(hsr, folder, tmp_path):

@@ -32,6 +32,18 @@ def test_a_folder_stands_for_the_photographs_directly_in_it(photographs):
     assert not errors
 
 
+def test_an_envi_image_is_one_file_of_a_pattern(tmp_path):
+    """Its header and its binary had been computed each, for two results of one name."""
+    values = np.zeros((3, 4, 5), np.float32)
+    for name in ("c", "d"):
+        write(Cube(values, Wavelengths([500.0, 600.0, 700.0])), tmp_path / f"{name}.hdr")
+    (binary,) = (path for path in tmp_path.glob("c.*") if path.suffix != ".hdr")
+    found, _ = expand([f"{tmp_path}/*"])
+    assert names(found) == ["c.hdr", "d.hdr"]
+    assert names(expand([str(binary), str(tmp_path / "c.hdr")])[0]) == ["c.hdr"]
+    assert expand([str(binary)])[0] == [binary]
+
+
 def test_patterns_are_expanded_for_shells_that_do_not(photographs):
     found, _ = expand([f"{photographs}/*.png"])
     assert names(found) == ["b.png"]

@@ -110,7 +110,7 @@ def test_an_existing_file_is_replaced_with_a_note_or_as_asked(hsr, photograph, t
     out.write_bytes(b"of an earlier run")
     status, said, warned = hsr(*asked)
     assert (status, json.loads(said)["results"][0]["replaced"]) == (0, True)
-    assert warned.splitlines()[0].startswith(f"note: {out} exists already and is replaced")
+    assert warned.splitlines()[0].startswith(f"note: {out} exists already, and is replaced")
     np.testing.assert_array_equal(np.asarray(read(out).data), np.asarray(reconstruct(source).data))
     status, said, warned = hsr(*asked, "--overwrite")
     assert (status, json.loads(said)["results"][0]["replaced"]) == (0, True)

@@ -34,7 +34,7 @@ def test_render_says_as_json_what_it_wrote_and_what_it_replaced(hsr, cube_file, 
     made = {"input": str(source), "output": str(out), "encoding": "srgb", "bits": 8}
     assert (status, told) == (0, {**made, "replaced": False})
     *_, warned = hsr("render", source, "-o", out)
-    assert warned.startswith(f"note: {out} exists already and is replaced")
+    assert warned.startswith(f"note: {out} exists already, and is replaced")
     status, said, warned = hsr("render", source, "-o", out, "--json", "--overwrite")
     assert (status, json.loads(said)["replaced"], f"{out} exists" in warned) == (0, True, False)
 

@@ -42,7 +42,7 @@ def test_a_plot_over_a_file_of_the_user_is_told_and_never_one_over_the_scene(
     plot = tmp_path / "stress.png"
     plot.write_bytes(b"mine")
     *_, warned = hsr("stress", "rootpoly-srgb", "--scene", "nowhere.h5", "--plot", str(plot))
-    assert "stress.png exists already and is replaced" in warned
+    assert "stress.png exists already, and is replaced" in warned
     plot.unlink()
     plot.symlink_to(scene)
     status, _, warned = hsr("stress", "rootpoly-srgb", "--scene", scene, "--plot", str(plot))

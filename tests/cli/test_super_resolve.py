@@ -39,7 +39,7 @@ def test_json_says_how_far_the_result_agrees_and_what_it_replaced(hsr, cube_file
     noted = read(out).provenance.extra["super_resolution"]
     assert made["relative_residual"] == noted["relative_residual"]
     *_, warned = hsr(*asked)
-    assert f"note: {out} exists already and is replaced" in warned
+    assert f"note: {out} exists already, and is replaced" in warned
     status, _, warned = hsr(*asked, "--overwrite")
     assert (status, f"{out} exists" in warned) == (0, False)
 

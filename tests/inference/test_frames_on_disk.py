@@ -169,7 +169,7 @@ def test_the_command(folder, tmp_path, capsys):
     assert np.isnan(np.asarray(lost.data)).all()
     assert not has(read(f"{out}:4").notices, Code.PARTLY_WRITTEN)
     assert main(command) == 1
-    assert "exists already and is replaced" in capsys.readouterr().err
+    assert "exists already, and is replaced" in capsys.readouterr().err
     for more in (["--jobs", "2"], ["x"], ["--region", "0:5,0:5"]):
         with pytest.raises(SystemExit):
             main([*command, *more])

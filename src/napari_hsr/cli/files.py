@@ -175,7 +175,8 @@ def prepare_output(out: Path, inputs: Iterable[Path], overwrite: bool) -> bool:
         return False
     if not overwrite:
         told = (
-            "exists already and is replaced. A later version will refuse to; --overwrite allows it."
+            "exists already, and is replaced once the result is there. A later version will refuse to; "
+            "--overwrite allows it."
         )
         note([f"{out} {told}"])
     return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES, STACK_SUFFIXES
+from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import not_there
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def expand(
     A folder stands for the files with these suffixes directly in it, and a pattern (``*``, ``?``,
     ``[…]``, ``**``) for the files it matches, also under shells that do not expand patterns. Where
     photographs are wanted, a film or a GIF stands for its frames.
-    Arguments that stand for nothing are returned as errors.
+    The binary of an ENVI image is no second one beside its header. Arguments that stand for nothing are
+    returned as errors.
     """
     files: dict[Path, Path] = {}
     errors: list[FileError] = []
@@ -42,7 +44,13 @@ def expand(
             continue
         for path in found:
             files.setdefault(path.resolve(), path)
-    return list(files.values()), errors
+    of_headers = {
+        read
+        for real, path in files.items()
+        if path.suffix.lower() == ".hdr"
+        for read in files_read(path) - {real}
+    }
+    return [path for real, path in files.items() if real not in of_headers], errors
 
 
 def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:

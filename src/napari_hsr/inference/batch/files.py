@@ -178,8 +178,8 @@ class FileItem:
             raise AlreadyThereError(out)
         if exists and not self.work.overwrite:
             text = (
-                f"{out} exists already and is replaced. A later version will refuse to "
-                "where overwriting is not allowed."
+                f"{out} exists already, and is replaced once the result is there. A later version will "
+                "refuse to where overwriting is not allowed."
             )
             yield Told((text,))
 
