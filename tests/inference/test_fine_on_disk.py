@@ -1,5 +1,8 @@
 """Super-resolution into a zarr store: what memory would hold, gone on with, and what is refused."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +50,21 @@ def test_interpolations_in_tiles_are_those_in_memory(tmp_path, holed, name):
     assert made.notices == expected.notices
     assert not list(tmp_path.glob(".napari-hsr-*"))  # the holes were filled in files
     np.testing.assert_array_equal(read(tmp_path / "fine.zarr").data, made.data)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no such call")
+def test_a_disk_that_is_full_is_told_before_holes_are_filled_in_a_file(
+    tmp_path, holed, monkeypatch
+):
+    """What is written into a map of a file without room ends the process."""
+
+    def full(*_of):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(FileError, match="values cannot be filled in there: the disk is full"):
+        super_resolve(holed, BASELINES[0], 2, tile=64, output=tmp_path / "fine.zarr")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_goes_on_where_it_was(tmp_path, cube, model, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -16,6 +18,7 @@ from napari_hsr.inference.fine_cube import title
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.tiles.result_place import Disk, fingerprint
 from napari_hsr.inference.upscalers import upscale_events
+from napari_hsr.io.library_errors import translated
 from napari_hsr.progress import Progress, as_part
 from napari_hsr.resample import agreement_events
 from napari_hsr.resample.holes import fill_events
@@ -122,6 +125,14 @@ def _scratch(held: ExitStack, folder: Path, shape: tuple[int, ...], dtype: Any) 
     kept = tempfile.TemporaryDirectory(
         dir=folder, prefix=".napari-hsr-", ignore_cleanup_errors=True
     )
-    return np.lib.format.open_memmap(
-        Path(held.enter_context(kept)) / "values.npy", "w+", dtype, shape
-    )
+    path = Path(held.enter_context(kept)) / "values.npy"
+    with translated(folder, "values cannot be filled in there", only=(OSError,)):
+        made = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):  # a map of a file in a disk that fills ends the process
+            try:
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a disk that knows it not
+                    raise
+    return made

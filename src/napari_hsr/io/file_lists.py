@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES, STACK_SUFFIXES
-from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import not_there
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def expand(
     The binary of an ENVI image is no second one beside its header. Arguments that stand for nothing are
     returned as errors.
     """
+    from napari_hsr.io.file_sets import files_read  # NumPy, for which no help should wait
+
     files: dict[Path, Path] = {}
     errors: list[FileError] = []
     for given in inputs:
