@@ -543,3 +543,20 @@ def test_bad_bands_say_nothing_of_the_scale(tmp_path):
     water = 5.9 * np.exp(-(((nm - 480) / 25) ** 2)) + 0.3
     napari_hsr.write(SpectralLibrary(("water",), nm, water[None], "reflectance"), path)
     np.testing.assert_allclose(napari_hsr.read_library(path).values[0], water / 100)
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"), [("W/m2/sr/nm", True), ("Reflectance", False), ("DN", False), ("", False)]
+)
+def test_a_unit_that_contradicts_the_scale_factor_of_an_envi_library_is_told(
+    tmp_path, stated, told
+):
+    """As for an image: values that were divided had been called radiance without a word."""
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nfile type = ENVI Spectral Library\nsamples = 2\nlines = 1\nbands = 1\ndata type = 2\n"
+        "interleave = bsq\nbyte order = 0\nwavelength units = Nanometers\nwavelength = {500, 600}\n"
+        f"reflectance scale factor = 10000\ndata units = {stated}\n"
+    )
+    (tmp_path / "a.sli").write_bytes(np.array([[1000, 2000]], "<i2").tobytes())
+    library = read_library(tmp_path / "a.sli")
+    assert any("contradict each other" in notice for notice in library.notices) == told

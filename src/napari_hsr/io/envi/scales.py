@@ -14,6 +14,7 @@ from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.notices import Code, Notice
 from napari_hsr.quantities import Quantity, quantity_of
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,12 +88,19 @@ def unit_beside(factor: float, stated: str | None) -> str:
 def _take_for_reflectance(found: build_cube.Found, factor: float) -> None:
     """The unit beside a reflectance scale factor; where they contradict each other, this is told."""
     stated, found.units = found.units, unit_beside(factor, found.units)
-    if found.units != "reflectance" and found.record is None:
-        told = (
-            f"The header states the data units {stated} and a reflectance scale factor ({factor:g}), which "
-            f"contradict each other: the values are taken for {quantity_of(stated)}."
-        )
-        found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
+    if found.record is None:
+        found.notices += contradicted(factor, stated)
+
+
+def contradicted(factor: float, stated: str | None) -> tuple[Notice, ...]:
+    """That a unit is none of values with a reflectance scale factor, where it is not."""
+    if unit_beside(factor, stated) == "reflectance":
+        return ()
+    told = (
+        f"The header states the data units {one_line(str(stated), 80)} and a reflectance scale factor "
+        f"({factor:g}), which contradict each other: the values are taken for {quantity_of(stated)}."
+    )
+    return (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
 
 
 def _is_said(value: Any) -> bool:

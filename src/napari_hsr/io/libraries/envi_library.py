@@ -10,7 +10,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect
 from napari_hsr.io.envi import header as envi_header
-from napari_hsr.io.envi.scales import unit_beside
+from napari_hsr.io.envi.scales import contradicted, unit_beside
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.number_parsing import number
 from napari_hsr.notices import Code, Notice
@@ -55,7 +55,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         )
     count = layout.lines * layout.samples
     values = np.fromfile(binary, layout.dtype, count, offset=layout.offset)
-    factor, said_by, units = _scale(items)
+    factor, said_by, units, contradictions = _scale(items)
     widths = envi_header.numbers(items, "fwhm")
     markers = envi_header.numbers(items, "data ignore value")
     gains = [key for key in items if re.fullmatch(r"data (reflectance )?(gain|offset) values", key)]
@@ -73,7 +73,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         markers[0] if markers and len(markers) == 1 else None,
         {"fwhm": widths} if widths is not None and len(widths) == layout.samples else {},
         {key: items[key] for key in _KEPT if key in items},
-        [*layout.notices, *notices],
+        [*layout.notices, *contradictions, *notices],
     )
     return assemble(header.with_suffix(".sli"), found, choice)
 
@@ -90,19 +90,23 @@ def _names(header: Path, items: dict[str, Any], count: int) -> list[str]:
     return [str(name).strip().strip("\"'") for name in names]
 
 
-def _scale(items: dict[str, Any]) -> tuple[float | None, str, str | None]:
-    """The factor, where it is said, and what the values are."""
+def _scale(
+    items: dict[str, Any],
+) -> tuple[float | None, str, str | None, tuple[Notice, ...]]:
+    """The factor, where it is said, what the values are, and what contradicts that."""
     titles = items.get("z plot titles")
     title = str(titles[-1] if isinstance(titles, list) and titles else titles or "").lower()
     units = items.get("data units") or (REFLECTANCE if "reflectance" in title else None)
     divisor = envi_header.numbers(items, "reflectance scale factor")
     if divisor is not None and len(divisor) == 1 and divisor[0] > 0:
         factor = divisor[0] if divisor[0] < 1 else 1 / divisor[0]  # below 1 it is to multiply by
-        return factor, "the reflectance scale factor of the header", unit_beside(divisor[0], units)
+        said_by = "the reflectance scale factor of the header"
+        told = contradicted(divisor[0], units)
+        return factor, said_by, unit_beside(divisor[0], units), told
     stated = re.search(r"[*x×]\s*([\d.]+(?:e[+-]?\d+)?)(?![\w.])", title)
     times = number(stated[1]) if stated else None
     if times is not None and 0 < times < np.inf:
-        return 1.0 / times, "the title of the values in the header", units
+        return 1.0 / times, "the title of the values in the header", units, ()
     if "%" in title or "percent" in title:
-        return 0.01, "the title of the values in the header", units
-    return None, "the header", units
+        return 0.01, "the title of the values in the header", units, ()
+    return None, "the header", units, ()
