@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 
 import h5py
@@ -340,6 +341,35 @@ class TestXmlBeside:
         np.testing.assert_allclose(data[2, 2], self.STORED[3, 2] * 1e-4, rtol=1e-5)
         assert cube.metadata["fwhm"] == [6.5] * 4
         assert has(cube.notices, Code.SCALE_APPLIED)
+
+    @pytest.mark.parametrize("own", [False, True])
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda xml: xml[:-200], "ENMAP01-METADATA.XML beside the image cannot be read"),
+            (lambda xml: "", "ENMAP01-METADATA.XML beside the image cannot be read"),
+            (lambda xml: xml.replace("500</", "5O0</"), "does not state a wavelength for each band"),
+            (lambda xml: re.sub("<w[^>]*>420.5</[^>]*>", "", xml), "states 3 bands for 4"),
+            (lambda xml: xml.replace("0.0001", ""), "are not one usable number a band"),
+            (lambda xml: xml.replace("0.0001", "-0.0001"), "are not one usable number a band"),
+            (lambda xml: xml.replace("GainOfBand", "Gone"), "are not one usable number a band"),
+        ],
+    )  # fmt: skip
+    def test_metadata_that_are_damaged_are_told(self, tmp_path, change, said, own):
+        """Stored integers had been handed out without a word."""
+        entries = self.entries([420.5, 500, 940, 950])
+        xml = change(ENMAP.format(entries))
+        path = self.image(tmp_path, "ENMAP01", xml)
+        if own:
+            items = "".join(
+                f'<Item name="wavelength" sample="{band}">{nm}</Item>'
+                for band, nm in enumerate((400, 500, 600, 700))
+            )
+            tag = (42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)
+            tifffile.imwrite(path, self.STORED, photometric="minisblack", metadata=None, extratags=[tag])  # fmt: skip
+        cube = read(path)
+        assert any(n.code == Code.GAIN_NOT_APPLIED and said in n for n in cube.notices)
+        np.testing.assert_array_equal(np.asarray(cube.data)[:, 2, 2], self.STORED[:, 2, 2])
 
     def test_desis(self, tmp_path):
         bands = "".join(

@@ -46,8 +46,8 @@ class Product:
     unclear: bool = False
 
 
-def beside(path: Path, bands: int) -> Product | None:
-    """The metadata of a ``…SPECTRAL_IMAGE….TIF``, if they are of as many bands."""
+def beside(path: Path, bands: int) -> Product | str | None:
+    """The metadata of a ``…SPECTRAL_IMAGE….TIF``, or why they are of no use; None if there are none."""
     start, found, _ = path.name.upper().partition("SPECTRAL_IMAGE")
     for file in names(path):
         if os.path.isfile(file):
@@ -69,10 +69,12 @@ def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
     are values already.
     """
     product = beside(path, bands)
-    if product is None:
-        return
     own = found.wavelengths is not None
-    if own and not of_integers:
+    if product is None or (own and not of_integers):
+        return
+    if isinstance(product, str):
+        told = f"{product}: nothing of it was taken, and the numbers are as stored."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         return
     if not own:
         found.wavelengths, found.unit = product.wavelengths, "nm"
@@ -88,7 +90,7 @@ def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
             found.decoding, scale=np.array(product.gains), offset=np.array(offsets)
         )
     if product.unclear and found.decoding.scales_nothing:
-        told = f"Gains and offsets in {product.file} are not one number a band: the numbers are as stored."
+        told = f"Gains and offsets in {product.file} are not one usable number a band: the numbers are as stored."
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     if own and not stated:
         return
@@ -98,12 +100,15 @@ def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
     found.steps += (told,)
 
 
-def _read(file: Path, bands: int, rest: str) -> Product | None:
-    """What a file states; ``rest``: of the image's name, where EnMAP's level 1B names a detector."""
+def _read(file: Path, bands: int, rest: str) -> Product | str:
+    """What a file states, or why that is of no use: a broken side note does not make the image unreadable.
+
+    ``rest``: of the image's name, where EnMAP's level 1B names a detector.
+    """
     try:
         root = ElementTree.fromstring(limits.content(file))
     except (ElementTree.ParseError, OSError, FileError):
-        return None  # a broken side note does not make the image unreadable
+        return f"{file.name} beside the image cannot be read"
     entries = []
     for element in root.iter():
         values = {re.sub(r"\{.*\}", "", e.tag).lower(): (e.text or "").strip() for e in element}
@@ -112,14 +117,18 @@ def _read(file: Path, bands: int, rest: str) -> Product | None:
     if len(entries) > bands and rest.startswith(("_VNIR", "_SWIR")):
         entries = entries[:bands] if rest.startswith("_VNIR") else entries[-bands:]
     centres = _numbers(entries, _CENTRE)
-    if centres is None or len(centres) != bands:
-        return None
+    if len(entries) != bands:
+        return f"{file.name} beside the image states {len(entries)} bands for {bands}"
+    if centres is None or min(centres) <= 0:
+        return f"{file.name} beside the image does not state a wavelength for each band"
     gains, offsets = (_numbers(entries, names) for names in (_GAIN, _OFFSET))
     lost = [
         names
         for names, numbers in ((_GAIN, gains), (_OFFSET, offsets))
-        if numbers is None and any(e.get(name) for e in entries for name in names)
+        if numbers is None and any(name in e for e in entries for name in names)
     ]
+    if min(gains or [0.0 if offsets else 1.0]) <= 0:  # none of these products has such ones
+        lost.append(_GAIN)
     marker = next((e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue")), None)
     return Product(
         file.name,
