@@ -14,13 +14,14 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, 
 from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.models import load_model
 from napari_hsr.models.bundled_models import bundled
-from napari_hsr.progress import result_of
+from napari_hsr.progress import Progress, result_of
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import copies, processes
 from napari_hsr.training.runs.copies import file_events, folder_events
 from napari_hsr.widgets.common.close_guard import CANCEL, LEAVE, STOP, answer_of
 from napari_hsr.widgets.common.models_changed import models_changed
+from napari_hsr.widgets.train import panel as panel_module
 from napari_hsr.widgets.train.close_question import ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView
@@ -225,6 +226,39 @@ def test_closing_napari_asks(docked, qtbot, answer, closed, alive):
         assert run.alive()
     else:
         qtbot.waitUntil(lambda: run.status().status == "stopped")
+
+
+def test_closing_napari_while_a_training_is_begun_asks(ready, qtbot, monkeypatch):
+    window, begun = QMainWindow(), threading.Event()
+    qtbot.addWidget(window)
+    window.setCentralWidget(ready)
+
+    def work(*_about):
+        begun.set()
+        while not _about[-1].wait(0.01):
+            yield Progress(0, 1, "Writing a layer")
+
+    monkeypatch.setattr(panel_module, "start_work", work)
+    ready.start_button.click()
+    qtbot.waitUntil(begun.is_set)
+    asked, done = [], []
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            asked.append(box.text())
+            next(one for one in box.buttons() if one.objectName() == CANCEL).click()
+
+    timer = QTimer(window)
+    timer.timeout.connect(answer)
+    timer.start(10)
+    QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+    qtbot.waitUntil(lambda: bool(done))
+    timer.stop()
+    assert (done, asked) == ([False], ["Starting a training: this is not finished yet."])
+    ready._job.cancel()
+    qtbot.waitUntil(lambda: not ready._job.running)
+    window.takeCentralWidget()  # each is closed by itself
 
 
 def test_a_training_that_is_not_shown_any_more_is_asked_for_too(docked):
