@@ -202,3 +202,37 @@ def test_an_exposure_time_with_a_letter_in_it_is_none():
     ratio, notices = exposure_ratio(scan, white, None, False)
     assert ratio == 1.0
     assert "could not be compared" in str(notices[0])
+
+
+@pytest.mark.parametrize(
+    ("at", "damaged", "told"),
+    [
+        (0, "4.0", "far from the others"),
+        (7, "75e4", "far from the others"),
+        (4, "60", "far from the others"),
+        (5, "250", "out of order"),
+        (2, "900", "out of order"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_number_that_is_another_one_than_it_was(at, damaged, told, turned):
+    texts = listed(damaged, at)
+    resolved = wl.resolve(texts[::-1] if turned else texts, 8, "nm")
+    assert resolved.wavelengths is not None
+    warned = [str(n) for n in resolved.notices if n.code is Code.MAYBE_DAMAGED]
+    assert f"band {8 - at if turned else at + 1} in the file" in warned[0]
+    assert told in " ".join(warned)
+
+
+@pytest.mark.parametrize(
+    "nm",
+    [
+        [400, 500, 600, 590, 700, 800],  # of two detectors that overlap in one band
+        [400, 600, 800, 1000, 950, 1150, 1350],
+        [443, 560, 665, 1610, 2200, 10900],  # with a thermal band
+        [0.1, 0.4, 2.0, 5.0, 20.0],
+    ],
+)
+def test_lists_that_are_odd_and_good(nm):
+    resolved = wl.resolve(nm, len(nm), "nm")
+    assert Code.MAYBE_DAMAGED not in [n.code for n in resolved.notices]

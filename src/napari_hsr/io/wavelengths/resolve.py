@@ -35,6 +35,9 @@ KEYS = (
 _LONGEST_NM = 1e7
 #: In nm: no camera sees shorter waves, and beyond 30 µm none has bands. Numbers between mean neither.
 _SHORTEST_SEEN = 100.0
+_LONGEST_SEEN = 30_000.0
+#: From fewer bands nothing follows for one of them, and so many times is one far from all others.
+_FEWEST, _FAR = 4, 3.0
 #: Bands of one wavelength are put so far apart, in nm: less than any instrument resolves.
 APART_NM = 1e-3
 
@@ -141,11 +144,20 @@ def _in_order(
 ) -> Resolved:
     """Bands by ascending wavelength, whatever their order in the file; equal ones stay apart."""
     steps = np.diff(nm)
+    notices += _far_from_others(nm)
     if (steps > 0).all():
         return Resolved(Wavelengths(nm), scale=scale, notices=notices)
     order = np.argsort(nm, kind="stable")
+    lost = _out_of_place(nm, order)
     if (steps < 0).all():
         told = "The wavelengths in the file descend: the bands were put in ascending order."
+    elif lost is not None:
+        told = (
+            f"The wavelength of band {lost + 1} in the file, {nm[lost]:g} nm, is out of order, as no other is: the bands "
+            f"were sorted by wavelength, but it may be damaged; {SET_THEM}."
+        )
+        notices = (*notices, Notice.warning(Code.MAYBE_DAMAGED, told))
+        told = "The bands were sorted by wavelength, with all that belongs to them."
     else:
         told = (
             "The wavelengths in the file are not in order, as where detectors overlap: the bands "
@@ -163,6 +175,35 @@ def _in_order(
         )
         notices = (*notices, Notice.warning(Code.WAVELENGTHS_REPEATED, told))
     return Resolved(Wavelengths(nm), tuple(int(i) for i in order), scale, notices)
+
+
+def _far_from_others(nm: np.ndarray) -> tuple[Notice, ...]:
+    """A warning of wavelengths that no camera sees beside others that are: ``4.0`` that was 400."""
+    seen = (nm >= _SHORTEST_SEEN) & (nm <= _LONGEST_SEEN)
+    if nm.size < _FEWEST or 2 * seen.sum() <= nm.size:
+        return ()
+    far = (nm < nm[seen].min() / _FAR) | (nm > nm[seen].max() * _FAR)
+    which = np.flatnonzero(far & ~seen)
+    if not which.size:
+        return ()
+    told = (
+        f"The wavelength of band {which[0] + 1} in the file, {nm[which[0]]:g} nm, is far from the others, and none that a "
+        f"camera sees: it may be damaged; {SET_THEM}."
+    )
+    return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
+def _out_of_place(nm: np.ndarray, order: np.ndarray) -> int | None:
+    """The only band without which all would ascend, or descend, if it was moved by more than a place."""
+    if nm.size < _FEWEST:
+        return None
+    up = 1 if 2 * (np.diff(nm) > 0).sum() >= nm.size - 1 else -1
+    at = int(np.argmax(up * np.diff(nm) <= 0))
+    for lost in (at, at + 1):
+        place = int(np.flatnonzero(order[::up] == lost)[0])
+        if (up * np.diff(np.delete(nm, lost)) > 0).all() and abs(place - lost) > 1:
+            return lost
+    return None
 
 
 def apart(nm: np.ndarray) -> tuple[np.ndarray, int]:
