@@ -151,7 +151,8 @@ def reconstruct_events(
         kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
     with PeakMemory(run.device) as memory, closing(kept):
         job = PhotographJob(photograph, model, whole)
-        known = cube.replace(provenance=_provenance(photograph, run, finer, None, factor))
+        taken = as_taken(photograph)
+        known = cube.replace(provenance=_provenance(photograph, taken, run, finer, None, factor))
         stopped = partial(finished_part, kept, known, photograph, run, start, memory)
         if factor == 1:
             run = kept.aligned(run)
@@ -172,7 +173,7 @@ def reconstruct_events(
         cube = kept.keep(
             cube.replace(
                 data=kept.data,
-                provenance=_provenance(photograph, run, finer, trust, factor),
+                provenance=_provenance(photograph, taken, run, finer, trust, factor),
                 notices=(*notices, *as_notices(model.notices), *about_precision),
                 _value_range=(trust and trust.value_range) or tiled.value_range,
             )
@@ -361,7 +362,12 @@ def _share(
 
 
 def _provenance(
-    photograph: Photograph, run: RunPlan, finer: int, trust: Trust | None, factor: int
+    photograph: Photograph,
+    taken: dict[str, Any],
+    run: RunPlan,
+    finer: int,
+    trust: Trust | None,
+    factor: int,
 ) -> Provenance:
     model = run.model
     steps = list(photograph.provenance.steps)
@@ -382,10 +388,9 @@ def _provenance(
         steps.append(f"On a grid {finer} times as fine, which the network was never trained for.")
     steps.extend(trust.steps() if trust else ())
     steps.append(ILL_POSED)
-    extra = {"trust": trust.record()} if trust else {}
     return replace(
         photograph.provenance,
-        extra={**as_taken(photograph), **extra},
+        extra=taken | ({"trust": trust.record()} if trust else {}),
         input=photograph.provenance.input or photograph.name,
         model=model.name,
         weights_sha256=model.weights_sha256,
