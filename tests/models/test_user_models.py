@@ -339,6 +339,19 @@ def test_an_exported_model_loads_anywhere(checkpoint, tmp_path):
         user_models.export("none", tmp_path)
 
 
+@pytest.mark.parametrize("name", [DEFAULT, "rootpoly-srgb"])
+def test_a_bundled_model_that_is_exported_is_pinned(tmp_path, name):
+    """One flipped bit had been used without a word."""
+    path, own = user_models.export(name, tmp_path / "a.safetensors"), load_model(name)
+    assert read_card(path).weights_sha256 == own.weights_sha256
+    assert load_model(path).weights_sha256 == own.weights_sha256
+    content = bytearray(path.read_bytes())
+    content[(int.from_bytes(content[:8], "little") + len(content)) // 2 | 3] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="its card pins"):
+        load_model(path)
+
+
 def test_weights_are_pinned_by_their_hash(checkpoint):
     import_checkpoint(checkpoint, "mine")
     path = user_models.file_of("mine")

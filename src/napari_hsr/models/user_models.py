@@ -16,7 +16,7 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card_editing import edited
-from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.models.model_file import read_card, save_model, weights_sha256
 from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def remove(name: str) -> None:
 
 
 def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Copy a model, imported or bundled, to a file that can be shared.
+    """Copy a model, imported or bundled, to a file that can be shared; its card pins its weights.
 
     Parameters
     ----------
@@ -290,10 +290,14 @@ def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) 
         raise AlreadyThereError(target)
     if not target.parent.is_dir():
         raise FileError(target, "the folder for it does not exist")
-    from napari_hsr.models.state_dict import checked_tensors
+    from napari_hsr.models.state_dict import checked_tensors, unwrap_file
 
     card, file = models[name]
-    checked_tensors(file, card)  # nobody else is to get what is damaged
+    tensors = checked_tensors(file, card)  # nobody else is to get what is damaged
+    if not card.weights_sha256:  # and what is damaged on the way is known by it
+        pin = weights_sha256(unwrap_file(tensors, file))
+        pinned = card.model_copy(update={"weights_sha256": pin})
+        return save_model(target, tensors, pinned)
     with replacing(target) as temporary:
         shutil.copyfile(file, temporary)
     return target
