@@ -302,6 +302,26 @@ def test_a_checkpoint_made_by_hand_is_refused_in_a_sentence(tmp_path, change):
         engine.run(tmp_path, engine.recipe(4), resume=True)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda path: path.unlink(), "are gone"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "are damaged"),
+        (lambda path: torch.save({"format": checkpoint.FORMAT}, path), "are gone"),
+    ],
+    ids=["removed", "cut short", "another"],
+)
+def test_best_weights_that_cannot_be_handed_over_are_missed_before_the_first_step(
+    tmp_path, spoil, told
+):
+    engine.stopped_after(tmp_path, engine.recipe(4), 2)
+    best = tmp_path / last(tmp_path)["state"]["best_file"]
+    spoil(best)
+    with pytest.raises(FileError, match=f"{best.name}.*{told}"):
+        engine.run(tmp_path, engine.recipe(4), resume=True)
+    assert last(tmp_path)["state"]["step"] == 2
+
+
 @pytest.mark.parametrize("step", [7, 8, 9], ids=["plain", "measured", "saved"])
 def test_weights_that_a_gradient_spoilt_are_not_saved(tmp_path, monkeypatch, step):
     """The loss tells it a step later: by then the weights are NaN."""

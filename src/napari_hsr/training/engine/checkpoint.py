@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LAST = "last.pt"
 FORMAT = 1
+#: What helps where weights that a training hands over cannot be read.
+_BACK = "put the file back, or begin a new training"
 
 
 def save(folder: Path, state: dict[str, Any], name: str = LAST) -> Path:
@@ -104,6 +106,25 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
         raise FileError(path, f"a checkpoint of format {FORMAT} was expected")
     check_content(state, path)
     return state
+
+
+def best_weights(folder: Path, name: str) -> dict[str, Any]:
+    """The weights that were the best so far, which a training hands over at its end.
+
+    Raises
+    ------
+    FileError
+        If they are not there, or damaged.
+    """
+    path = folder / name
+    try:
+        saved = read(folder, name)
+    except FileError as error:
+        raise FileError(path, f"the best weights of this training are damaged; {_BACK}") from error
+    if saved is None or "weights" not in saved:
+        raise FileError(path, f"the best weights of this training are gone; {_BACK}")
+    weights: dict[str, Any] = saved["weights"]
+    return weights
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -159,6 +159,7 @@ class Fit:
         if self.place.leads:
             checkpoint.remove_unfinished(self.folder)
             if self.state.best_file:  # a kill may have come before the others were removed
+                checkpoint.best_weights(self.folder, self.state.best_file)  # not missed at the end
                 checkpoint.keep_only(self.folder, "best-*.pt", self.state.best_file)
             if self.state.measured < 0 or self._due():
                 yield from self._validate()
@@ -391,10 +392,8 @@ class Fit:
         state = self.state
         weights, step = self.average.weights, state.step
         if self.place.leads and state.best_file:
-            saved = checkpoint.read(self.folder, state.best_file)
-            if saved is None or "weights" not in saved:
-                raise FileError(self.folder / state.best_file, "the best weights are gone")
-            weights, step = saved["weights"], state.best_step
+            weights = checkpoint.best_weights(self.folder, state.best_file)
+            step = state.best_step
         ended = self._ended() and (not self.place.leads or state.measured == state.step)
         best = state.best_mean, state.best_images
         return Fitted(checkpoint.on_cpu(weights), *best, step, replace(state), not ended)
