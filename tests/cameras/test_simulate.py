@@ -371,3 +371,12 @@ def test_the_two_greens_of_a_mosaic_are_averaged(tmp_path, names):
     )
     camera = get_camera(str(tmp_path / "a.csv"))
     np.testing.assert_allclose(camera.sensitivities, [[0.1, 0.3, 0.8], [0.5, 0.8, 0.2]])
+
+
+def test_a_row_of_a_camera_table_with_more_cells_than_columns_is_damaged(tmp_path):
+    from napari_hsr.cameras.sensitivities import read_cameras
+
+    path = tmp_path / "c.csv"
+    path.write_text("wavelength,R,G,B\n400,0.1,0.5,0.1\n410,410,0.4,0.5,0.2\n420,0.1,0.2,0.3\n")
+    with pytest.raises(FileError, match="line 3 does not hold a wavelength and three numbers"):
+        read_cameras(path)

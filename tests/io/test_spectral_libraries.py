@@ -560,3 +560,10 @@ def test_a_unit_that_contradicts_the_scale_factor_of_an_envi_library_is_told(
     (tmp_path / "a.sli").write_bytes(np.array([[1000, 2000]], "<i2").tobytes())
     library = read_library(tmp_path / "a.sli")
     assert any("contradict each other" in notice for notice in library.notices) == told
+
+
+def test_a_first_row_with_a_cell_too_many_is_not_passed_over(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("wavelength,a,b\n400,0.5,0,2\n410,0.5,0.2\n420,0.4,0.2\n430,0.3,0.1\n")
+    with pytest.raises(FileError, match="line 2 is damaged: 4 cells where 3 were expected"):
+        read_library(path)

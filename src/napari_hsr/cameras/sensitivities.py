@@ -261,10 +261,13 @@ class _Heading:
     columns: dict[str, int]
     micrometres: bool
     below: int
+    width: int
 
     def values(self, row: list[str], default: str) -> tuple[str, float, list[float]]:
         """Camera, wavelength in nm and the three values of a row; NaN where they are no numbers."""
         columns = self.columns
+        if any(cell.strip() for cell in row[self.width :]):  # one doubled, or two lines in one
+            return "", math.nan, []
         try:
             nm, *rgb = (_number(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
             if "second green" in columns:
@@ -279,14 +282,14 @@ def _heading(path: Path, rows: list[list[str]]) -> _Heading:
     """The names of the columns, and below them a line of units if there is one."""
     at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
     if _is_numbers(rows[at]) and len(rows[at]) == 4:
-        return _Heading({"wavelength": 0, "r": 1, "g": 2, "b": 3}, False, at)
-    columns = _columns(path, rows[at])
+        return _Heading({"wavelength": 0, "r": 1, "g": 2, "b": 3}, False, at, 4)
+    columns, width = _columns(path, rows[at]), len(rows[at])
     named = rows[at][columns["wavelength"]]
     units = rows[at + 1] if at + 1 < len(rows) else []
     said = len(units) > columns["wavelength"] and any(cell.strip() for cell in units)
     if said and not any(_is_numbers([cell]) for cell in units):
         at, named = at + 1, units[columns["wavelength"]]
-    return _Heading(columns, bool(_MICROMETRES.search(named)), at + 1)
+    return _Heading(columns, bool(_MICROMETRES.search(named)), at + 1, width)
 
 
 def _is_numbers(cells: list[str]) -> bool:
@@ -320,11 +323,8 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
     ):
         if alias in found:
             found.setdefault("wavelength", found[alias])
-    for key, aliases in {
-        "r": ("red", "rot"),
-        "g": ("green", "grün"),
-        "b": ("blue", "blau"),
-    }.items():
+    names = {"r": ("red", "rot"), "g": ("green", "grün"), "b": ("blue", "blau")}
+    for key, aliases in names.items():
         for alias in aliases:
             if alias in found:
                 found.setdefault(key, found[alias])

@@ -133,6 +133,8 @@ def _of_columns(
         parsed = [_number(cell, comma) for cell in rows[above[-1]]]
         if _is_damaged_row(rows[above[-1]], parsed, np.array(numbers, float)[:, 0]):
             raise _damaged(path, rows, above[-1], width, parsed)
+    elif above and _goes_before(rows[above[-1]], np.array(numbers, float)[:, 0], comma):
+        raise _damaged(path, rows, above[-1], width, [])
     heading = None
     named = re.split(r"\s{2,}", lines[above[-1]].strip()) if above else []
     if above and len(rows[above[-1]]) != width == len(named):  # names of several words each
@@ -228,6 +230,15 @@ def _is_damaged_row(cells: list[str], parsed: list[float | None], grid: np.ndarr
         return False
     before, step = grid[0] - first, grid[1] - grid[0]
     return bool(step) and bool(0.5 <= before / step <= 2)
+
+
+def _goes_before(cells: list[str], grid: np.ndarray, comma: bool) -> bool:
+    """Whether a line is one of numbers alone, more or fewer, that goes on with the wavelengths below it."""
+    parsed = [_number(cell, comma) for cell in cells]
+    if len(parsed) < 2 or parsed[0] is None or None in parsed or len(grid) < 3:
+        return False
+    steps = np.diff(grid)
+    return bool(np.isclose(grid[0] - parsed[0], steps[0]) and np.allclose(steps, steps[0]))
 
 
 def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
