@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -25,3 +27,20 @@ def test_changed_files_are_opened_one_after_the_other():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.stdout.strip().endswith("[False, False, False]"), done.stderr
+
+
+@pytest.mark.skipif(not (BENCHMARKS / "fuzz.py").exists(), reason="not in an installed package")
+def test_other_values_and_facts_are_seen(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    pytest.importorskip("psutil")
+    import silent_values
+
+    good = {"data": np.arange(100.0), "units": "reflectance"}
+    assert silent_values.differing(good, {**good, "data": good["data"] + 0.1}) == []
+    assert silent_values.differing(good, {"data": good["data"] * 2, "units": None}) == [
+        "data",
+        "units",
+    ]
+    new, what = silent_values.changed(b"bands = 10\nlines = 20\n", random.Random(1))
+    assert what
+    assert new != b"bands = 10\nlines = 20\n"

@@ -283,3 +283,13 @@ def test_a_place_that_a_header_has_no_words_for_is_told_by_whoever_writes_it(tmp
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write(cube, tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("name", ["reflectnce scale factor", "reflectance scale scale factor"])
+def test_a_scale_factor_whose_name_is_damaged_is_told(tmp_path, name):
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 2\nlines = 2\nbands = 3\nheader offset = 0\ndata type = 12\n"
+        f"interleave = bsq\nbyte order = 0\n{name} = 10000\n"
+    )
+    (tmp_path / "a.img").write_bytes(bytes(24))
+    assert has(read(tmp_path / "a.hdr").notices, Code.GAIN_NOT_APPLIED)

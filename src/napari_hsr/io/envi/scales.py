@@ -25,6 +25,7 @@ _GAINS = ("data", "data reflectance")
 #: Items that programs write without saying which way they go.
 _OTHER_SCALES = re.compile(
     r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
+    r"|[^=]{1,60}[ _](scale|scaling)[ _]factor"  # of any other name, perhaps a damaged one
 )
 #: Other spellings of the item "reflectance scale factor".
 _ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
