@@ -176,3 +176,52 @@ def test_a_text_beside_the_image(tmp_path, kind, name):
             f"wavelength = {{400, 500, 600}}\n{name} = {written}\n"
         )
     assert told(read(path), code)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("sca1e_factor", Code.GAIN_NOT_APPLIED),
+        ("scale_facto", Code.GAIN_NOT_APPLIED),
+        ("add_0ffset", Code.GAIN_NOT_APPLIED),
+        ("_Fil1Value", Code.NO_DATA),
+        ("missing_va1ue", Code.NO_DATA),
+    ],
+)
+def test_an_attribute_whose_name_is_damaged(tmp_path, name, code):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("cube", data=STORED)
+        data.attrs[name] = 2003.0
+    cube = read(tmp_path / "a.h5")
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert name in told(cube, code)[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["flag_values", "value", "offset_of_clock", "factory", "data_value"]
+)
+def test_an_attribute_of_another_meaning(tmp_path, name):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("cube", data=STORED).attrs[name] = 2003.0
+    cube = read(tmp_path / "a.h5")
+    assert not told(cube)
+    assert not told(cube, Code.NO_DATA)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("data gian values", Code.GAIN_NOT_APPLIED),
+        ("data 0ffset values", Code.GAIN_NOT_APPLIED),
+        ("data ign0re value", Code.NO_DATA),
+    ],
+)
+def test_an_item_of_a_header_whose_name_is_damaged(tmp_path, name, code):
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 4\nbands = 3\nheader offset = 0\ndata type = 12\n"
+        f"interleave = bsq\nbyte order = 0\n{name} = {{7, 7, 7}}\n"
+    )
+    (tmp_path / "a.img").write_bytes(STORED.tobytes())
+    cube = read(tmp_path / "a.hdr")
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert name in told(cube, code)[0]

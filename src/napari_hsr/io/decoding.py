@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 #: Names, as :func:`plain_name` has them, of what numbers are to be multiplied or divided by, or moved.
 _FACTOR = re.compile(
@@ -358,3 +359,19 @@ def _for_bands(number: Any, bands: Any, values: np.ndarray) -> np.ndarray:
         return chosen
     chosen = np.asarray(chosen[bands])
     return chosen.reshape(chosen.shape + (1,) * (values.ndim - chosen.ndim))
+
+
+def nearly(name: str, known: Iterable[str]) -> str:
+    """The known name that another one is nearly, as one letter of it is damaged; empty if it is none.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+        As :func:`plain_name` writes them; one of these is not nearly another.
+    """
+    plain, known = plain_name(name), tuple(known)
+    if plain in known:
+        return ""
+    alike = (one for one in get_close_matches(plain, known, 3, 0.88))
+    return next((one for one in alike if abs(len(one) - len(plain)) <= 1), "")

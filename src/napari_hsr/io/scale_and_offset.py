@@ -16,6 +16,8 @@ from napari_hsr.io.decoding import (
     NO_DATA_NAMES,
     NO_DATA_OF_EACH,
     Decoding,
+    is_factor,
+    nearly,
     plain_name,
     with_markers,
 )
@@ -51,6 +53,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         way only; others are told, not applied.
     """
     found.notices += _unread(dict(around or {}) | dict(attributes), attributes)
+    found.notices += _misspelt(attributes)
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
     markers = {
         m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
@@ -162,6 +165,18 @@ def _spelled_otherwise(stated: dict[str, list[float]]) -> dict[str, list[float]]
         else:
             stated[own] = numbers
     return unclear
+
+
+def _misspelt(attributes: Any) -> tuple[Notice, ...]:
+    """Notices of attributes whose names are nearly those of a factor or of missing values, as of a damaged file."""
+    notices = []
+    for key in map(str, attributes):
+        meant = "" if is_factor(key) else nearly(key, (*APPLIED, *NO_DATA_NAMES))
+        if meant and _says_something(attributes[key]):
+            code = Code.GAIN_NOT_APPLIED if meant in APPLIED else Code.NO_DATA
+            told = f"The file's '{key}' may be a damaged '{meant}': it has no effect."
+            notices.append(Notice.warning(code, told))
+    return tuple(notices)
 
 
 def _from_around(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.decoding import is_factor
+from napari_hsr.io.decoding import is_factor, nearly, plain_name
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.notices import Code, Notice
@@ -27,6 +27,8 @@ _OTHER_SCALES = re.compile(
     r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
     r"|[^=]{1,60}[ _](scale|scaling)[ _]factor"  # of any other name, perhaps a damaged one
 )
+#: The item of the number that stands for missing values.
+_IGNORED = "data ignore value"
 #: Other spellings of the item "reflectance scale factor".
 _ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
 #: Words around the name of a gain or an offset: ``band gains``, ``radiance gain values``.
@@ -171,6 +173,12 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
         notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     own = {f"{key} {what} values" for key in _GAINS for what in ("gain", "offset")}
     for key, value in items.items():
+        meant = nearly(key, map(plain_name, (*own, _IGNORED)))
+        if meant and key not in named and not is_factor(key) and _is_said(value):
+            code = Code.NO_DATA if meant == plain_name(_IGNORED) else Code.GAIN_NOT_APPLIED
+            told = f"The header's {key} may be a damaged name: it has no effect."
+            notices += (Notice.warning(code, told),)
+            continue
         if key in own or not isinstance(value, list) or not is_factor(_bare(key)):
             continue
         numbers = envi_header.numbers(items, key) or []
