@@ -225,3 +225,46 @@ def test_an_item_of_a_header_whose_name_is_damaged(tmp_path, name, code):
     cube = read(tmp_path / "a.hdr")
     np.testing.assert_array_equal(cube.data, STORED)
     assert name in told(cube, code)[0]
+
+
+NOTE = {
+    "wavelengths": [500, 510, 520],
+    "scale_factor": 0.0001,
+    "no_data": 65535,
+    "units": "reflectance",
+}
+SPOILT = {
+    "cut": lambda text: text[:-10],
+    "one wavelength less": lambda text: text.replace("500, ", ""),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_note_beside_an_array_that_cannot_be_used_is_named(tmp_path, how):
+    np.save(tmp_path / "s.npy", STORED)
+    note = tmp_path / "s.json"
+    note.write_text(json.dumps(NOTE))
+    assert not told(read(tmp_path / "s.npy"))
+    note.write_text(SPOILT[how](note.read_text()))
+    cube = read(tmp_path / "s.npy")
+    assert cube.wavelengths is None
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert told(cube)[0].startswith("s.json beside the file is about wavelengths")
+
+
+def test_a_header_beside_an_image_that_is_cut_is_named(tmp_path):
+    tifffile.imwrite(tmp_path / "t.tif", STORED, photometric="minisblack", metadata=None)
+    header = (
+        "ENVI\nsamples = 5\nlines = 4\nbands = 3\ndata type = 12\ninterleave = bsq\n"
+        "reflectance scale factor = 10000\nwavelength = {500, 510, 520}\n"
+    )
+    (tmp_path / "t.hdr").write_text(header)
+    assert not told(read(tmp_path / "t.tif"))
+    (tmp_path / "t.hdr").write_text(header[:-8])
+    assert told(read(tmp_path / "t.tif"))[0].startswith("t.hdr beside the file")
+
+
+def test_texts_beside_that_are_of_something_else_are_not_named(tmp_path):
+    np.save(tmp_path / "s.npy", STORED)
+    (tmp_path / "s.json").write_text('{"exposure": 3}')
+    assert not told(read(tmp_path / "s.npy"))

@@ -25,6 +25,12 @@ def add(path: Path, found: Found, choice: Choice) -> None:
         return
     beside = text_beside.find(path, _counts(found, choice))
     if beside is None:
+        if name := text_beside.unusable(path):
+            told = (
+                f"{name} beside the file is about wavelengths, but is damaged or of another number of "
+                "bands: nothing of it was taken, no factor and no number of missing values either."
+            )
+            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         return
     found.wavelengths, found.unit, found.unit_has_a_place = beside.listed, beside.unit, True
     told = f"The wavelengths are those of {beside.name} beside the file."

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: How a column of wavelengths is headed.
 _HEADING = re.compile(r"(cent(er|re|ral)[ _]?)?wave.?length|wvl\b|cwl\b")
+#: Of a text that was to say which wavelengths the bands have.
+_ABOUT = re.compile(r"wave.?length", re.IGNORECASE)
 #: What else a header beside an image of another format states of its numbers and bands.
 _OF_NUMBERS = ("data ignore value", "reflectance scale factor", "fwhm", "bbl")
 _NAMES = ("wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm")
@@ -83,6 +85,22 @@ def find(path: Path, counts: Collection[int]) -> Beside | None:
         if ascends and not are_band_numbers(np.array(listed)):
             return Beside(listed, None, own.name)
     return None
+
+
+def unusable(path: Path) -> str:
+    """The name of the header or text of the file's own name that is about wavelengths, where :func:`find` finds none.
+
+    It is damaged, or of another number of bands; empty if there is no such file.
+    """
+    header = detect.header_beside(path)
+    for file in (*([header] if header not in (None, path) else []), *_descriptions(path)):
+        try:
+            text = wavelength_list.read_text(file) if os.path.isfile(file) else ""
+        except HSRError:
+            continue  # it is no text
+        if _ABOUT.search(text):
+            return file.name
+    return ""
 
 
 def names(path: Path) -> list[Path]:
