@@ -60,7 +60,7 @@ def test_labels_that_cannot_be_read_are_told_and_others_go_on(monkeypatch, qtbot
     form = UnmixForm(viewer)
     qtbot.addWidget(form)
     form.set_layer(cube)
-    assert list(form._makers) == ["fine 1"]
+    assert list(form._listed) == ["fine 1"]
     assert "the disk is gone" in form.message.text()
     monkeypatch.undo()
     found = measured(panel, qtbot, viewer)
@@ -84,7 +84,7 @@ def test_labels_on_disk_are_read_up_to_a_size(monkeypatch, tmp_path, qtbot, pane
     form = UnmixForm(viewer)
     qtbot.addWidget(form)
     form.set_layer(cube)
-    qtbot.waitUntil(lambda: list(form._makers) == ["small 1", "held 1"])
+    qtbot.waitUntil(lambda: list(form._listed) == ["small 1", "held 1"])
     assert "up to 59" in form.message.text()
 
 
@@ -117,9 +117,9 @@ def test_labels_that_are_computed_are_never_waited_for_by_the_window(qtbot, pane
         form.set_layer(cube)
         meter.measure(RegionFinder(["#ff0000"])(viewer), [target])
         mask = mask_of(layer, cube, viewer)
-        assert list(form._makers) == []
+        assert list(form._listed) == []
         lazy.go_on.set()
-        qtbot.waitUntil(lambda: not meter.busy and list(form._makers) == ["lazy 1"])
+        qtbot.waitUntil(lambda: not meter.busy and list(form._listed) == ["lazy 1"])
         form.tick()
         form.refresh()  # what was ticked stays so
         qtbot.waitUntil(lambda: not form._reading.running)
