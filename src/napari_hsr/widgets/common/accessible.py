@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -26,6 +28,9 @@ from qtpy.QtWidgets import (
 from napari_hsr.widgets.common.decimals import take_point_and_comma
 from napari_hsr.widgets.common.focus import FocusFrame
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _CONTROLS = (
     *(QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView),
     *(QLineEdit, QPlainTextEdit, QTableWidget, QTextEdit),
@@ -39,11 +44,23 @@ _BOXES = (
 )
 
 
-def controls(root: QWidget) -> list[QWidget]:
-    """The controls in a widget that somebody operates; parts of others are left out."""
+def parts_of(root: QWidget) -> list[QWidget]:
+    """All that is in a widget: asked once for all that looks at them, as finding hundreds takes long."""
+    return root.findChildren(QWidget)
+
+
+def controls(root: QWidget, parts: Iterable[QWidget] | None = None) -> list[QWidget]:
+    """The controls in a widget that somebody operates; parts of others are left out.
+
+    Parameters
+    ----------
+    root : QWidget
+    parts : iterable of QWidget, optional
+        Its :func:`parts_of`, where they are known.
+    """
     return [
         part
-        for part in root.findChildren(QWidget)
+        for part in (parts_of(root) if parts is None else parts)
         if isinstance(part, _CONTROLS)
         and not isinstance(part, QScrollBar)
         and not part.objectName().startswith("qt_")
@@ -51,24 +68,26 @@ def controls(root: QWidget) -> list[QWidget]:
     ]
 
 
-def name_controls(root: QWidget) -> None:
+def name_controls(root: QWidget, parts: Sequence[QWidget] | None = None) -> None:
     """Name the controls in a widget that have no name yet, and make visible what the style hides.
 
     That is the focus of some, and boxes that can be ticked. Numbers are taken in either spelling.
 
-    A name is the control's own text, the label beside it, or its tool tip.
+    A name is the control's own text, the label beside it, or its tool tip. ``parts`` as for
+    :func:`controls`.
     """
+    parts = parts_of(root) if parts is None else parts
     labels: dict[QWidget, str] = {}
-    for widget in (root, *root.findChildren(QWidget)):
+    for widget in (root, *parts):
         layout = widget.layout()
         if layout is not None:
             _read(layout, labels, widget.title() if isinstance(widget, QGroupBox) else "")
-    for control in controls(root):
+    for control in controls(root, parts):
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
         if isinstance(control, QDoubleSpinBox):
             take_point_and_comma(control)
-    for part in root.findChildren(QWidget):
+    for part in parts:
         if isinstance(part, (QListWidget, QTableWidget)) and not part.styleSheet():
             part.setStyleSheet(_BOXES)
         if isinstance(part, QTableWidget):

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.units import one_line
 from napari_hsr.viewer.fingerprints import Trace
 from napari_hsr.viewer.layer_data import unwrapped
-from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.common.accessible import controls, parts_of
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.lasting_chooser import LastingChooser
 
@@ -215,8 +215,9 @@ def _in_names(text: str, renamed: Mapping[str, str]) -> str:
 def _named(panel: QWidget) -> dict[str, QWidget]:
     """Those that hold a setting, by name; a second one of a name is numbered."""
     found: dict[str, QWidget] = {}
-    lists = [*panel.findChildren(QTabWidget), *panel.findChildren(QListWidget)]
-    for control in (*controls(panel), *(one for one in lists if one.accessibleName())):
+    parts = parts_of(panel)
+    lists = [one for kind in (QTabWidget, QListWidget) for one in parts if isinstance(one, kind)]
+    for control in (*controls(panel, parts), *(one for one in lists if one.accessibleName())):
         kinds = (QCheckBox, QRadioButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit, *_LISTS)
         # the encoding is that of the layer
         if not isinstance(control, kinds) or isinstance(control, EncodingChooser):

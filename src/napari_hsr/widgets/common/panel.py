@@ -14,7 +14,7 @@ from napari_hsr.viewer.workspace import (
     make_room,
     shared_heights,
 )
-from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.accessible import name_controls, parts_of
 from napari_hsr.widgets.common.closed_panels import collect_soon, destroy_at_exit
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.dock_tabs import name_whole
@@ -46,9 +46,10 @@ class Docked(QWidget):
 
     def finish(self) -> None:
         """Once all controls are there: their names, the keys, and an end before the process's."""
-        name_controls(self)
-        scroll_by_wheel(self)
-        PanelKeys(self, self._to_front)
+        parts = parts_of(self)
+        name_controls(self, parts)
+        scroll_by_wheel(self, parts)
+        PanelKeys(self, parts, self._to_front)
         shortcuts.register()
         destroy_at_exit(self)
 

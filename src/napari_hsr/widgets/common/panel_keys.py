@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractScrollArea, QAbstractSpinBox, QLineEdit, QTe
 from napari_hsr.widgets.common.accessible import controls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: Alt opens the list of a combo box by these.
 _KEPT = (Qt.Key.Key_Up, Qt.Key.Key_Down)
@@ -27,14 +27,17 @@ class PanelKeys(QObject):
     Parameters
     ----------
     panel : QWidget
+    parts : sequence of QWidget
+        All that is in it.
     to_front : callable
         Called when a control gets the keyboard by Tab.
     """
 
-    def __init__(self, panel: QWidget, to_front: Callable[[], object]):
+    def __init__(self, panel: QWidget, parts: Sequence[QWidget], to_front: Callable[[], object]):
         super().__init__(panel)
         self._to_front = to_front
-        for part in {*controls(panel), *panel.findChildren(QAbstractScrollArea)}:
+        areas = (part for part in parts if isinstance(part, QAbstractScrollArea))
+        for part in {*controls(panel, parts), *areas}:
             part.installEventFilter(self)
 
     def eventFilter(self, control, event) -> bool:  # noqa: N802 - Qt's name

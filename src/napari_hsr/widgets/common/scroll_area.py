@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -13,6 +15,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.widgets.common.qt_typing import present
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class VerticalScroll(QScrollArea):
@@ -91,18 +96,30 @@ class VerticalScroll(QScrollArea):
         return present(self.widget()).minimumSizeHint().height() + 2 * self.frameWidth()
 
 
-def scroll_by_wheel(panel: QWidget) -> None:
+def scroll_by_wheel(panel: QWidget, parts: Iterable[QWidget]) -> None:
     """Let the wheel scroll past the choices and numbers of a panel, and change none of them.
 
     A model, a device or a camera would be another one, unseen, by scrolling to what is below it.
+
+    Parameters
+    ----------
+    panel : QWidget
+    parts : iterable of QWidget
+        All that is in it.
     """
     passing = _PassesOn(panel)
-    for area in panel.findChildren(VerticalScroll):
-        for kind in (QComboBox, QAbstractSpinBox):
-            for control in area.findChildren(kind):
-                if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
-                    control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-                control.installEventFilter(passing)
+    for part in parts:
+        if isinstance(part, (QComboBox, QAbstractSpinBox)) and _in_area(part, panel):
+            if part.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            part.installEventFilter(passing)
+
+
+def _in_area(part: QWidget, panel: QWidget) -> bool:
+    around = part.parentWidget()
+    while around is not None and around is not panel and not isinstance(around, VerticalScroll):
+        around = around.parentWidget()
+    return isinstance(around, VerticalScroll) and around is not panel
 
 
 class _PassesOn(QObject):
