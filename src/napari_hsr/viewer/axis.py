@@ -78,8 +78,7 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
     """
     if layer is not None:
         band = current_band(viewer, layer)
-        wavelengths = layer_wavelengths(layer) if band is not None else None
-        return float(wavelengths.nm[band]) if wavelengths is not None else None
+        return None if band is None else nm_of_band(layer, band)
     cubes = visible_cubes(viewer)
     in_nm = [cube for cube in cubes if on_nm_axis(cube)]
     # Beside cubes indexed by band, a position outside those in nanometres is a band number.
@@ -88,6 +87,12 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
         nanometre = unit_factors(viewer, in_nm[0])[-3]
         return float(viewer.dims.point[band_axis_index(viewer)] / nanometre)
     return next((nm for c in cubes if (nm := current_nm(viewer, c)) is not None), None)
+
+
+def nm_of_band(layer: Layer, band: int) -> float | None:
+    """The wavelength of a band of a cube layer, in nm; None if it is not known."""
+    wavelengths = layer_wavelengths(layer)
+    return None if wavelengths is None else float(wavelengths.nm[band])
 
 
 def go_to(viewer: ViewerModel, nm: float) -> None:

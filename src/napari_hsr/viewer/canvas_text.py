@@ -51,7 +51,7 @@ def wavelength_text(viewer: ViewerModel) -> str:
     for cube in cubes:
         band = axis.current_band(viewer, cube) if cube.visible else None
         if band is not None:
-            nm = axis.current_nm(viewer, cube)
+            nm = axis.nm_of_band(cube, band)
             text = f"band {band + 1}" if nm is None else f"λ = {nm:.5g} nm"
             shown.setdefault(text, _shortened(cube.name))
     if len(shown) < 2:
