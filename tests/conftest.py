@@ -8,8 +8,10 @@ import itertools
 import os
 import re
 import sys
+import weakref
 from functools import lru_cache
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,6 +48,29 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and the modules they import stay: no collection looks at them again."""
     gc.collect()
     gc.freeze()
+    _know_signatures()
+
+
+def _know_signatures() -> None:
+    """napari reads the signature of a callback whenever it is connected: a tenth of a viewer's time.
+
+    That of a method is the same for all objects of its class, so it is read once for all tests.
+    """
+    events = sys.modules.get("napari.utils.events.event")
+    if events is None:
+        return
+    read = events.EventEmitter._check_signature
+    known: weakref.WeakKeyDictionary[Callable, bool] = weakref.WeakKeyDictionary()
+
+    def takes_event(callback: Callable) -> bool:
+        function = getattr(callback, "__func__", None)
+        if not isinstance(function, FunctionType):
+            return read(callback)
+        if function not in known:
+            known[function] = read(callback)
+        return known[function]
+
+    events.EventEmitter._check_signature = staticmethod(takes_event)
 
 
 @pytest.hookimpl(wrapper=True)

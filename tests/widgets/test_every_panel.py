@@ -28,6 +28,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.viewer.session_saving import plan
+from napari_hsr.widgets.common import control_settings
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.close_guard import running_question, saving_question
 from napari_hsr.widgets.common.collapsible import Fold
@@ -61,8 +62,9 @@ from .panels import PANELS
 SIZES = [(300, 400), (340, 760), (480, 1000)]
 
 
-@pytest.fixture
-def viewer():
+@pytest.fixture(scope="module")
+def layers_of_all() -> ViewerModel:
+    """One for all panels: its layers take longer than most panels, and no panel here changes them."""
     viewer = ViewerModel()
     nm = Wavelengths(np.arange(400.0, 701.0, 10.0))
     rng = np.random.default_rng(0)
@@ -71,6 +73,22 @@ def viewer():
         add_cube(viewer, Cube(rng.random((31, 8, 8), dtype=np.float32), nm, name=name))
     add_cube(viewer, Cube(rng.random((31, 8, 8), dtype=np.float32), name="no wavelengths"))
     return viewer
+
+
+@pytest.fixture
+def viewer(layers_of_all):
+    """As if it were new: nothing is left in it, and it does not know how panels were set."""
+    viewer, before = layers_of_all, _state(layers_of_all)
+    yield viewer
+    control_settings._CLOSED.pop(viewer, None)
+    control_settings._SHARED.pop(viewer, None)
+    assert _state(viewer) == before, "a panel that was only looked at has changed the viewer"
+
+
+def _state(viewer) -> tuple:
+    layers = [(one.name, one.visible, str(one.metadata.get("hsr"))) for one in viewer.layers]
+    active = viewer.layers.selection.active
+    return layers, viewer.dims.point, active and active.name
 
 
 def several_cubes(panel) -> str:
@@ -90,9 +108,14 @@ def wheel(turn: int) -> QWheelEvent:
     return QWheelEvent(point, point, QPoint(), QPoint(0, turn), buttons, keys, phase, False)
 
 
+def no_panel(_viewer) -> QWidget:
+    """For windows that ask nothing of the panel that opens them."""
+    return QWidget()
+
+
 #: Windows that a panel opens: how, from the panel and the viewer.
 DIALOGS = {
-    "Import": (ReconstructWidget, lambda panel, viewer: ImportDialog()),
+    "Import": (no_panel, lambda panel, viewer: ImportDialog()),
     "Match": (SpectraWidget, lambda panel, viewer: MatchWindow(panel)),
     "Classify": (SpectraWidget, ClassifyWindow),
     "Curves": (SpectraWidget, CurveTable),
@@ -101,28 +124,28 @@ DIALOGS = {
         ReconstructWidget,
         lambda panel, viewer: BatchWindow(panel, viewer, lambda *_: None),
     ),
-    "Save cubes": (ReconstructWidget, SaveCubesWindow),
+    "Save cubes": (no_panel, SaveCubesWindow),
     "Set wavelengths": (
-        SpectraWidget,
+        no_panel,
         lambda panel, viewer: open_dialog(viewer, viewer.layers[-1], panel),
     ),
     "Several cubes": (
-        FileContentsWidget,
+        no_panel,
         lambda panel, viewer: file_dialog(viewer, several_cubes(panel)),
     ),
     "Save session": (
-        ReconstructWidget,
+        no_panel,
         lambda panel, viewer: beside_box(None, plan(viewer, [])),
     ),
-    "Open session": (ReconstructWidget, lambda panel, viewer: close_box(None, 3)),
-    "Training": (TrainWidget, lambda panel, viewer: ask(None, "leaves", may_cancel=True)),
-    "Saving": (ReconstructWidget, lambda panel, viewer: saving_question(None, "Saving leaf.h5")),
+    "Open session": (no_panel, lambda panel, viewer: close_box(None, 3)),
+    "Training": (no_panel, lambda panel, viewer: ask(None, "leaves", may_cancel=True)),
+    "Saving": (no_panel, lambda panel, viewer: saving_question(None, "Saving leaf.h5")),
     "Running": (
-        ReconstructWidget,
+        no_panel,
         lambda panel, viewer: running_question(None, "Super-resolve leaf"),
     ),
-    "Queue": (ReconstructWidget, lambda panel, viewer: close_question(None, [])),
-    "Help": (SpectraWidget, lambda panel, viewer: HelpWindow("spectra", panel)),
+    "Queue": (no_panel, lambda panel, viewer: close_question(None, [])),
+    "Help": (no_panel, lambda panel, viewer: HelpWindow("spectra", panel)),
 }
 
 
