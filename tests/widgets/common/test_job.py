@@ -235,6 +235,27 @@ def test_the_run_ends_with_its_panel(qtbot, how):
     assert set(progress._all_instances) == before
 
 
+def test_a_panel_that_refuses_to_be_closed_keeps_its_run(qtbot):
+    class Stubborn(QWidget):
+        stays = True
+
+        def closeEvent(self, event):
+            event.setAccepted(not self.stays)
+
+    panel, work = Stubborn(), Slow()
+    qtbot.addWidget(panel)
+    panel.show()
+    job = Job(work, "Slow", panel)
+    job.start()
+    assert not panel.close()
+    assert job.running
+    assert not job.cancelling
+    panel.stays = False
+    assert panel.close()
+    assert not job.running
+    assert_soon_no_threads()
+
+
 def test_the_run_ends_when_an_ancestor_is_deleted(qtbot):
     window = QWidget()
     QVBoxLayout(window).addWidget(panel := QWidget())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from html import unescape
 from types import SimpleNamespace
 
@@ -283,6 +284,26 @@ def test_a_fault_while_importing_is_told_and_the_answers_stay(
     assert dialog.form.name.text() == "mine"
     assert dialog.import_button.isEnabled()
     assert "mine" not in names()
+
+
+def test_a_dialog_that_is_closed_while_it_imports_ends_with_the_import(
+    dialog, qtbot, checkpoint, monkeypatch
+):
+    read(dialog, qtbot, checkpoint)
+    dialog.form.name.setText("mine")
+    closed, work = threading.Event(), dialogs._import
+
+    def waiting(*about):
+        closed.wait(PATIENCE)
+        return work(*about)
+
+    monkeypatch.setattr(dialogs, "_import", waiting)
+    dialog.show()
+    dialog.run()
+    assert not dialog.close()  # by the x of its title, which must not leave it there for ever
+    with qtbot.waitSignal(dialog.finished):
+        closed.set()
+    assert "mine" in names()
 
 
 def test_closing_in_mid_read_leaves_nothing(qtbot, checkpoint, monkeypatch):

@@ -12,8 +12,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
+from typing import cast
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import Cancelled, HSRError, InputError, lacks_memory
 from napari_hsr.progress import Progress
@@ -89,6 +91,7 @@ class Job(QObject):
 
     #: What was finished before a cancel, where the work hands it over (:class:`Cancelled`).
     part: object = None
+    _closing = False  # the panel was asked to close, and may refuse
 
     @property
     def running(self) -> bool:
@@ -136,12 +139,20 @@ class Job(QObject):
         return self._run.stop(seconds)
 
     def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
-        """Notice that the panel was closed, or taken out of its dock (napari does not delete it)."""
+        """Notice that the panel was closed, or taken out of its dock (napari does not delete it).
+
+        A dialog may refuse to be closed: it is, once it is hidden.
+        """
         panel = self.parent()
         if panel is not None and watched is panel and self.running:
-            closed = event.type() == QEvent.Type.Close
-            orphaned = event.type() == QEvent.Type.ParentChange and panel.parent() is None
-            if closed or orphaned:
+            kind = event.type()
+            if kind == QEvent.Type.Close:
+                self._closing = True
+            elif kind == QEvent.Type.Paint:  # it is still there
+                self._closing = False
+            hidden = kind == QEvent.Type.Hide or not cast("QWidget", panel).isVisible()
+            orphaned = kind == QEvent.Type.ParentChange and panel.parent() is None
+            if (self._closing and hidden) or orphaned:
                 self.stop(seconds=0)
         return False
 
