@@ -239,7 +239,7 @@ def test_a_panel_that_refuses_to_be_closed_keeps_its_run(qtbot):
     class Stubborn(QWidget):
         stays = True
 
-        def closeEvent(self, event):
+        def closeEvent(self, event):  # noqa: N802 - Qt's name
             event.setAccepted(not self.stays)
 
     panel, work = Stubborn(), Slow()

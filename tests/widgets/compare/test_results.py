@@ -52,6 +52,22 @@ def test_export_into_nowhere_is_one_sentence(compared, tmp_path, monkeypatch):
     assert compared.message.kind == "info"
 
 
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_figures_are_saved_though_their_cube_goes_while_it_is_asked(
+    compared, tmp_path, monkeypatch, kind
+):
+    from qtpy.QtWidgets import QFileDialog
+
+    def chosen(*_about):
+        compared._viewer.layers.remove(compared.form.truth.layer())
+        return str(tmp_path / f"c.{kind}"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", chosen)
+    getattr(compared, f"{kind}_button").click()
+    assert compared.comparison is None
+    assert "rmse" in (tmp_path / f"c.{kind}").read_text()
+
+
 def test_fits_a_narrow_dock(compared, qtbot):
     compared.resize(320, 900)
     compared.show()

@@ -117,6 +117,29 @@ def test_layers_stay_where_the_files_of_the_session_that_is_to_replace_them_are_
     assert "no longer there" in said[0]
 
 
+def test_a_layer_that_comes_while_it_is_asked_whether_to_close_the_others_stays(
+    make_napari_viewer, monkeypatch, qtbot, tmp_path
+):
+    viewer = make_napari_viewer()
+    viewer.add_points([[1, 2]], name="saved")
+    job = commands.save_to(viewer, commands.plan(viewer), tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.finished):
+        pass
+    asked = []
+
+    def ask(_window, count):
+        asked.append(count)
+        viewer.add_points([[3, 4]], name="of a run")
+        return True
+
+    monkeypatch.setattr(commands, "ask_to_close", ask)
+    job = commands.open_file(viewer, tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.finished):
+        pass
+    assert asked == [1]
+    assert [one.name for one in viewer.layers] == ["of a run", "saved"]
+
+
 def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
     viewer = ViewerModel()
     for name in ("one", "two"):

@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDialog, QTableWidget
+from qtpy.QtWidgets import QDialog, QFileDialog, QTableWidget
 
 from napari_hsr import spectra
 from napari_hsr.cube import Cube, Wavelengths
@@ -389,6 +389,27 @@ def test_painting_on_the_classes_leaves_what_was_found(viewer, panel, settled, q
     layer.paint((2, 3), 1)
     assert "painted on" in window.message.text()
     assert window.export_csv(tmp_path / "after.csv").read_text() == before
+
+
+def test_classes_are_saved_though_another_cube_is_chosen_while_it_is_asked(
+    viewer, panel, settled, qtbot, tmp_path, monkeypatch
+):
+    settled()
+    panel.pin((550, 0, 0))
+    settled()
+    window = panel.open_window("Classify")
+    window.classes.tick_listed(True)
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy)
+
+    def chosen(*_about):
+        window._on_cube()
+        return str(tmp_path / "classes.csv"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", chosen)
+    window.csv_button.click()
+    assert window.found is None
+    assert "pin 1" in (tmp_path / "classes.csv").read_text()
 
 
 def test_classes_can_be_found_after_the_window_was_closed_meanwhile(

@@ -126,6 +126,23 @@ def test_export_of_the_weights_and_of_the_folder(result, tmp_path):
         result_of(folder_events(result._directory, target))
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_the_model_that_was_asked_about_is_exported_though_another_training_is_shown_meanwhile(
+    result, qtbot, tmp_path, monkeypatch, at
+):
+    (tmp_path / "to").mkdir()
+
+    def chosen(*_about):
+        result.clear()
+        return str(tmp_path / "to") if at else (str(tmp_path / "to" / "mine.safetensors"), "")
+
+    for name in ("getSaveFileName", "getExistingDirectory"):
+        monkeypatch.setattr(QFileDialog, name, chosen)
+    result.export_button.menu().actions()[at].trigger()
+    qtbot.waitUntil(result.export_button.isEnabled)
+    assert list((tmp_path / "to").rglob("mine.safetensors"))
+
+
 def test_an_export_that_ends_half_way_leaves_nothing(result, tmp_path, monkeypatch):
     target, cancel = tmp_path / "elsewhere", threading.Event()
     target.mkdir()

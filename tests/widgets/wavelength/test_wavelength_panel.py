@@ -435,6 +435,23 @@ def test_a_cube_is_saved_with_its_wavelengths(viewer, panel, qtbot, monkeypatch,
     assert not written.wavelengths.assumed
 
 
+def test_the_cube_that_was_asked_about_is_saved_though_another_comes_meanwhile(
+    viewer, panel, qtbot, monkeypatch, tmp_path
+):
+    kept = add(viewer)
+
+    def chosen(*_about):
+        other = layers.add_cube(viewer, Cube(np.zeros((3, 4, 4), np.float32), name="of a run"))
+        viewer.layers.selection.active = other
+        return str(tmp_path / "scene.mat"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", chosen)
+    panel.save_button.click()
+    qtbot.waitUntil(panel.save_button.isEnabled)
+    assert panel.layer.name == "of a run"
+    np.testing.assert_array_equal(read(tmp_path / "scene.mat").data, kept.data)
+
+
 def test_maps_are_opened_with_its_cube_chosen(viewer, panel, qtbot, monkeypatch):
     first, _ = add(viewer), add(viewer)
     panel.chooser.set_layer(first)

@@ -12,16 +12,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import Cancelled, HSRError, InputError, lacks_memory
 from napari_hsr.progress import Progress
 from napari_hsr.viewer.layer_data import untagged
 from napari_hsr.widgets.common.connections import when_gone
 from napari_hsr.widgets.common.qt_typing import present
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_hsr.errors import FileError, HSRError
+from napari_hsr.errors import HSRError
 from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
 from napari_hsr.viewer.as_read import Lying
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
@@ -23,13 +23,13 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
-from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json
 from napari_hsr.widgets.compare.form import CompareForm
 from napari_hsr.widgets.compare.inputs import Taken, one_of, refused, was_made
 from napari_hsr.widgets.compare.results import ResultView
 from napari_hsr.widgets.compare.uncertainty_curves import compared
+from napari_hsr.widgets.spectra.exports import ask_and_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.progress import Progress
+
+    _Found = tuple[Comparison, UncertaintyCheck | None]
 
 
 class CompareWidget(Panel):
@@ -371,28 +373,26 @@ class CompareWidget(Panel):
 
     # --- export --------------------------------------------------------------------------
 
-    def export_json(self, path: str | PathLike) -> None:
-        """Write the last comparison as JSON: metrics, protocol, curves of the uncertainty.
+    def export_json(self, path: str | PathLike, of: _Found | None = None) -> None:
+        """Write a comparison, the last one, as JSON; if that fails (FileError), an earlier file is intact."""
+        write_json(path, *(of or self._found))
 
-        A file that cannot be written is a FileError, and an earlier one of that name is then intact.
-        """
-        write_json(path, present(self.comparison), self.held)
-
-    def export_csv(self, path: str | PathLike) -> None:
+    def export_csv(self, path: str | PathLike, of: _Found | None = None) -> None:
         """The same as CSV: the metrics, one line a band, and the uncertainty's curves."""
-        write_csv(path, present(self.comparison), self.held)
+        write_csv(path, *(of or self._found))
 
-    def _save(self, kind: str, export: Callable[[Path], None]) -> None:
+    @property
+    def _found(self) -> _Found:
+        return present(self.comparison), self.held
+
+    def _save(self, kind: str, export: Callable[[Path, _Found], None]) -> None:
+        found = self._found  # while it is asked a run may end, and its layer take this away
         suffix = f".{kind.lower()}"
-        name = present(self.comparison).evaluation.prediction.replace("/", "-")
-        path = ask_path(
-            self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
-        )
-        if path is None:
-            return
-        try:
-            export(path)
-        except FileError as error:
-            self.message.show_exception(error)
-        else:
-            self.message.show_info(f"Saved {path}.")
+        name = found[0].evaluation.prediction.replace("/", "-")
+
+        def write(path: Path) -> Path:
+            export(path, found)
+            return path
+
+        title, file = f"Save the comparison as {kind}", f"{name} comparison{suffix}"
+        ask_and_write(self, self.message, title, file, f"*{suffix}", write)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from os import fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -121,13 +121,12 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
     from napari.utils.notifications import show_error
 
     viewer = unwrapped(viewer)
-    closed: list[Any] = []
-    if len(viewer.layers):
-        close = ask_to_close(_window(viewer), len(viewer.layers))
+    closed = list(viewer.layers)  # not what comes while it is asked
+    if closed:
+        close = ask_to_close(_window(viewer), len(closed))
         if close is None:
             return None
-        if close:
-            closed = list(viewer.layers)
+        closed = closed if close else []
 
     def opened(found: Opened) -> None:
         if found.is_lost:  # nothing would be on show in place of what is

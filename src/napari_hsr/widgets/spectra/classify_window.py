@@ -323,14 +323,18 @@ class ClassifyWindow(QDialog):
         FileError
             If the file cannot be written.
         """
-        found = present(self._found).rows()
-        rows = [row | {"name": name_cell(row["name"])} for row in found]
-        return write_text(path, csv_text([list(rows[0]), *(row.values() for row in rows)]))
+        return _write_csv(present(self._found), path)
 
     def _ask_csv(self) -> None:
         kinds = "Comma-separated values (*.csv)"
         ask = (self, self.message, "Export classes", "classes.csv", kinds)
-        ask_and_write(*ask, self.export_csv)
+        # while it is asked a run may end, and another cube be chosen
+        ask_and_write(*ask, partial(_write_csv, present(self._found)))
 
     def _ask_library(self) -> None:
         ask_library(self._panel, self, self.message)
+
+
+def _write_csv(found: Classification, path: Path) -> Path:
+    rows = [row | {"name": name_cell(row["name"])} for row in found.rows()]
+    return write_text(path, csv_text([list(rows[0]), *(row.values() for row in rows)]))

@@ -159,27 +159,31 @@ class ResultView(QWidget):
             self.outcome.show_info(f"{name} was imported, and is chosen in {where}.")
 
     def _ask_file(self) -> None:
+        directory = present(self._directory)  # another training may be shown while it is asked
         try:
-            name = f"{weights_in(present(self._directory)).stem}.safetensors"
+            name = f"{weights_in(directory).stem}.safetensors"
         except HSRError as error:  # the folder was moved or emptied since
             self.outcome.show_exception(error)
             return
         path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
         if path is not None:
-            self._export(file_events, path)
+            self._export(file_events, directory, path)
 
     def _ask_folder(self) -> None:
+        directory = present(self._directory)
         folder = QFileDialog.getExistingDirectory(self, "Copy the model's folder into")
         if folder:
-            self._export(folder_events, Path(folder))
+            self._export(folder_events, directory, Path(folder))
 
-    def _export(self, events: Callable[..., Iterator[Progress | Path]], path: Path) -> None:
+    def _export(
+        self, events: Callable[..., Iterator[Progress | Path]], directory: Path, path: Path
+    ) -> None:
         """Copy in a thread: a run may hold gigabytes, and the place may be far away."""
         if self._job.running:
             return
         self.outcome.show_info("Exporting the model…")
         self._work(
-            partial(events, present(self._directory), path),
+            partial(events, directory, path),
             "Exporting the model",
             lambda written: self.outcome.show_info(f"Exported to {written}."),
             asks=saving_question,

@@ -34,6 +34,7 @@ from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.wavelength.apart import why_apart
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
 from napari_hsr.widgets.wavelength.set_wavelengths import open_dialog
 from napari_hsr.widgets.wavelength.tint import Tint
@@ -195,7 +196,7 @@ class WavelengthWidget(Panel):
     def _say_what_is_known(self, known) -> None:
         doubtful = self._layer is not None and (known is None or known.assumed)
         self.set_button.setVisible(doubtful)
-        said = _apart(self._layer, known, self.chooser.layers())
+        said = why_apart(self._layer, known, self.chooser.layers())
         if doubtful and known is not None:
             span = f"{known.nm[0]:g}–{known.nm[-1]:g} nm"
             said = f"{span} is an assumption: the file names no wavelengths. {said}".rstrip()
@@ -282,14 +283,19 @@ class WavelengthWidget(Panel):
             return
         held = Held(layer)
         self._start(
-            _RENDERING, lambda: picture_of(cube), lambda made: self._show(made, layer, held)
+            _RENDERING,
+            layer,
+            lambda: picture_of(cube),
+            lambda made: self._show(made, layer, held),
         )
 
-    def _start(self, what: str, work: Callable[[], Any], finished: Callable[[Any], object]) -> None:
+    def _start(
+        self, what: str, layer: Any, work: Callable[[], Any], finished: Callable[[Any], object]
+    ) -> None:
         self.message.show_info(f"{what}…")
         self._job.start(
             lambda _cancel: iter([work()]),
-            f"{what} {self._layer.name}",
+            f"{what} {layer.name}",
             asks=saving_question if what == _SAVING else computing_question,
             finished=finished,
             failed=lambda error: self.message.show_exception(error, what),
@@ -306,33 +312,37 @@ class WavelengthWidget(Panel):
         self.message.show_info(f"{picture.notices[0]} {seen}")
 
     def _ask_save(self) -> None:
-        name = f"{one_line(self._layer.name).replace('/', '-')}.mat"
+        layer = self._layer  # while it is asked a run may end, and another cube be taken
+        name = f"{one_line(layer.name).replace('/', '-')}.mat"
         kinds = " ".join(f"*{suffix}" for suffix in WRITE_SUFFIXES if suffix != ".png")
         path = ask_path(self, "Save cube", name, f"Spectral cubes ({kinds})")
         if path is not None:
-            self.save(path)
+            self.save(path, layer)
 
-    def save(self, path: Path) -> None:
-        """Write the cube with what its layer knows of it; the suffix sets the format."""
-        if is_frames(self._layer):
-            self._save_frame(path)
+    def save(self, path: Path, layer: Any = None) -> None:
+        """Write the cube of a layer, the one on show, with what that knows of it; the suffix sets the format."""
+        layer = self._layer if layer is None else layer
+        if is_frames(layer):
+            self._save_frame(path, layer)
             return
-        data, meta, _ = self._layer.as_layer_data_tuple()
+        data, meta, _ = layer.as_layer_data_tuple()
         self._start(
             _SAVING,
+            layer,
             lambda: write_image(path, data, meta),
             lambda written: self.message.show_info(f"Wrote {written[0]}."),
         )
 
-    def _save_frame(self, path: Path) -> None:
+    def _save_frame(self, path: Path, layer: Any) -> None:
         """Write the cube of the frame on show."""
         try:
-            cube = computed_cube(self._layer)
+            cube = computed_cube(layer)
         except HSRError as error:
             self.message.show_exception(error)
             return
         self._start(
             _SAVING,
+            layer,
             lambda: write(cube, path),
             lambda written: self.message.show_info(f"Wrote {written}, of {one_line(cube.name)}."),
         )
@@ -379,22 +389,3 @@ def _first_channels(layer, bands: int, known: Wavelengths | None) -> list[int]:
         return [known.nearest(nm) for nm in rendering.false_colour_wavelengths(known)]
     metadata = {} if layer is None else layer_state(layer).get("metadata") or {}
     return rendering.named_bands(bands, metadata.get("default bands"))
-
-
-def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
-    """Why this cube and others cannot be shown together; empty if they can."""
-    if layer is None or len({axis.on_nm_axis(cube) for cube in cubes}) < 2:
-        return ""
-    if not axis.on_nm_axis(layer):
-        if known is None:
-            how = "state its wavelengths to see them together."
-        else:
-            how = "its wavelengths are irregular, so they are not seen together."
-        return f"This cube goes by band number and the others by nm: {how}"
-    other = next(cube for cube in cubes if not axis.on_nm_axis(cube))
-    if layer_wavelengths(other) is not None:
-        return f"“{other.name}” goes by band number: it is not seen together with this cube."
-    return (
-        f"“{other.name}” goes by band number and this cube by nm: choose it above and state its "
-        "wavelengths to see them together."
-    )
