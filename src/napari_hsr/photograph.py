@@ -22,6 +22,27 @@ LINEAR_SRGB = "linear-srgb"
 XYZ_D65 = "xyz-d65"
 #: Prefix of a named camera's linear response, e.g. ``camera:nikon-d700``.
 CAMERA = "camera:"
+#: Other spellings of these.
+_ALIASES = {
+    "s-rgb": SRGB,
+    "srgb-encoded": SRGB,
+    "gamma": SRGB,
+    "linear": LINEAR_SRGB,
+    "srgb-linear": LINEAR_SRGB,
+    "linear-rgb": LINEAR_SRGB,
+    "linear-s-rgb": LINEAR_SRGB,
+    "xyz": XYZ_D65,
+    "cie-xyz": XYZ_D65,
+    "ciexyz": XYZ_D65,
+}
+
+#: Makers by which the name of a camera is recognised: ``nikon-d700``.
+_MAKERS = (
+    *("agfa", "apple", "arri", "arashi", "basler", "blackmagic", "canon", "casio", "dji"),
+    *("fuji", "fujifilm", "google", "gopro", "hasselblad", "huawei", "kodak", "leica"),
+    *("minolta", "nikon", "nokia", "olympus", "panasonic", "pentax", "phase-one", "point-grey"),
+    *("red", "ricoh", "samsung", "sigma", "sony", "ximea", "xiaomi"),
+)
 #: Share of full scale from which a stored integer counts as saturated.
 SATURATED = 0.999
 
@@ -34,6 +55,20 @@ def slug(name: str) -> str:
 def camera_encoding(name: str) -> str:
     """The encoding of a camera's linear response: ``camera:nikon-d700``."""
     return CAMERA + slug(name)
+
+
+def encoding_named(text: str) -> str | None:
+    """The encoding that a text names in any spelling: ``"linear-srgb"`` of ``"linear"``; None if it names none."""
+    word = text.strip()
+    if word.lower().startswith(CAMERA):
+        name = slug(word[len(CAMERA) :])
+        return CAMERA + name if name else None
+    key = slug(word)
+    if key in (SRGB, LINEAR_SRGB, XYZ_D65):
+        return key
+    if key in _ALIASES:
+        return _ALIASES[key]
+    return CAMERA + key if any(key.startswith(f"{maker}-") for maker in _MAKERS) else None
 
 
 @told

@@ -380,3 +380,46 @@ def test_a_row_of_a_camera_table_with_more_cells_than_columns_is_damaged(tmp_pat
     path.write_text("wavelength,R,G,B\n400,0.1,0.5,0.1\n410,410,0.4,0.5,0.2\n420,0.1,0.2,0.3\n")
     with pytest.raises(FileError, match="line 3 does not hold a wavelength and three numbers"):
         read_cameras(path)
+
+
+# ---- tables that end where the camera still sees ---------------------------------------------
+
+
+@pytest.fixture
+def cut_table(tmp_path):
+    """400–540 nm of a table to 700 nm, as of a file that was cut short: green ends at its maximum."""
+    rows = [
+        (nm, *(np.exp(-(((nm - c) / 40) ** 2)) for c in (600, 540, 450)))
+        for nm in range(400, 541, 10)
+    ]
+    path = tmp_path / "cut.csv"
+    np.savetxt(path, rows, delimiter=",", header="wavelength,R,G,B", comments="")
+    return str(path)
+
+
+def test_a_table_that_ends_where_its_camera_sees_is_told(cube, cut_table, table):
+    told = [n for n in simulate(cube, cut_table).notices if n.code is Code.CURVES_CUT_OFF]
+    assert len(told) == 1
+    assert "cut (400–540 nm)" in told[0]
+    assert "400–700 nm" in told[0]
+    assert not has(simulate(cube, f"{table}:Acme_One").notices, Code.CURVES_CUT_OFF)
+    assert not has(simulate(cube, NIKON).notices, Code.CURVES_CUT_OFF)
+
+
+def test_a_table_that_covers_the_bands_in_use_is_not_told(cube, cut_table):
+    cube.metadata["bbl"] = [int(nm <= 550) for nm in GRID]
+    assert not has(simulate(cube, cut_table).notices, Code.CURVES_CUT_OFF)
+
+
+def test_every_door_to_a_camera_tells_that_its_table_ends(cut_table):
+    from napari_hsr.cameras.random_camera import doubts
+    from napari_hsr.cameras.settings import CaptureSettings
+    from napari_hsr.trust.linear_camera import linear_camera
+
+    for encoding in ("srgb", "xyz-d65", "camera:cut"):
+        seen = linear_camera(encoding, GRID, cut_table)
+        assert [n.code for n in seen.notices] == [Code.CURVES_CUT_OFF]
+    assert linear_camera("camera:nikon-5100-npl", GRID).notices == ()
+    preset = CaptureSettings(preset="ntire2022", sensitivities=cut_table)
+    assert has(doubts(preset, GRID), Code.CURVES_CUT_OFF)
+    assert doubts(CaptureSettings(preset="ntire2022"), GRID) == ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cameras.cut_off import cut_off, ends_inside, in_short
 from napari_hsr.cameras.illuminants import BLACKBODY, KELVIN, Light, draw_light, light_pool
 from napari_hsr.cameras.ntire_presets import draw_preset
 from napari_hsr.cameras.pipeline import Capture, mean_brightness
@@ -20,7 +21,7 @@ from napari_hsr.cameras.response import (
     remembered_response,
     response,
 )
-from napari_hsr.cameras.sensitivities import camera_pool
+from napari_hsr.cameras.sensitivities import camera_pool, get_camera
 from napari_hsr.cameras.settings import check_consistency, draw_value
 from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
 _DRAWS = 50
 #: Nobody photographs under a light for which the colour matrix has a larger coefficient.
 _STEEPEST = 5.0
-#: In nm: a table may end this far inside the first and the last band.
-_BEYOND = 10.5
-#: A curve that ends above this part of the camera's largest value is cut off.
-_SEES = 0.02
-#: Names that a sentence gives.
-_LISTED = 3
 
 
 def draw(
@@ -217,34 +212,20 @@ def doubts(settings: CaptureSettings, wavelengths_nm: np.ndarray) -> tuple[Notic
     wavelengths_nm : ndarray, shape (bands,)
         In nm.
     """
-    if settings.preset is not None:
-        return ()
-    low, high = np.min(wavelengths_nm) + _BEYOND, np.max(wavelengths_nm) - _BEYOND
-    cut = []
-    for camera in camera_pool(settings.cameras, settings.leave_out):
-        nm, seen = camera.wavelengths_nm, camera.sensitivities / camera.sensitivities.max()
-        ends = [seen[end].max() for end, short in ((0, nm[0] > low), (-1, nm[-1] < high)) if short]
-        if max(ends, default=0) > _SEES:
-            cut.append(f"{camera.name} ({nm[0]:g}–{nm[-1]:g} nm)")
+    if settings.preset is not None:  # of whose lights there are no tables
+        named = settings.sensitivities
+        return () if named is None else cut_off((get_camera(named),), wavelengths_nm)
+    told = list(cut_off(camera_pool(settings.cameras, settings.leave_out), wavelengths_nm))
     lights = [light for name in settings.illuminants for light in light_pool(name) if light.table]
     short = [
         f"{light.name} ({light.table[0][0]:g}–{light.table[0][-1]:g} nm)"
         for light in lights
-        if light.table and (light.table[0][0] > low or light.table[0][-1] < high)
+        if light.table and any(ends_inside(light.table[0], wavelengths_nm))
     ]
-    told = []
-    if cut:
-        text = f"Cameras whose tables end where they still see: {_listed(cut)}. Beyond they are taken to see nothing."
-        told.append(Notice.warning(Code.CURVES_CUT_OFF, text))
     if short:
-        text = f"Lights whose tables end inside the bands: {_listed(short)}. Their last values are taken beyond."
+        text = f"Lights whose tables end inside the bands: {in_short(short)}. Their last values are taken beyond."
         told.append(Notice.warning(Code.CURVES_CUT_OFF, text))
     return tuple(told)
-
-
-def _listed(found: list[str]) -> str:
-    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return ", ".join(found[:_LISTED]) + more
 
 
 def _grid(wavelengths_nm: np.ndarray) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_hsr.arguments import told
+from napari_hsr.cameras.cut_off import cut_off
 from napari_hsr.cameras.pipeline import Capture
 from napari_hsr.cameras.response import NORMALISATIONS, Normalise, Response, matrix
 from napari_hsr.cameras.sensitivities import Camera, get_camera
@@ -117,6 +118,8 @@ def simulate(
         },
         rows=rows,
     )
+    cut = cut_off((camera,), cube.wavelengths.nm[cube.good_bands])
+    photograph = replace(photograph, notices=(*photograph.notices, *cut))
     if camera.observer or is_radiance(cube) or not beyond_reflectance(cube):
         return photograph
     text = (

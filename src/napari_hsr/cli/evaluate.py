@@ -200,6 +200,7 @@ def _uncertainty(args: argparse.Namespace, mask: np.ndarray | None) -> dict[str,
         if made.wavelengths is None:
             raise InputError(f"The wavelengths of {args.prediction} are not known.")
         seen = linear_camera(LINEAR_SRGB, tuple(made.wavelengths), args.camera)
+        note(seen.notices)
     if made.shape == truth.shape:
         good = made.good_bands & truth.good_bands | args.bad_bands
         held = np.asarray(truth.data, np.float32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options, prepare_output, read_cube
-from napari_hsr.cli.output import print_json, worked
+from napari_hsr.cli.output import note, print_json, worked
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     report = worked(lambda cancel: stress_events(args.model, scene, **options, cancel=cancel))
     if args.plot:
         write_plot(report, args.plot)
+    note(report.notices)
     if args.json:
         print_json(report.to_dict())
     else:

@@ -8,7 +8,14 @@ import numpy as np
 
 from napari_hsr.arguments import told
 from napari_hsr.errors import InputError
-from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph, slug
+from napari_hsr.photograph import (
+    CAMERA,
+    LINEAR_SRGB,
+    SRGB,
+    XYZ_D65,
+    Photograph,
+    encoding_named,
+)
 
 #: Encodings that do not depend on a camera, in display order, with their labels. There is also a
 #: named camera's linear response, ``camera:<name>``: see :func:`encoding_label`.
@@ -17,27 +24,6 @@ ENCODINGS: dict[str, str] = {
     LINEAR_SRGB: "linear sRGB (linear light, D65)",
     XYZ_D65: "CIE 1931 XYZ (D65, white Y = 1)",
 }
-
-_ALIASES = {
-    "s-rgb": SRGB,
-    "srgb-encoded": SRGB,
-    "gamma": SRGB,
-    "linear": LINEAR_SRGB,
-    "srgb-linear": LINEAR_SRGB,
-    "linear-rgb": LINEAR_SRGB,
-    "linear-s-rgb": LINEAR_SRGB,
-    "xyz": XYZ_D65,
-    "cie-xyz": XYZ_D65,
-    "ciexyz": XYZ_D65,
-}
-
-#: Makers by which the name of a camera is recognised: ``nikon-d700``.
-_MAKERS = (
-    *("agfa", "apple", "arri", "arashi", "basler", "blackmagic", "canon", "casio", "dji"),
-    *("fuji", "fujifilm", "google", "gopro", "hasselblad", "huawei", "kodak", "leica"),
-    *("minolta", "nikon", "nokia", "olympus", "panasonic", "pentax", "phase-one", "point-grey"),
-    *("red", "ricoh", "samsung", "sigma", "sony", "ximea", "xiaomi"),
-)
 
 #: Valid float values of each encoding, with room for rounding, overshoot and, in linear light,
 #: four stops above white, but not for 0..255.
@@ -69,18 +55,11 @@ def normalise_encoding(text: str) -> str:
         If it is none of these.
     """
     word = str(text).strip()
+    named = encoding_named(word)
+    if named is not None:
+        return named
     if word.lower().startswith(CAMERA):
-        name = slug(word[len(CAMERA) :])
-        if name:
-            return CAMERA + name
         raise InputError(f"The encoding {word!r} names no camera: write {CAMERA}nikon-d700.")
-    key = slug(word)
-    if key in ENCODINGS:
-        return key
-    if key in _ALIASES:
-        return _ALIASES[key]
-    if any(key.startswith(f"{maker}-") for maker in _MAKERS):
-        return CAMERA + key
     raise InputError(f"The encoding {word!r} is not known; known are {_known()}.")
 
 

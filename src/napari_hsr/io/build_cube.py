@@ -115,11 +115,13 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     marker = found.metadata.get(NO_DATA)
     if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):
         found.metadata[NO_DATA] = np.nan  # else a value equal to it would be lost on saving
-    metadata = record.metadata if record else _metadata(found, resolved, notices)
+    lacks = record.lacks if record else {"units", "metadata"}
+    stated = None if record is None or "metadata" in lacks else record.metadata
+    metadata = _metadata(found, resolved, notices) if stated is None else stated
     cube = Cube(
         data,
         resolved.wavelengths,
-        units=record.units if record else found.units,
+        units=found.units if record is None or "units" in lacks else record.units,
         name=(record.name if record else found.name) or path.stem,
         provenance=record.provenance if record else _fresh(path, found, resolved),
         metadata=metadata,

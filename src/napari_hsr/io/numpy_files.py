@@ -216,8 +216,8 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
                 return archive[name]
 
         wanted: tuple[str, ...] = ()
-        stored = load(embedded_record.KEY) if embedded_record.KEY in archive.files else None
-        ours = None if stored is None else embedded_record.parse(stored[()])
+        own = embedded_record.stored_as(archive.files)
+        ours = embedded_record.parse(load(own)[()]) if own else None
         named = bands_apart.offered(named)
         chosen = choose_cube(path, named, ours is not None, choice.variable)
         wanted = chosen.parts or (chosen.name,)

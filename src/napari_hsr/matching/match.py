@@ -171,6 +171,7 @@ def match(
         seen = seen or _linear_camera_of(cube, camera)
         alike = order[_like_the_best(values, entries.values[order], seen, electrons)]
         notices += _told(entries.names, alike, len(entries), seen, electrons)
+        notices += seen.notices
     if cube is not None:
         notices += entries.differing(cube)
     same = set() if alike is None or alike.size < 2 else set(alike.tolist())

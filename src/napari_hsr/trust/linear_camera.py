@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cameras import get_camera, matrix, slug
+from napari_hsr.cameras.cut_off import cut_off
 from napari_hsr.cameras.illuminants import Light
 from napari_hsr.cameras.profiles import PREFIX, read_profile
 from napari_hsr.cameras.response import reflectances, response
@@ -20,6 +21,7 @@ from napari_hsr.photograph import CAMERA, LINEAR_SRGB, XYZ_D65
 if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
     from napari_hsr.cameras.profiles import CameraProfile
+    from napari_hsr.notices import Notice
 
 #: The row space that photographs rendered to sRGB have approximately.
 CIE = "cie-1931"
@@ -47,6 +49,8 @@ class LinearCamera:
     profile : CameraProfile, optional
         By which the photograph was made from what the camera measured: the matrix is that of the
         camera's own channels, exposed and balanced.
+    notices : tuple of Notice
+        That its table ends where it still sees.
     """
 
     matrix: np.ndarray
@@ -55,6 +59,7 @@ class LinearCamera:
     name: str
     approximate: bool = False
     profile: CameraProfile | None = None
+    notices: tuple[Notice, ...] = ()
 
     def colours(self, photographed: np.ndarray) -> np.ndarray:
         """Of colours (…, 3) of a photograph in :attr:`encoding`, those that are linear in spectra."""
@@ -140,7 +145,8 @@ def linear_camera(
             raise InputError(
                 f"The photograph holds the {encoding_label(encoding)}, not that of {known.name}."
             )
-        return LinearCamera(matrix(known, nm), grid, encoding, known.name)
+        told = cut_off((known,), nm)
+        return LinearCamera(matrix(known, nm), grid, encoding, known.name, notices=told)
     known = get_camera(camera or CIE)
     if known.observer:
         title = f"{known.observer} under D65"
@@ -148,10 +154,12 @@ def linear_camera(
     else:
         title = f"{known.name} under D65, through its colour matrix to linear sRGB"
         seen = response(known, Light("D65"), grid, "sum", True, True).whole
+    told = cut_off((known,), nm)
     if encoding == XYZ_D65:
         seen = seen @ LINEAR_SRGB_TO_XYZ.T
-        return LinearCamera(seen, grid, XYZ_D65, title, approximate=not known.observer)
-    return LinearCamera(seen, grid, LINEAR_SRGB, title, approximate=True)
+        about = not known.observer
+        return LinearCamera(seen, grid, XYZ_D65, title, approximate=about, notices=told)
+    return LinearCamera(seen, grid, LINEAR_SRGB, title, approximate=True, notices=told)
 
 
 def _profiled(encoding: str, nm: np.ndarray, camera: str) -> LinearCamera:

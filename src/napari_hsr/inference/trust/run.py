@@ -89,6 +89,7 @@ class Colours:
                 f"missed them by {_mean(self.residual):.1%} on average."
             )
         yield Notice.info(Code.COLOURS_EXACT if self.exact else Code.MEASURED_SHARE, text)
+        yield from self.linear_camera.notices
         if self.linear_camera.approximate:
             why = (
                 "The photograph was rendered to sRGB"

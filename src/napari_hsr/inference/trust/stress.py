@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
+    from napari_hsr.notices import Notice
 
 #: Mean of the linear photograph that stands for a right exposure.
 EXPOSED = 0.18
@@ -86,12 +87,15 @@ class StressReport:
     model, scene, camera : str
         What was tested, on what, and seen by what.
     rows : tuple of Row
+    notices : tuple of Notice
+        Of the camera.
     """
 
     model: str
     scene: str
     camera: str
     rows: tuple[Row, ...]
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
     def of_card(cls, card: ModelCard) -> StressReport:
@@ -106,7 +110,7 @@ class StressReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return asdict(replace(self, notices=())) | {"notices": [str(n) for n in self.notices]}
 
     def table(self) -> str:
         """For people."""
@@ -229,7 +233,7 @@ def stress_events(
             )
         )
     yield Progress(len(tests), len(tests), "Done")
-    yield StressReport(model.name, scene.name, seen.name, tuple(rows))
+    yield StressReport(model.name, scene.name, seen.name, tuple(rows), seen.notices)
 
 
 @dataclass(frozen=True, eq=False)

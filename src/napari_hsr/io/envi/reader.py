@@ -188,7 +188,8 @@ def _facts(
 ) -> build_cube.Found:
     found = build_cube.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
     found.looked_in = "its header, also among the names of the bands"
-    found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
+    own = embedded_record.stored_as(items)
+    found.record = embedded_record.parse(str(items.get(own, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem
     found.wavelengths, found.unit = envi_header.wavelengths(items)

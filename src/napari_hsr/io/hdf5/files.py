@@ -308,7 +308,8 @@ def _found(
 
 
 def _record(file: Any, values: structure.References) -> embedded_record.Record | None:
-    item = structure.own_path(file, embedded_record.KEY)
+    own = embedded_record.stored_as(file)
+    item = structure.own_path(file, own) if own else None
     if item is None:
         return None
     stored = values.value(item)

@@ -69,7 +69,8 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         folded = file.fold_pixels()
     variables = bands_apart.offered(file.variables)
     texts = {v.short: v.name for v in variables if v.kind == "char"}
-    ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
+    own = embedded_record.stored_as(texts)
+    ours = embedded_record.parse(_char(load, texts, own)) if own else None
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
     file.wanted += chosen.parts or (chosen.name,)
     arrays = [load(name) for name in chosen.parts or (chosen.name,)]

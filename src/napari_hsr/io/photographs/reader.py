@@ -61,7 +61,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     metadata: dict[str, Any] = {"bit_depth": info.depth}
     encoding, profile = stated_colours.of_png(info, notices)
     notices += _others_left_out(info.pictures)
-    ours = embedded_record.parse(info.text.get(embedded_record.KEY))
+    ours = embedded_record.parse(info.text.get(embedded_record.stored_as(info.text)))
     if ours is None:
         values = upright(values, info.orientation)
         metadata |= ground_beside.of_photograph(path, info.orientation, notices)

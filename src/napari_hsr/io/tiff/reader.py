@@ -105,13 +105,13 @@ def _read(
         chosen = images.choose(path, series)
         tiff_chain.check_planes(path, chosen)
         ours, described = _described(file)
-        of_ours = ours is not None and ours.wavelengths is None and centre is None
+        of_ours = ours is not None and ours.kind == "photograph" and centre is None
         if not of_ours:
             _check_described(path, described, series[0])
         page = chosen.pages[0]
         if page is not file.pages.first:
             described = tiff_wavelengths.described(page)
-        is_open = ours is None and choice.is_open
+        is_open = (ours is None or ours.kind is None) and choice.is_open
         if is_open and images.is_unconverted(page):
             told = "its colours are stored as YCbCr without JPEG; a photograph in RGB was expected"
             raise FileError(path, told)
@@ -179,7 +179,12 @@ def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
 def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:
     """Our record, and whatever JSON the description holds."""
     described = tiff_wavelengths.described(file.pages.first)
-    return embedded_record.parse(described.get(embedded_record.KEY)), described
+    own = embedded_record.stored_as(described)
+    if described:
+        return embedded_record.parse(described.get(own)), described
+    text = str(file.pages.first.description)
+    damaged = f'"{embedded_record.KEY}"' in text and embedded_record.looks_like_one(text)
+    return embedded_record.parse(text) if damaged else None, described
 
 
 def _photograph(

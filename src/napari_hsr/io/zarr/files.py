@@ -124,7 +124,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
 
 
 def _add_record(found: build_cube.Found, attributes: dict[str, Any]) -> None:
-    found.record = embedded_record.parse(attributes.get(embedded_record.KEY))
+    found.record = embedded_record.parse(attributes.get(embedded_record.stored_as(attributes)))
     if "wavelengths_nm" in attributes:
         found.wavelengths, found.unit = attributes["wavelengths_nm"], "nm"
 
