@@ -164,6 +164,54 @@ def test_neon_radiance_is_whole_numbers_and_their_fractions(tmp_path, big):
     assert has(alone.notices, Code.GAIN_NOT_APPLIED)
 
 
+@pytest.mark.parametrize(
+    ("key", "number"), [("Data_Ignore_Value", "-9999"), ("Scale_Factor", "50000")]
+)
+def test_numbers_in_texts_count_for_neon_radiance(tmp_path, key, number):
+    values = neon(tmp_path / "NEON_rad.h5", "Radiance")
+    name = "RadianceDecimalPart" if key == "Scale_Factor" else "RadianceIntegerPart"
+    with h5py.File(tmp_path / "NEON_rad.h5", "a") as file:
+        file[f"SOAP/Radiance/{name}"].attrs[key] = number
+    np.testing.assert_allclose(np.asarray(read(tmp_path / "NEON_rad.h5").data), values, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "damaged", "value", "codes"),
+    [
+        ("RadianceIntegerPart", "Data_Ignore_Value", "Data_Ignore_Va1ue", -9999.0, [Code.NO_DATA]),
+        ("RadianceIntegerPart", "Data_Ignore_Value", "Data_Ignore_Value", "-99g9", [Code.NO_DATA]),
+        ("RadianceIntegerPart", "Data_Ignore_Value", "", None, []),
+        ("RadianceDecimalPart", "Scale_Factor", "Scale_Facter", 50000.0, [Code.GAIN_NOT_APPLIED]),
+        ("RadianceDecimalPart", "Scale_Factor", "Scale_Factor", "5OOOO", [Code.GAIN_NOT_APPLIED]),
+        ("RadianceDecimalPart", "Scale_Factor", "", None, []),
+    ],
+)
+def test_what_neon_radiance_does_not_state_is_taken_from_its_other_files_and_told(
+    tmp_path, name, right, damaged, value, codes
+):
+    values = neon(tmp_path / "NEON_rad.h5", "Radiance")
+    with h5py.File(tmp_path / "NEON_rad.h5", "a") as file:
+        stated = file[f"SOAP/Radiance/{name}"].attrs
+        del stated[right]
+        if damaged:
+            stated[damaged] = value
+    cube = read(tmp_path / "NEON_rad.h5")
+    np.testing.assert_allclose(np.asarray(cube.data), values, atol=2e-5)
+    taken = Code.NO_DATA if right == "Data_Ignore_Value" else Code.VALUES_SCALE_GUESSED
+    told = [notice for notice in cube.notices if notice.code in (taken, *codes)]
+    assert any("as in NEON's files" in notice.text for notice in told if notice.code is taken)
+    assert any(repr(damaged) in notice.text for notice in told) == bool(damaged)
+
+
+@pytest.mark.parametrize("divisor", [(50000.0, 10000.0), "0"])
+def test_neon_radiance_that_states_several_divisors_or_none_is_refused(tmp_path, divisor):
+    neon(tmp_path / "NEON_rad.h5", "Radiance")
+    with h5py.File(tmp_path / "NEON_rad.h5", "a") as file:
+        file["SOAP/Radiance/RadianceDecimalPart"].attrs["Scale_Factor"] = divisor
+    with pytest.raises(FileError, match="RadianceDecimalPart is divided by"):
+        read(tmp_path / "NEON_rad.h5")
+
+
 @pytest.mark.parametrize("divisor", [0.0, -50000.0, np.nan])
 def test_neon_radiance_whose_divisor_is_of_no_sense_is_refused(tmp_path, divisor):
     neon(tmp_path / "NEON_rad.h5", "Radiance")
@@ -213,6 +261,21 @@ def test_pace_level_1b(tmp_path, big):
     np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 605, 700, 940, 1250])
     assert np.isnan(np.asarray(cube.data)[:, 0, 0]).all()
     assert np.isfinite(np.asarray(cube.data)).sum() == 7 * 19
+
+
+@pytest.mark.parametrize("name", ["blue", "SWIR"])
+def test_scales_and_missing_values_of_pace_count_or_are_refused_where_arrays_differ(tmp_path, name):
+    with h5py.File(tmp_path / "PACE_OCI.nc", "w") as file:
+        for each, nm in {"blue": [400], "red": [600], "SWIR": [940]}.items():
+            file[f"observation_data/rhot_{each}"] = np.full((1, 3, 4), 5000, "i2")
+            file[f"observation_data/rhot_{each}"].attrs["scale_factor"] = 1e-4
+            file[f"sensor_band_parameters/{each}_wavelength"] = np.array(nm, "f4")
+    cube = read(tmp_path / "PACE_OCI.nc")
+    np.testing.assert_allclose(np.asarray(cube.data), 0.5, rtol=1e-6)
+    with h5py.File(tmp_path / "PACE_OCI.nc", "a") as file:
+        file[f"observation_data/rhot_{name}"].attrs["scale_factor"] = 1e-3
+    with pytest.raises(FileError, match="different scales"):
+        read(tmp_path / "PACE_OCI.nc")
 
 
 def test_pace_level_2(tmp_path):
@@ -353,6 +416,7 @@ class TestXmlBeside:
             (lambda xml: xml.replace("0.0001", ""), "are not one usable number a band"),
             (lambda xml: xml.replace("0.0001", "-0.0001"), "are not one usable number a band"),
             (lambda xml: xml.replace("GainOfBand", "Gone"), "are not one usable number a band"),
+            (lambda xml: xml.replace("0.0001", "1e30", 1), "are not one usable number a band"),
         ],
     )  # fmt: skip
     def test_metadata_that_are_damaged_are_told(self, tmp_path, change, said, own):
@@ -370,6 +434,11 @@ class TestXmlBeside:
         cube = read(path)
         assert any(n.code == Code.GAIN_NOT_APPLIED and said in n for n in cube.notices)
         np.testing.assert_array_equal(np.asarray(cube.data)[:, 2, 2], self.STORED[:, 2, 2])
+
+    def test_a_background_value_that_is_no_number_is_told(self, tmp_path):
+        xml = ENMAP.format(self.entries([420.5, 500, 940, 950])).replace("-32768", "-3276S")
+        cube = read(self.image(tmp_path, "ENMAP01", xml))
+        assert any(n.code is Code.NO_DATA and "'-3276S'" in n for n in cube.notices)
 
     def test_desis(self, tmp_path):
         bands = "".join(

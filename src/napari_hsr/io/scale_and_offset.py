@@ -54,11 +54,11 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
     """
     found.notices += _unread(dict(around or {}) | dict(attributes), attributes)
     found.notices += _misspelt(attributes)
-    stated = {str(key): _numbers(attributes[key]) for key in attributes}
+    stated = {str(key): numbers_in(attributes[key]) for key in attributes}
     markers = {
         m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
     }
-    beyond = {str(k): _numbers(v) for k, v in (around or {}).items() if k not in attributes}
+    beyond = {str(k): numbers_in(v) for k, v in (around or {}).items() if k not in attributes}
     if not markers and NO_DATA_OF_EACH not in attributes:
         named = [k for k in beyond if plain_name(k) in NO_DATA_NAMES]
         markers = {m for key in named for m in beyond[key][:_MOST_MARKERS]}
@@ -109,6 +109,11 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         found.steps += (told,)
 
 
+def unusable(attributes: Any) -> tuple[Notice, ...]:
+    """Notices of what was meant to be a factor or missing values and is none: no number, or a damaged name."""
+    return _unread(dict(attributes), {}) + _misspelt(attributes)
+
+
 def _divisor(found: Found, stated: dict[str, list[float]]) -> float:
     """The number to divide by: 1 where none is stated, or none that can be; below 1 it is to multiply by."""
     for key in DIVISORS:
@@ -141,7 +146,7 @@ def _unread(every: dict[Any, Any], own: Any) -> tuple[Notice, ...]:
         said = text(value)
         if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
             said = ", ".join(value)
-        if said.lower() not in NOTHING and not _numbers(said):
+        if said.lower() not in NOTHING and not numbers_in(said):
             told = f"The file's '{key}', {said[:40]!r}, is no number: no effect."
             notices.append(Notice.warning(Code.GAIN_NOT_APPLIED if factor else Code.NO_DATA, told))
     return tuple(notices)
@@ -223,8 +228,8 @@ def _valid(stated: dict[str, list[float]], found: Found) -> tuple[float, float] 
     return None if np.isinf(low) and np.isinf(high) else (low, high)
 
 
-def _numbers(value: Any) -> list[float]:
-    """The numbers that an attribute holds, one in a text among them; empty for anything else."""
+def numbers_in(value: Any) -> list[float]:
+    """The numbers that an attribute holds, one in a text among them; empty for anything else, and for None."""
     if said := text(value):
         known = number(said)
         if known is None and _ENCODED.fullmatch(said):

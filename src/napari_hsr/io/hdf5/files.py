@@ -25,9 +25,9 @@ from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
 from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5 import cells as hdf5_cells
+from napari_hsr.io.hdf5 import neon, structure
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
-from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.hdf5.axes import (
     NamedAxes,
     as_line,
@@ -298,7 +298,7 @@ def _found(
     )
     if place is not None:
         found.metadata[geotiff.KEY] = place
-    hdf5_products.add_of_neon(path, file, (chosen.parts or (chosen.name,))[0], found)
+    neon.add_surroundings(path, file, (chosen.parts or (chosen.name,))[0], found)
     found.notices += hdf5_products.of_a_part(file, chosen.name)
     state_numbers(found, stated, attributes | beside.around)
     found.ignore(beside.no_data)

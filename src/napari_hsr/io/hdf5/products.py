@@ -1,11 +1,9 @@
-"""Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI, NEON's radiance.
+"""Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI.
 
 PRISMA (HDF-EOS5) has ``VNIR_Cube`` and ``SWIR_Cube`` (rows, bands, columns), band centres, widths and
 flags as attributes of the file; at level 2 ``value = least + stored (most - least) / 65535`` by
 detector, at level 1 ``value = stored / factor - offset``. Reflectance are levels 2C and 2D alone, the others radiance. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
-beside ``sensor_band_parameters``.
-NEON keeps radiance as ``RadianceIntegerPart + RadianceDecimalPart / Scale_Factor``, and beside its cubes ENVI's ``map info``
-and windows of wavelengths that water vapour spoils.
+beside ``sensor_band_parameters``. NEON's radiance is read by :mod:`napari_hsr.io.hdf5.neon`.
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube
 from napari_hsr.io.bands_apart import Joined
 from napari_hsr.io.decoding import Decoding
-from napari_hsr.io.hdf5 import structure
+from napari_hsr.io.hdf5 import neon, structure
 from napari_hsr.io.hdf5.axes import text
+from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -36,11 +35,6 @@ _FLAGS = {"PIXEL_SAT_ERR_MATRIX": (1, 4), "PIXEL_L2_ERR_MATRIX": (1,)}
 
 #: "PRISMA Products Specification Document" 2.3, of levels 1 and 2B.
 _PRISMA_RADIANCE = "W m-2 sr-1 um-1"
-#: NEON's: an array of whole numbers, that of what is behind the point, and what the latter is divided by if it does not say so.
-_WHOLE, _FRACTION, _PARTS_OF_ONE = "RadianceIntegerPart", "RadianceDecimalPart", 50000.0
-_LONGEST_PLACE = 10_000
-#: Ends of what NEON calls band windows: bands in the absorption of water vapour.
-_WINDOW = re.compile(r"band_window_\d+_nanometers", re.IGNORECASE)
 
 
 class Flagged:
@@ -58,31 +52,9 @@ class Flagged:
         return values
 
 
-class Summed:
-    """Whole numbers and fractions of them as one array in float32, NaN where the whole ones say that there is no value."""
-
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, whole: Any, fraction: Any, parts_of_one: float, no_data: float | None):
-        self._whole, self._fraction, self._parts, self._no_data = (
-            whole,
-            fraction,
-            parts_of_one,
-            no_data,
-        )
-        self.shape, self.name = whole.shape, whole.name
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        whole = np.asarray(self._whole[key])
-        values = np.asarray(whole + self._fraction[key] / self._parts, dtype=np.float32)
-        if self._no_data is not None:
-            values[whole == self._no_data] = np.nan
-        return values
-
-
 def find(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
     """The whole cube of such a product, of the data sets of a file; None for any other file."""
-    return _prisma(path, file, items) or _pace(path, items) or _neon(path, file, items)
+    return _prisma(path, file, items) or _pace(path, items) or neon.radiance(path, file, items)
 
 
 def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
@@ -209,7 +181,7 @@ def _prisma_scales(
 
 
 def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
-    parts, nm = [], []
+    parts, nm, stated = [], [], []
     for name in ("blue", "red", "SWIR"):
         array = items.get(f"observation_data/rhot_{name}")
         centres = items.get(f"sensor_band_parameters/{name}_wavelength")
@@ -217,51 +189,16 @@ def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
             return None
         parts.append((structure.checked(path, array), 0, list(range(array.shape[0]))))
         nm += np.asarray(structure.checked(path, centres)[()], dtype=np.float64).tolist()
+        stated.append({k: v for k, v in structure.attributes(array).items() if k[:6] != "valid_"})
     found = _of(parts, nm)
-    marker = _first(structure.attributes(items["observation_data/rhot_blue"]).get("_FillValue"))
-    if marker is not None:
-        found.decoding = Decoding(no_data=(marker,))
-        found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
-    found.units = "reflectance"
-    return found
-
-
-def _neon(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
-    folder = next((place.rpartition("/")[0] for place in items if place.endswith(f"/{_WHOLE}")), "")
-    whole, fraction = (items.get(f"{folder}/{name}") for name in (_WHOLE, _FRACTION))
-    centres, widths = (
-        items.get(f"{folder}/Metadata/Spectral_Data/{name}") for name in ("Wavelength", "FWHM")
-    )
-    if whole is None or fraction is None or centres is None or len(whole.shape or ()) != 3:
-        return None
-    if whole.shape != fraction.shape or centres.shape != whole.shape[2:]:
-        return None
-    stated: Any = structure.attributes(fraction)
-    of_whole: Any = structure.attributes(whole)
-    parts = [_first(stated.get(key)) for key in ("Scale_Factor", "Scale", "scale_factor")]
-    divisor = next((n for n in parts if n is not None), _PARTS_OF_ONE)
-    if not 0 < divisor < math.inf:
-        told = f"it is damaged: {_FRACTION} is divided by {divisor:g}, says its scale factor"
+    state_numbers(found, stated[0])
+    alone = [build_cube.Found(array) for array, _, _ in parts]
+    for each, attributes in zip(alone, stated, strict=True):
+        state_numbers(each, attributes)
+    if any(str(each.decoding) != str(alone[0].decoding) for each in alone):
+        told = "its three arrays state different scales or missing values; name one array to read it alone"
         raise FileError(path, told)
-    no_data = _first(of_whole.get("Data_Ignore_Value"))
-    nm = np.asarray(structure.checked(path, centres)[()], dtype=np.float64)
-    told = f"{_WHOLE} and {_FRACTION}, divided by {divisor:g}, were put together."
-    found = build_cube.Found(
-        Summed(structure.checked(path, whole), structure.checked(path, fraction), divisor, no_data),
-        stated=True,
-        convention=2,
-        wavelengths=nm,
-        unit="nm",
-        notices=(Notice.info(Code.SCALE_APPLIED, told),),
-        steps=(told,),
-    )
-    if no_data is not None:
-        hidden = f"Values whose whole part is {no_data:g} are no data: they are NaN in the cube."
-        found.notices += (Notice.warning(Code.NO_DATA, hidden),)
-    if widths is not None and widths.shape == centres.shape:
-        listed = np.asarray(structure.checked(path, widths)[()], dtype=np.float64)
-        found.per_band["fwhm"] = listed.tolist()
-    add_of_neon(path, file, f"{folder}/{_WHOLE}", found)
+    found.units = "reflectance"
     return found
 
 
@@ -279,8 +216,8 @@ def _finite(value: Any) -> float:
 def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
     """A notice of an array that means little without the rest of its product: it was named by the user."""
     own, why = name.strip("/").rpartition("/")[2], ""
-    if own in (_WHOLE, _FRACTION):
-        why = f"{_WHOLE} and {_FRACTION} make one number"
+    if own in neon.PARTS:
+        why = f"{neon.WHOLE} and {neon.FRACTION} make one number"
     detector = re.fullmatch(r"(VNIR|SWIR)_Cube", own)
     key = detector[1].title() if detector else ""
     if key and {f"L2Scale{key}Max", f"ScaleFactor_{key}"} & set(structure.attributes(file)):
@@ -289,44 +226,6 @@ def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
         return ()
     told = f"{own} alone is as stored: {why}. The file opened without a name gives the values."
     return (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-
-
-def add_of_neon(path: Path, file: Any, name: str, found: build_cube.Found) -> None:
-    """Add what NEON keeps around an array: where it lies, as an ENVI header has it, and windows of bad bands."""
-    folder = name.strip("/").rpartition("/")[0]
-    group = structure.own_group(file, folder)
-    if group is None:  # a part of a list that references make
-        return
-    values = structure.References(path, file)
-    for key, place in (
-        ("map info", "Map_Info"),
-        ("coordinate system string", "Coordinate_System_String"),
-    ):
-        item = structure.own_path(file, f"{folder}/Metadata/Coordinate_System/{place}")
-        stated = text(_alone(values.value(item))) if item is not None else ""
-        if 0 < len(stated) <= _LONGEST_PLACE:
-            found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
-    ends = [
-        np.ravel(np.asarray(value))
-        for key, value in structure.attributes(group).items()
-        if _WINDOW.fullmatch(key)
-    ]
-    ends = [both for both in ends if both.size == 2 and both.dtype.kind in "iuf"]
-    nm = np.ravel(np.asarray(() if found.wavelengths is None else found.wavelengths))
-    if not ends or "bbl" in found.per_band or nm.dtype.kind not in "iuf" or nm.size < 2:
-        return
-    bad = np.any([(nm >= both.min()) & (nm <= both.max()) for both in ends], axis=0)
-    if bad.any() and not bad.all():
-        found.per_band["bbl"] = (~bad).astype(int).tolist()
-        windows = ", ".join(f"{both.min():g}–{both.max():g}" for both in ends)
-        told = f"Bands in the file's windows of absorption, {windows} nm, are marked as bad."
-        found.notices += (Notice.info(Code.OTHER, told),)
-
-
-def _alone(value: Any) -> Any:
-    """The only value of an array or list of one."""
-    array = np.asarray(value, dtype=object).ravel()
-    return array[0] if array.size == 1 else None
 
 
 def _of(parts: list[tuple[Any, int, list[int]]], nm: list[float]) -> build_cube.Found:

@@ -18,7 +18,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.decoding import NO_DATA
-from napari_hsr.io.number_parsing import number
+from napari_hsr.io.number_parsing import NOTHING, number
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 _CENTRE, _WIDTH = ("wavelengthcenterofband",), ("fwhmofband", "wavelengthwidthofband")
 _GAIN, _OFFSET = ("gainofband",), ("offsetofband",)
+#: Gains of one image are not further than this, as a factor, from the one in their middle.
+_MOST_APART = 1000.0
 
 
 @dataclass(frozen=True)
 class Product:
     """What the file states, one value a band; gains and offsets are None where it has none.
 
-    ``unclear`` says that it states gains or offsets that are not one number a band.
+    ``unclear`` says that it states gains or offsets that are not one number a band; ``not_read`` is what
+    it states for missing values if that is no number.
     """
 
     file: str
@@ -44,6 +47,7 @@ class Product:
     offsets: list[float] | None
     no_data: float | None
     unclear: bool = False
+    not_read: str = ""
 
 
 def beside(path: Path, bands: int) -> Product | str | None:
@@ -83,6 +87,9 @@ def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
     if product.no_data is not None and not found.decoding.markers:
         found.decoding = replace(found.decoding, no_data=(product.no_data,))
         found.metadata[NO_DATA] = product.no_data
+    if product.not_read:
+        told = f"The backgroundValue in {product.file}, {product.not_read[:40]!r}, is no number: no effect."
+        found.notices += (Notice.warning(Code.NO_DATA, told),)
     stated = found.decoding.scales_nothing and product.gains is not None
     if stated:
         offsets = product.offsets or [0.0] * len(product.wavelengths)
@@ -127,17 +134,24 @@ def _read(file: Path, bands: int, rest: str) -> Product | str:
         for names, numbers in ((_GAIN, gains), (_OFFSET, offsets))
         if numbers is None and any(name in e for e in entries for name in names)
     ]
-    if min(gains or [0.0 if offsets else 1.0]) <= 0:  # none of these products has such ones
+    usual = float(np.median(gains)) if gains else 1.0
+    apart = any(not usual / _MOST_APART <= gain <= usual * _MOST_APART for gain in gains or ())
+    if (
+        apart or min(gains or [0.0 if offsets else 1.0]) <= 0
+    ):  # none of these products has such ones
         lost.append(_GAIN)
-    marker = next((e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue")), None)
+    markers = (e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue"))
+    marker = (next(markers, None) or "").strip()
+    no_data = number(marker)
     return Product(
         file.name,
         centres,
         _numbers(entries, _WIDTH),
         None if lost else gains,
         None if lost else offsets,
-        number(marker or ""),
+        no_data,
         bool(lost),
+        marker if no_data is None and marker.lower() not in NOTHING else "",
     )
 
 
