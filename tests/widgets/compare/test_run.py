@@ -154,20 +154,25 @@ def test_a_layer_deleted_while_it_is_compared(
     assert not panel.run_button.isEnabled()
 
 
+@pytest.mark.parametrize("chosen", [True, False])
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_layer_that_is_given_other_values_while_it_is_compared(
-    viewer, pair, panel, qtbot, which, wait_for_end, hold
+    viewer, pair, panel, qtbot, which, chosen, wait_for_end, hold, cubes
 ):
     begun = hold()
     panel.run()
     qtbot.waitUntil(begun.is_set)
+    if not chosen:  # the cube of a run that ends meanwhile is
+        another = add_cube(viewer, cubes()[0], name="another")
+        panel.form.prediction.set_layer(another)
+        panel.form.truth.set_layer(another)
     pair[which].data = np.array(pair[1 - which].data)
     wait_for_end(panel)
     changed = f"“{pair[which].name}” was changed while it was being compared."
     assert panel.message.text() == f"Stopped: {changed}"
     assert panel.comparison is None
-    assert len(viewer.layers) == 2
-    assert panel.run_button.isEnabled()
+    assert len(viewer.layers) == 2 + (not chosen)
+    assert panel.run_button.isEnabled() == chosen
 
 
 def test_wavelengths_that_are_stated_anew_while_a_layer_is_compared(

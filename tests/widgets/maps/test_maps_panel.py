@@ -117,11 +117,15 @@ def test_components_have_maps_a_scree_plot_and_loadings(panel, viewer, qtbot, tm
     assert napari_hsr.read(tmp_path / "mnf.tif").shape == (2, 5, 6)
 
 
+@pytest.mark.parametrize("chosen", [True, False])
 @pytest.mark.parametrize("change", ["data", "removed", "wavelengths"])
-def test_maps_of_what_a_cube_no_longer_holds_are_not_shown(panel, viewer, qtbot, change):
+def test_maps_of_what_a_cube_no_longer_holds_are_not_shown(panel, viewer, qtbot, change, chosen):
     panel.tabs.setCurrentIndex(COMPONENTS)
     panel.run()
     layer = viewer.layers["scene"]
+    if not chosen:  # the cube of a run that ends meanwhile is
+        viewer.layers.selection.active = add_cube(viewer, scene(), name="another")
+        assert panel.chooser.layer() != layer
     if change == "data":
         layer.data = np.ones((NM.size, 2, 3), np.float32)
     elif change == "wavelengths":
@@ -129,7 +133,8 @@ def test_maps_of_what_a_cube_no_longer_holds_are_not_shown(panel, viewer, qtbot,
     else:
         viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: not panel.cancel_button.isEnabled())
-    assert [one.name for one in viewer.layers if one != layer] == ["user's"]
+    others = [one.name for one in viewer.layers if one != layer]
+    assert others == (["user's"] if chosen else ["user's", "another"])
     assert panel.message.text().startswith("Stopped: ")
 
 

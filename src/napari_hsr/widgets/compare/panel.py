@@ -188,7 +188,8 @@ class CompareWidget(Panel):
         """Check the choice at once, and follow the chosen layers."""
         self.form.more.refresh(*self._chosen())
         self._pair_connections.close()
-        for layer in self.form.layers():
+        # those that are being compared too: a run may end meanwhile, and its cube be chosen
+        for layer in dict.fromkeys((*self.form.layers(), *self._taken.layers)):
             self._pair_connections.follow(layer, "_show_reason")
         self._show_reason()
 

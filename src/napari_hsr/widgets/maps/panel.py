@@ -152,10 +152,13 @@ class MapsWidget(Panel):
         for name in ("data", "metadata") if layer is not None else ():
             self._following.connect(getattr(layer.events, name), "_on_changed")
 
-    def _on_changed(self, event: Any) -> None:
-        """Other maps may be made of the cube now, and those being made are of what it held."""
-        layer = self.chooser.layer()
-        self._take(layer)
+    def _on_changed(self, _event: Event) -> None:
+        """Other maps may be made of the cube now."""
+        self._take(self.chooser.layer())
+
+    def _on_source(self, event: Event) -> None:
+        """The maps that are being made are of what their cube held, whichever is chosen now."""
+        layer = event.source
         others = event.type == "metadata" and layer_wavelengths(layer) != self._known
         if others or (event.type == "data" and not is_frames(layer)):
             self._stop(f"“{layer.name}” was changed while its maps were made.")
@@ -256,6 +259,8 @@ class MapsWidget(Panel):
             work, finished = self.unmix.work(cube), self._show_unmixing
         self.message.clear()
         self._hold(self.unmix.taken() if tab == UNMIX else {})
+        for name in ("data", "metadata"):
+            self._drawing.connect(getattr(self._layer.events, name), "_on_source")
         self._job.start(
             work,
             f"Maps of {cube.name}",
