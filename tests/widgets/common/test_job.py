@@ -8,7 +8,7 @@ import time
 
 import pytest
 from napari.utils import progress
-from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hsr.errors import Cancelled, InputError
@@ -254,6 +254,16 @@ def test_a_panel_that_refuses_to_be_closed_keeps_its_run(qtbot):
     assert panel.close()
     assert not job.running
     assert_soon_no_threads()
+
+
+def test_the_parent_of_a_run_may_be_no_widget(qtbot):
+    parent, work = QObject(), Slow()
+    job = Job(work, "Slow", parent)
+    job.start()
+    parent.startTimer(0)  # events that are none of a window's
+    qtbot.waitUntil(lambda: work.steps > 3)
+    with qtbot.waitSignal(job.ended):
+        job.cancel()
 
 
 def test_the_run_ends_when_an_ancestor_is_deleted(qtbot):

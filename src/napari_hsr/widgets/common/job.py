@@ -152,9 +152,11 @@ class Job(QObject):
                 self._closing = True
             elif kind == QEvent.Type.Paint:  # it is still there
                 self._closing = False
-            hidden = kind == QEvent.Type.Hide or not cast("QWidget", panel).isVisible()
+            closed = self._closing and (
+                kind == QEvent.Type.Hide or not cast("QWidget", panel).isVisible()
+            )
             orphaned = kind == QEvent.Type.ParentChange and panel.parent() is None
-            if (self._closing and hidden) or orphaned:
+            if closed or orphaned:
                 self.stop(seconds=0)
         return False
 
