@@ -1,6 +1,7 @@
 """Many photographs in the Reconstruct panel: the queue, a folder that grows, cubes as files."""
 
 import csv
+import threading
 
 import numpy as np
 import pytest
@@ -14,16 +15,19 @@ from napari_hsr.inference.batch.queue import Row, State
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph_stack import stack_of_array
+from napari_hsr.progress import Progress
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.close_guard import CANCEL, STOP
 from napari_hsr.widgets.common.control_settings import restore, settings
 from napari_hsr.widgets.common.help_window import HelpButton, HelpWindow
-from napari_hsr.widgets.inference import queue_texts
+from napari_hsr.widgets.inference import queue_texts, save_cubes
 from napari_hsr.widgets.inference.batch_window import LAYERS
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import ALL
+
+from ...patience import PATIENCE
 
 MODEL = "rootpoly-srgb"
 VALUES = np.random.default_rng(2).integers(20, 230, (3, 6, 8, 3)).astype(np.uint8)
@@ -158,6 +162,38 @@ def test_a_cube_is_saved_over_another_file_only_where_that_was_ticked(
     assert "Wrote scan.mat" in window.message.text()
     assert not read(scan).data[:].any()
     assert not window.replace.isChecked()
+
+
+@pytest.mark.parametrize("closed", ["window", "panel"])
+def test_what_becomes_of_cubes_that_are_saved_is_told_though_their_window_is_closed(
+    viewer, panel, qtbot, tmp_path, monkeypatch, closed
+):
+    go_on, told, work = threading.Event(), [], save_cubes.save_events
+
+    def waiting(*about, **how):
+        yield Progress(0, 0)
+        go_on.wait(PATIENCE)
+        yield from work(*about, **how)
+
+    monkeypatch.setattr(save_cubes, "save_events", waiting)
+    for show in ("show_info", "show_warning"):
+        monkeypatch.setattr(save_cubes, show, told.append)
+    add_cube(viewer, Cube(np.zeros((3, 4, 5), np.float32), name="scan"))
+    window = panel.many.open_save()
+    window.set_folder(tmp_path)
+    window.save_button.click()
+    if closed == "window":
+        window.close()
+        assert window.busy
+        go_on.set()
+        qtbot.waitUntil(lambda: not window.busy)
+        assert told == [f"Wrote scan.mat into {tmp_path}."]
+        assert (tmp_path / "scan.mat").is_file()
+    else:
+        panel.release()
+        go_on.set()
+        assert not window.busy
+        assert "stopped as its panel was closed" in " ".join(told)
 
 
 def test_a_warning_comes_before_remarks_in_the_one_line_of_a_row():

@@ -284,6 +284,10 @@ class BatchWindow(QDialog):
             )
         super().closeEvent(event)
 
+    def release(self) -> None:
+        """The panel is closed."""
+        self.close()
+
     def cancel(self) -> None:
         """Stop the queue."""
         self._resume()

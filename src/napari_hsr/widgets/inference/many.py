@@ -108,7 +108,7 @@ class ManyPhotographs(QWidget):
         self._on_ended()
         for window in self._windows.values():
             remember(self._viewer, window)
-            window.close()
+            window.release()
 
     def _on_watch(self) -> None:
         if self.watching:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QDialog, QFileDialog
 
 from napari_hsr.errors import AlreadyThereError, HSRError
@@ -27,24 +28,29 @@ from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.inference.replacing import MAY_REPLACE, replace_box
 
 ONE, ALL, ENDS = "one", "all", "ends"
+_STOPPED = "Saving cubes was stopped as its panel was closed: what is not written yet is missing."
 
 
 class SaveCubesWindow(QDialog):
     """Choose a cube, a folder and a format; files are written in a thread.
 
+    Closing the window hides it alone: they go on being written, and what became of them is told.
+
     Parameters
     ----------
     panel : QWidget
+        Closing it ends the writing.
     viewer : napari viewer or ViewerModel
     """
 
     def __init__(self, panel: Any, viewer: Any):
         super().__init__(panel)
-        self._viewer, self._jobs = viewer, JobSlot(self)
+        self._viewer, self._jobs = viewer, JobSlot(panel)
         self.folder: Path | None = None
         self.setWindowTitle("Save cubes")
         self.resize(460, 320)
@@ -163,10 +169,26 @@ class SaveCubesWindow(QDialog):
         self._jobs.cancel()
         self.cancel_button.setEnabled(False)
 
+    def release(self) -> None:
+        """The panel is closed, which ends the writing."""
+        if self.busy:
+            self._jobs.drop()
+            self.message.show_warning(_STOPPED)
+            show_warning(_STOPPED)
+            self.refresh()
+        self.close()
+
+    def _tell(self) -> None:
+        """Say it where it is seen: the window may be closed."""
+        if not self.isVisible():
+            shows = {"info": show_info, "warning": show_warning, "error": show_error}
+            shows[self.message.kind](one_line(self.message.text()))
+
     def _on_failed(self, error: Exception) -> None:
         self.message.show_exception(error, "Saving")
         if isinstance(error, AlreadyThereError):
             self.message.show_warning(f"{error} {MAY_REPLACE}")
+        self._tell()
 
     def _on_written(self, written: FramesWritten) -> None:
         names = [path.name for path in written.files]
@@ -178,6 +200,7 @@ class SaveCubesWindow(QDialog):
             self.message.show_warning(f"{said} {count} failed: frame {number + 1}: {why}")
         else:
             self.message.show_info(said)
+        self._tell()
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the cubes")

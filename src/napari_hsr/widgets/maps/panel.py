@@ -156,7 +156,7 @@ class MapsWidget(Panel):
         """Other maps may be made of the cube now."""
         self._take(self.chooser.layer())
 
-    def _on_source(self, event: Event) -> None:
+    def _on_data(self, event: Event) -> None:
         """The maps that are being made are of what their cube held, whichever is chosen now."""
         layer = event.source
         others = event.type == "metadata" and layer_wavelengths(layer) != self._known
@@ -260,7 +260,7 @@ class MapsWidget(Panel):
         self.message.clear()
         self._hold(self.unmix.taken() if tab == UNMIX else {})
         for name in ("data", "metadata"):
-            self._drawing.connect(getattr(self._layer.events, name), "_on_source")
+            self._drawing.connect(getattr(self._layer.events, name), "_on_data")
         self._job.start(
             work,
             f"Maps of {cube.name}",
