@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr import read
+from napari_hsr import read, write
 from napari_hsr.errors import InputError
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
@@ -15,6 +15,7 @@ from napari_hsr.viewer import frames, rendering
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.widgets.maps.panel import MapsWidget
+from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 
@@ -67,9 +68,9 @@ def test_spectra_say_so_and_are_not_exported(viewer, qtbot, tmp_path):
     panel._update_all()
     assert "fills this frame until" in panel.message.text()
     table = panel.open_window("Table")
-    for write in (panel.export_csv, panel.export_png, table.export):
+    for export in (panel.export_csv, panel.export_png, table.export):
         with pytest.raises(InputError, match="Wait until it is done"):
-            write(tmp_path / "spectra.csv")
+            export(tmp_path / "spectra.csv")
     match = panel.open_window("Match")
     nm = layer_cube(viewer.layers["cubes"]).wavelengths.nm
     panel.libraries.add(SpectralLibrary(("a",), nm, np.ones((1, len(nm)))), "a.csv")
@@ -91,6 +92,22 @@ def test_maps_wait_and_name_the_frame(viewer, qtbot):
     assert "fills this frame until" in panel.why_not()
     compute(viewer)
     assert "fills this frame until" not in (panel.why_not() or "")
+    panel.release()
+
+
+def test_a_frame_is_corrected_once_it_is_computed(viewer, qtbot, tmp_path):
+    nm = layer_cube(viewer.layers["cubes"]).wavelengths.nm
+    values = np.random.default_rng(1).uniform(0.1, 0.9, (2, len(nm)))
+    write(SpectralLibrary(("pin 1", "pin 2"), nm, values, "reflectance"), tmp_path / "field.csv")
+    viewer.add_points(np.array([[2.0, 3.0], [4.0, 5.0]]), name="pinned spectra")
+    panel = make(MeasurementsWidget, viewer, qtbot)
+    section = panel.anchors
+    section.cube.set_layer(viewer.layers["cubes"])
+    section.read(tmp_path / "field.csv")
+    assert len(section.attached()) == 2
+    section.apply_button.click()
+    assert "Wait until it is done" in section.message.text()
+    assert section.bar.isHidden()
     panel.release()
 
 

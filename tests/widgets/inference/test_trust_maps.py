@@ -21,6 +21,7 @@ from napari_hsr.widgets.inference.map_worker import _AT_WORK, MapWorker
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import ENDS, SaveCubesWindow
 
+from ...patience import PATIENCE
 from .panel_runs import run, settle
 
 
@@ -130,6 +131,27 @@ def test_a_thread_computes_the_maps_of_the_panel_and_the_canvas_shows_them_then(
     assert not maps[2].data.computed
     viewer.layers.clear()
     assert worker not in _AT_WORK
+
+
+def test_maps_that_are_removed_are_not_computed_any_more(viewer, photograph, qtbot):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", intervals=True))
+    maps = add_trust_maps(viewer, result, add_cube(viewer, result.cube))
+    begun, free, work = threading.Event(), threading.Event(), maps[0].data._compute
+
+    def slowly():
+        begun.set()
+        assert free.wait(PATIENCE)
+        return work()
+
+    maps[0].data._compute = slowly
+    worker = MapWorker(viewer, maps)
+    for layer in maps:
+        layer.visible = True
+    qtbot.waitUntil(lambda: begun.is_set() and len(worker._wanted) == len(maps))
+    viewer.layers.clear()
+    free.set()
+    qtbot.waitUntil(lambda: not worker.busy)
+    assert [layer.data.computed for layer in maps] == [True, *[False] * (len(maps) - 1)]
 
 
 def test_a_map_that_cannot_be_computed_is_hidden_and_says_why(viewer, photograph, qtbot):

@@ -91,9 +91,10 @@ class MapWorker(QObject):
     def _on_removed(self, event) -> None:
         gone, self._left = self._left, [layer for layer in self._left if layer != event.value]
         for layer in gone:
-            left_out = layer in self._left or layer in self._wanted
+            left_out = layer in self._left or layer in self._wanted[:1]  # which is being computed
             if not left_out and isinstance(layer.data, LazyMap):
                 layer.data.on_ask = None  # a duplicate computes it by itself
+                self._wanted = [one for one in self._wanted if one != layer]
         if not self._left:
             self._viewer.layers.events.removed.disconnect(self._on_removed)
             _AT_WORK.discard(self)

@@ -237,10 +237,14 @@ class AnchorSection(QWidget):
         if layer is None or self._library is None or len(self.attached()) < 2:
             return
         self.message.clear()
+        taken = self.attached()
+        try:
+            work = partial(anchored_events, computed_cube(layer), self._library, taken, 1)
+        except HSRError as error:  # a preview, or a frame that is not computed yet
+            self.message.show_exception(error)
+            return
         self.bar.begin()
         self.bar.show()
-        taken = self.attached()
-        work = partial(anchored_events, computed_cube(layer), self._library, taken, 1)
         self._job.start(
             work,
             f"Correct {layer.name}",
