@@ -3,14 +3,16 @@
     python benchmarks/silent_values.py [--mutations 1000] [--seed 0] [--only NAME …] [--list FILE]
 
 Each good file is read, then again with one small change, of bits or of characters that look alike.
-What comes of it is *same*, *told* (a notice that the good file does not have), *refused*, or *silent*.
-Many silent ones cannot be otherwise: a digit is as good as another, and most formats keep no sums of
-check of their pixels. The list says of each what was changed, for a person to judge. POSIX only.
+What comes of it is *same*, *told* (a notice that the good file does not have), *refused*, or read as
+others without a word. Of the last it is decided by the layout of the file (``file_layouts``) whether
+that could have been seen, and why not (``silent_reasons``); what could is *unexplained*, printed, and
+makes the script end with 1. POSIX only.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -25,7 +27,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import apart
+import file_layouts
 import stated_files
+from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, reason
 
 from napari_hsr.errors import HSRError
 
@@ -34,8 +38,9 @@ if TYPE_CHECKING:
 
 #: What becomes of a changed file; no answer is one that crashed, or took too long.
 SAME, TOLD, REFUSED, SILENT, NONE = "same", "told", "refused", "silent", "no answer"
-#: Other values: more than this part of them differ by more than this part of their range.
-PART, DIFFERENCE = 0.02, 0.01
+COLUMNS = (SAME, TOLD, REFUSED, BYTES, NUMBERS, LINES, NAMES, UNEXPLAINED, NONE)
+#: Values differ from this part of their range on: what rounding makes is less.
+DIFFERENCE = 1e-7
 _LOOK_ALIKE = dict(
     zip("0O1lI5S8B2Z6b9g,.;:-_{}[]'\"/", "O0lI1S5B8Z2b6g9.,:;_-[]{}\"'1", strict=True)
 )
@@ -48,7 +53,14 @@ def facts(read: Any) -> dict[str, Any]:
     """What was read, as plain facts; its values are ``data``."""
     if isinstance(read, dict):  # cameras
         found = {name: facts(camera) for name, camera in read.items()}
-        return {f"{name} {key}": value for name, one in found.items() for key, value in one.items()}
+        return {
+            f"{key} of {name}": value for name, one in found.items() for key, value in one.items()
+        }
+    if dataclasses.is_dataclass(read) and hasattr(read, "matrix"):  # a camera profile
+        return {
+            "settings": {k: v for k, v in dataclasses.asdict(read).items() if k != "name"},
+            "names": read.name,
+        }
     wavelengths = getattr(read, "wavelengths_nm", None)
     if wavelengths is None:
         wavelengths = getattr(read, "wavelengths", None)
@@ -76,55 +88,52 @@ def notices(read: Any) -> set[str]:
     return {re.sub(r"[\d.]+", "#", notice.text) for notice in getattr(read, "notices", ())}
 
 
-def differing(good: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The facts that are others than those of the good file."""
-    out = []
+def differing(good: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The facts that are others than those of the good file, of each the good one and the other."""
+    out: dict[str, tuple[Any, Any]] = {}
     for key in sorted({*good, *other}):
         first, second = good.get(key), other.get(key)
         if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-            if first.shape == second.shape and other_values(first, second):
-                out.append(key)
+            if first.shape == second.shape and (share := other_values(first, second)):
+                out[key] = ("values", f"{share:.2%} of them are others")
         elif json.dumps(first, default=str) != json.dumps(second, default=str):
-            out.append(key)
+            out[key] = (first, second)
     return out
 
 
-def other_values(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether values differ by more than a few pixels' worth."""
+def other_values(first: np.ndarray, second: np.ndarray) -> float:
+    """Which part of the values are others."""
     first, second = first.astype(float), second.astype(float)
     known = first[np.isfinite(first)]
     span = float(np.ptp(known)) if known.size else 1.0
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         apart_ = np.abs(first - second) > DIFFERENCE * (span or 1.0)
     unlike = apart_ | (np.isfinite(first) != np.isfinite(second))
-    return bool(unlike.mean() > PART)
+    return float(unlike.mean())
 
 
-def changed(content: bytes, rng: random.Random) -> tuple[bytes, str]:
-    """A copy with one small change, and what it was."""
+def changed(content: bytes, rng: random.Random) -> Change:
+    """One small change of a file."""
     runs = [m.span() for m in re.finditer(rb"[\t\r\n\x20-\x7e]{5,}", content)]
     text = sum(end - start for start, end in runs) > 0.95 * len(content)
     if runs and (text or rng.random() < 0.5):
         return _changed_text(content, rng, runs, text)
-    data = bytearray(content)
-    most = len(data) if rng.random() < 0.4 else min(len(data), 1024)
-    at = rng.randrange(most) if rng.random() < 0.7 else len(data) - 1 - rng.randrange(most)
+    most = len(content) if rng.random() < 0.4 else min(len(content), 1024)
+    at = rng.randrange(most) if rng.random() < 0.7 else len(content) - 1 - rng.randrange(most)
     how = rng.choice(("bit", "bit", "bit", "byte", "cut", "zeroed"))
     if how == "bit":
-        data[at] ^= 1 << rng.randrange(8)
-    elif how == "byte":
-        data[at] = rng.randrange(256)
-    elif how == "cut":
-        del data[at:]
-    else:
-        size = rng.choice((4, 16, 64, 256))
-        data[at : at + size] = bytes(len(data[at : at + size]))
-    return bytes(data), f"{how} at {at} of {len(content)} ({content[max(at - 12, 0) : at + 12]!r})"
+        return Change(how, at, at + 1, bytes([content[at] ^ 1 << rng.randrange(8)]))
+    if how == "byte":
+        return Change(how, at, at + 1, bytes([rng.randrange(256)]))
+    if how == "cut":
+        return Change(how, at, len(content), b"")
+    end = min(at + rng.choice((4, 16, 64, 256)), len(content))
+    return Change(how, at, end, bytes(end - at))
 
 
 def _changed_text(
     content: bytes, rng: random.Random, runs: list[tuple[int, int]], text: bool
-) -> tuple[bytes, str]:
+) -> Change:
     how = rng.choice(
         ("alike", "alike", "digit gone", "entry gone", "entry doubled", "character gone")
     )
@@ -142,32 +151,32 @@ def _changed_text(
         if found:
             break
     if not found:
-        return content, "nothing"
+        return Change("nothing", 0, 0, b"")
     one = rng.choice(found)
     first, last = one.start() + start, one.end() + start
-    put = {"alike": _LOOK_ALIKE.get(one[0].decode(), ""), "entry doubled": one[0].decode() * 2,
-           "line doubled": one[0].decode() * 2}.get(how, "")  # fmt: skip
-    tail = b"" if how == "cut" else content[last:]
-    new = content[:first] + put.encode() + tail
-    shown = (
-        content[max(first - 30, 0) : first]
-        + b"<"
-        + content[first:last]
-        + b">"
-        + content[last : last + 20]
-    )
-    return new, f"{how} ({_field(content, first)}) {shown!r} -> {put!r}"
+    doubled = one[0].decode("latin-1") * 2
+    put = {"alike": _LOOK_ALIKE.get(one[0].decode("latin-1"), ""), "entry doubled": doubled,
+           "line doubled": doubled}.get(how, "")  # fmt: skip
+    end = len(content) if how == "cut" else last
+    return Change(how, first, end, put.encode("latin-1"), _field(content, first))
 
 
 def _field(content: bytes, at: int) -> str:
-    """The name of what stands at a place of a text: of the item whose value it is."""
+    """The name of what stands at a place of a text: of the item of the line, or of the list that goes on there."""
     before = content[:at].decode("latin-1")[-4000:]
-    names = re.findall(r"(?:^|[\n{,])\s*\"?([A-Za-z][\w .-]{0,40}?)\"?\s*[=:]", before)
-    return names[-1] if names else "head"
+    named = r"(?:^|[\n{,#])[ \t]*\"?([A-Za-z][\w .-]{0,40}?)\"?[ \t]*(?:[=:]|(?= \d*$))"
+    found = list(re.finditer(named, before))
+    if not found:
+        return "head"
+    since = before[found[-1].end() :]
+    inside = sum(since.count(sign) for sign in "{[") > sum(since.count(sign) for sign in "}]")
+    return found[-1][1] if inside or "\n" not in since else "head"
 
 
-def outcome(good: tuple[dict[str, Any], set[str]], reads: Callable[[], Any]) -> tuple[str, str]:
-    """What became of a changed file, and which facts are others or what was said."""
+def outcome(
+    good: tuple[dict[str, Any], set[str]], reads: Callable[[], Any]
+) -> tuple[str, str | dict[str, Any]]:
+    """What became of a changed file, and what was said, or which facts are others."""
     try:
         read = reads()
         other = differing(good[0], facts(read))
@@ -176,11 +185,11 @@ def outcome(good: tuple[dict[str, Any], set[str]], reads: Callable[[], Any]) -> 
     said = notices(read) - good[1]
     if said:
         return TOLD, " | ".join(sorted(said))
-    return (SILENT, ", ".join(other)) if other else (SAME, "")
+    return (SILENT, other) if other else (SAME, "")
 
 
 def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    """What became of each change."""
+    """What became of each change, and why of those that were not seen."""
     with tempfile.TemporaryDirectory() as folder:
         inputs, work = Path(folder) / "in", Path(folder) / "work"
         inputs.mkdir()
@@ -191,42 +200,52 @@ def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str,
             read = one.read()
             known[one.name] = (facts(read), notices(read))
         contents = {path: path.read_bytes() for one in files for path in one.files}
+        parts = {path: file_layouts.of(path, content) for path, content in contents.items()}
 
-        def chosen(index: int) -> tuple[stated_files.Stated, Path, bytes, str]:
+        def chosen(index: int) -> tuple[stated_files.Stated, Path, Change]:
             rng = random.Random(f"{seed} {index}")
             one = files[index % len(files)]
             path = rng.choice(one.changed or one.files)
-            return one, path, *changed(contents[path], rng)
+            return one, path, changed(contents[path], rng)
 
         def call_of(index: int) -> Callable[[], int]:
             if index:
                 last = chosen(index - 1)[1]
                 last.write_bytes(contents[last])
-            one, path, content, _ = chosen(index)
-            path.write_bytes(content)
+            one, path, change = chosen(index)
+            path.write_bytes(change.of(contents[path]))
 
             def call() -> int:
-                print(_MARK + json.dumps(outcome(known[one.name], one.read)))
+                print(_MARK + json.dumps(outcome(known[one.name], one.read), default=str))
                 return 0
 
             return call
 
         for index, answer in enumerate(apart.in_turn(call_of, count, str(work))):
-            one, path, _, what = chosen(index)
+            one, path, change = chosen(index)
+            content = contents[path]
             lines = [t for t in answer.said.splitlines() if t.startswith(_MARK)]
             how, told = (
                 json.loads(lines[-1][len(_MARK) :]) if lines else (NONE, answer.said[-2000:])
             )
-            yield {"file": one.name, "part": path.name, "change": what, "how": how, "told": told}
+            if how == SILENT:
+                text = file_layouts.is_text(content)
+                how = reason(change, content, parts[path], text, told)
+            yield {
+                "file": one.name,
+                "part": path.name,
+                "change": change.shown(content),
+                "how": how,
+                "told": told,
+            }
 
 
 def table(counts: dict[str, Counter[str]]) -> list[str]:
     """Rows by kind of file."""
-    columns = (SAME, TOLD, REFUSED, SILENT, NONE)
-    rows = [f"| file | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+    rows = [f"| file | {' | '.join(COLUMNS)} |", "|---" * (1 + len(COLUMNS)) + "|"]
     total: Counter[str] = sum(counts.values(), Counter())
     for name, count in [*sorted(counts.items()), ("all", total)]:
-        rows.append(f"| {name} | {' | '.join(f'{count[key]:,}' for key in columns)} |")
+        rows.append(f"| {name} | {' | '.join(f'{count[key]:,}' for key in COLUMNS)} |")
     return rows
 
 
@@ -249,8 +268,19 @@ def main() -> int:
         if kept is not None and one["how"] != SAME:
             kept.write(json.dumps(one) + "\n")
             kept.flush()
+        if one["how"] in (UNEXPLAINED, NONE):
+            print(
+                f"{one['how']}: {one['file']} ({one['part']}), {one['change']}: {_short(one['told'])}"
+            )
     print(*table(counts), sep="\n")
-    return int(any(count[NONE] for count in counts.values()))
+    return int(any(count[NONE] or count[UNEXPLAINED] for count in counts.values()))
+
+
+def _short(other: str | dict[str, Any]) -> str:
+    """Which facts are others, in a line."""
+    if isinstance(other, str):
+        return other
+    return "; ".join(f"{key}: {str(a)[:70]} -> {str(b)[:70]}" for key, (a, b) in other.items())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import corpus
 import numpy as np
+import stated_of_others
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ class Stated:
 def every(folder: Path) -> list[Stated]:
     """Write all, those of the corpus included, that are read as images, libraries or cameras."""
     from napari_hsr import read, read_library
+    from napari_hsr.cameras import profiles
     from napari_hsr.cameras.sensitivities import read_cameras
 
     found: list[Stated] = []
@@ -73,8 +75,14 @@ def every(folder: Path) -> list[Stated]:
         *_photographs(place),
     ]:
         found.append(Stated(name, files, lambda p=place / name: read(p), changed))
-    for path in _libraries(place):
+    for name, files, changed, named in stated_of_others.images(place / "others", _values(), _NM):
+        found.append(Stated(name, files, lambda p=named: read(p), changed))
+    for path in (*_libraries(place), *stated_of_others.libraries(place / "spectra")):
         found.append(Stated(path.name, (path,), lambda p=path: read_library(p)))
+    for path in stated_of_others.cameras(place / "cameras"):
+        found.append(Stated(f"camera {path.name}", (path,), lambda p=path: read_cameras(p)))
+    for path in stated_of_others.settings(place / "settings"):
+        found.append(Stated(path.name, (path,), lambda p=path: profiles.read_profile(p)))
     return found
 
 

@@ -17,6 +17,7 @@ from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_tabl
 from napari_hsr.errors import FileError, InputError, did_you_mean
 from napari_hsr.io import limits, number_parsing
 from napari_hsr.io.library_errors import not_there
+from napari_hsr.io.wavelengths import even_grids
 from napari_hsr.photograph import CAMERA, slug
 
 #: Measured cameras included in colour-science.
@@ -302,8 +303,28 @@ def _number(cell: str) -> float:
 
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:
+    _check_even(name, table, path)
     nm = sorted(table)
     return Camera(name, np.array(nm), np.array([table[at] for at in nm]), path.name)
+
+
+def _check_even(name: str, table: dict[float, list[float]], path: Path) -> None:
+    """Refuse a table that lacks a line in the middle, or has one elsewhere, where all others are in even steps.
+
+    Cameras have no notices to tell it by.
+    """
+    listed = np.array(list(table))
+    lost, off = even_grids.missing(np.sort(listed)), even_grids.off(listed)
+    if off is not None:
+        raise FileError(
+            path, f"{listed[off[0]]:g} nm of {name} stands where the even steps of its other lines put {off[1]:g} nm"
+        )  # fmt: skip
+    if lost.size:
+        missing = " and ".join(f"{one:g}" for one in lost)
+        raise FileError(
+            path,
+            f"a line for {missing} nm of {name} is missing: its others are in even steps; put in a value between theirs",
+        )
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:

@@ -112,6 +112,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     data, of_masks = masks_beside.apply(path, data, found.masks, order, resolved.order)
     notices += [*of_values, *of_masks, *scaled_already(found.decoding, source.dtype, data)]
     record = found.record
+    notices += [] if record else value_notices.damaged_unit(found.units)
     marker = found.metadata.get(NO_DATA)
     if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):
         found.metadata[NO_DATA] = np.nan  # else a value equal to it would be lost on saving

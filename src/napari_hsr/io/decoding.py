@@ -368,10 +368,20 @@ def nearly(name: str, known: Iterable[str]) -> str:
     ----------
     name : str
     known : iterable of str
-        As :func:`plain_name` writes them; one of these is not nearly another.
+        As :func:`plain_name` writes them; one of these is not nearly another. Of short ones another name of
+        as many letters may well be meant: the caller must know more of these.
     """
     plain, known = plain_name(name), tuple(known)
-    if plain in known:
+    if plain in known or not plain:
         return ""
-    alike = (one for one in get_close_matches(plain, known, 3, 0.88))
-    return next((one for one in alike if abs(len(one) - len(plain)) <= 1), "")
+    near = [one for one in known if abs(len(one) - len(plain)) <= 1]
+    alike = [one for one in near if _one_letter_apart(plain, one)]
+    return next(iter(alike or get_close_matches(plain, near, 1, 0.88)), "")
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    """Whether a letter that is another, too many or missing is all that two names differ in."""
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    return one[same + (len(one) >= len(other)) :] == other[same + (len(other) >= len(one)) :]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.decoding import plain_name
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 _WIDTHS = {"fwhm": None, "fwhm_nm": "nm", "fwhm_um": "um"}
 #: Names of lists with 1 for the bands of use (EMIT's is the second), and of those with 1 for the others.
 _GOOD, _BAD = ("bbl", "good_wavelengths", "good_bands"), ("bad_bands", "badbands")
+
+#: All of these, as ``plain_name`` writes them.
+NAMES = tuple(map(plain_name, (*_WIDTHS, *_GOOD, *_BAD)))
 
 
 @dataclass

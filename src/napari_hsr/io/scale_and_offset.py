@@ -24,6 +24,7 @@ from napari_hsr.io.decoding import (
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.number_parsing import NOTHING, number
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from napari_hsr.io.found import Found
@@ -54,6 +55,8 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
     """
     found.notices += _unread(dict(around or {}) | dict(attributes), attributes)
     found.notices += _misspelt(attributes)
+    if not (found.units or found.record):
+        found.notices += _misspelt_units(attributes)
     stated = {str(key): numbers_in(attributes[key]) for key in attributes}
     markers = {
         m for key in stated if plain_name(key) in NO_DATA_NAMES for m in stated[key][:_MOST_MARKERS]
@@ -182,6 +185,15 @@ def _misspelt(attributes: Any) -> tuple[Notice, ...]:
             told = f"The file's '{key}' may be a damaged '{meant}': it has no effect."
             notices.append(Notice.warning(code, told))
     return tuple(notices)
+
+
+def _misspelt_units(attributes: Any) -> tuple[Notice, ...]:
+    """A notice of an attribute with a text whose name is nearly that of units."""
+    for key in map(str, attributes):
+        if key.lower() != "unit" and nearly(key, ("units",)) and text(attributes[key]):
+            told = f"The file's '{one_line(key, 40)}' may be damaged 'units': it has no effect."
+            return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+    return ()
 
 
 def _from_around(

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io.decoding import undeclared
+from napari_hsr.io.decoding import nearly, undeclared
 from napari_hsr.notices import Code, Notice
+from napari_hsr.quantities import quantity_of
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from napari_hsr.io.decoding import Decoding
 
 #: Whole numbers up to here are exact in float32.
 _LARGEST_EXACT = 2**24
+#: Units in words, as ``plain_name`` writes them.
+_USUAL_UNITS = (
+    "reflectance",
+    "radiance",
+    "irradiance",
+    "transmittance",
+    "absorbance",
+    "counts",
+    "percent",
+)
 
 
 def no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
@@ -31,6 +43,15 @@ def no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
     are = "is no data: it is" if count == 1 else "are no data: they are"
     told = f"{values} {' or '.join(listed)} {are} NaN in the cube."
     return [Notice.warning(Code.NO_DATA, told)]
+
+
+def damaged_unit(units: str | None) -> list[Notice]:
+    """A notice of a unit that is none, but one letter from what many files have."""
+    meant = "" if quantity_of(units) is not None else nearly(units or "", _USUAL_UNITS)
+    if not meant:
+        return []
+    told = f"The file states the unit “{one_line(str(units), 40)}”, which may be a damaged “{meant}”: it was kept as it is."
+    return [Notice.warning(Code.MAYBE_DAMAGED, told)]
 
 
 def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:

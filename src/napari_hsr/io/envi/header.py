@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.decoding import nearly, plain_name
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.envi import esri_header, r_header
 from napari_hsr.io.library_errors import translated
@@ -45,6 +46,9 @@ UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 _MOST_LINES = 40_000
 _BLANKS = re.compile(r"(?<=[\d.])\s+(?=[-+.\d])")
 _STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
+#: Other items by which something is computed or placed, and those whose names are so short that others are near.
+_OF_USE = ("map info", "data units", "wavelength units", "coordinate system string")
+_SHORT = ("fwhm", "bbl")
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
 
@@ -159,6 +163,26 @@ def stated_twice(path: Path) -> tuple[Notice, ...]:
     named = ", ".join(twice[:3])
     told = f"The header states {named} more than once, and differently: the last counts."
     return (Notice.warning(Code.OTHER, told),)
+
+
+def misnamed(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
+    """Notices of items without a name, or whose name is nearly one that is read."""
+    notices = []
+    for key, value in items.items():
+        listed = len(entries(value)) if isinstance(value, list) else 1
+        words = key.split()
+        doubled = " ".join(words[: len(words) // 2]) if words[::2] == words[1::2] else ""
+        meant = nearly(key, map(plain_name, _OF_USE)) or doubled
+        if listed in (bands, bands + 1) and not meant:
+            meant = nearly(key, _SHORT)
+        if not key.strip():
+            told = "The header has an item without a name, as of a damaged one: it has no effect."
+        elif meant and key not in (*WAVELENGTH_ITEMS, *UNIT_ITEMS) and str(value).strip():
+            told = f"The header's {one_line(key, 40)} may be a damaged “{doubled or meant}”: it has no effect."
+        else:
+            continue
+        notices.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    return tuple(notices)
 
 
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory[str]:

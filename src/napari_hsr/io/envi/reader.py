@@ -239,7 +239,7 @@ def _facts(
     if dark and 0 < dark[0] < layout.lines:
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
         found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
-    found.notices += scales.left(items, layout.bands)
+    found.notices += scales.left(items, layout.bands) + envi_header.misnamed(items, layout.bands)
     return found
 
 
@@ -289,6 +289,9 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
                     continue
                 found.metadata[key], found.width_unit = widths[0].tolist(), widths[1]
             found.per_band[key] = found.metadata.pop(key)
-        elif isinstance(value, list) and key in ("bbl", "fwhm"):
-            told = f"The header's {key} has {len(value)} values for {bands} bands: left out."
+        elif key in ("bbl", "fwhm"):
+            if isinstance(value, list):
+                told = f"The header's {key} has {len(value)} values for {bands} bands: left out."
+            else:  # as without the brace that opens a list
+                told = f"The header's {key} is no list of a number for each band: no effect."
             found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)

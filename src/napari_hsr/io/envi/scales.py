@@ -29,6 +29,7 @@ _OTHER_SCALES = re.compile(
 )
 #: The item of the number that stands for missing values.
 _IGNORED = "data ignore value"
+_FACTOR = "reflectance scale factor"
 #: Other spellings of the item "reflectance scale factor".
 _ALSO_REFLECTANCE = re.compile(r"refl(ectance|ection)?[ _-]?(scale|scaling)[ _-]?factor")
 #: Words around the name of a gain or an offset: ``band gains``, ``radiance gain values``.
@@ -173,8 +174,9 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
         notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     own = {f"{key} {what} values" for key in _GAINS for what in ("gain", "offset")}
     for key, value in items.items():
-        meant = nearly(key, map(plain_name, (*own, _IGNORED)))
-        if meant and key not in named and not is_factor(key) and _is_said(value):
+        meant = nearly(key, map(plain_name, (*own, _IGNORED, _FACTOR)))
+        unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or is_factor(key) or key in named)
+        if meant and unlike and _is_said(value):
             code = Code.NO_DATA if meant == plain_name(_IGNORED) else Code.GAIN_NOT_APPLIED
             told = f"The header's {key} may be a damaged name: it has no effect."
             notices += (Notice.warning(code, told),)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.wavelengths import band_widths
+from napari_hsr.io import value_notices
+from napari_hsr.io.wavelengths import band_widths, even_grids
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +117,9 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         order = list(resolved.order)
         values = values[:, order]
         per_band = {key: [listed[i] for i in order] for key, listed in per_band.items()}
+    notices += even_grids.told_missing(resolved.wavelengths.nm)
+    notices += _doubled(found.names, values)
+    notices += value_notices.damaged_unit(found.units)
     factor, units, told_scale = _factor(values, found, choice)
     return SpectralLibrary(
         tuple(found.names),
@@ -125,6 +130,21 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         {**found.metadata, **per_band},
         (*notices, *resolved.notices, *told_scale),
     )
+
+
+def _doubled(names: Sequence[str], values: np.ndarray) -> list[Notice]:
+    """A warning of spectra that are there twice, under one name and with the same values."""
+    seen: set[tuple[str, bytes]] = set()
+    twice = []
+    for name, row in zip(names, values, strict=True):
+        known = (name, row.tobytes())
+        twice += [name] if known in seen else []
+        seen.add(known)
+    if not twice:
+        return []
+    others = f", as {len(twice) - 1} more are" if twice[1:] else ""
+    told = f"The spectrum {one_line(twice[0], 60)} is there twice{others}, with the same values: a line may be doubled."
+    return [Notice.warning(Code.MAYBE_DAMAGED, told)]
 
 
 def _spikes(largest: np.ndarray) -> np.ndarray:

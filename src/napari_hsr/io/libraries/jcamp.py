@@ -15,9 +15,11 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import number_parsing
+from napari_hsr.io.decoding import nearly, plain_name
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +30,20 @@ if TYPE_CHECKING:
 #: Points of one spectrum, and spectra of one file.
 _MOST_POINTS, _MOST_SPECTRA = 10**6, 10**4
 _LABEL = re.compile(r"\s*##(.*?)=(.*)")
+#: Labels that say what the numbers are, and others so like them that none is taken for a damaged one.
+_LABELS = ("XUNITS", "YUNITS", "XFACTOR", "YFACTOR", "FIRSTX", "LASTX", "DELTAX", "NPOINTS")
+_NEAR_LABELS = (
+    "FIRSTY",
+    "LASTY",
+    "DELTAY",
+    "UNITS",
+    "FACTOR",
+    "FIRST",
+    "LAST",
+    "ZUNITS",
+    "ZFACTOR",
+)
+_HALF_A_LABEL = re.compile(r"\s*#?([A-Z]+)=")
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?")
 _PACKED = re.compile(r"[@A-Ia-i%J-Rj-r+-]?(?:\d+\.?\d*|\.\d+)|[@A-Ia-i%J-Rj-r]|[S-Zs]\d*|\?")
 #: What a number may begin with: sign and first digit, of a value and of a difference.
@@ -89,6 +105,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     if left:
         told = f"Tables that are no spectra, such as lists of peaks, were left out: {left}."
         notices.append(Notice.info(Code.OTHER_ARRAYS_LEFT_OUT, told))
+    notices += [told for block in tabled for told in _damage(block)][:3]
     notices += _contradicted(tabled, spectra)
     y_units = first.get("YUNITS", "")
     units = y_units.lower() or None
@@ -114,6 +131,9 @@ def _blocks(lines: list[str]) -> list[_Block]:
         text = line.partition("$$")[0].rstrip()
         labelled = _LABEL.match(text)
         if labelled is None:
+            half = _HALF_A_LABEL.match(text)
+            if half and half[1] in _LABELS and not in_table:
+                block.items.setdefault(text.strip()[:40], "")  # told by its name
             if in_table and text.strip():
                 block.lines.append(text)
             continue
@@ -129,6 +149,30 @@ def _blocks(lines: list[str]) -> list[_Block]:
             block.form, in_table = labelled[2].strip().replace(" ", "").upper(), True
         else:
             block.items.setdefault(label, labelled[2].strip())
+    return found
+
+
+def _damage(block: _Block) -> list[Notice]:
+    """Notices of labels that are nearly those that are read, and of a table that is not all of one kind."""
+    found = []
+    known = tuple(map(plain_name, (*_LABELS, *_NEAR_LABELS)))
+    for label in block.items:
+        meant = nearly(label, known)
+        if _HALF_A_LABEL.match(label) or plain_name(meant) in map(plain_name, _LABELS):
+            told = f"The file's label “{one_line(label, 40)}” may be damaged: it has no effect."
+            found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    if not block.form.startswith("(X++(Y..Y))"):
+        return found
+    rests = [re.sub(r"^\s*[+-]?[\d.]+(?:[eE][+-]\d+)?[\s,;]*", "", line) for line in block.lines]
+    packed = not _is_plain(rests)
+    counts = [len(rest.split()) for rest in rests]
+    others, most = sorted(counts[:-1])[:-1], max(counts, default=0)
+    if packed and any(re.search(r"[\s,;]\d", rest) for rest in rests):
+        told = "Its table has numbers that are written out beside packed ones: one may be damaged."
+        found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    elif not packed and len(others) > 1 and len(set(others)) == 1 and most > others[0]:
+        told = f"A line of its table has {most} numbers, and all others {others[0]}: two lines may be one."
+        found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     return found
 
 

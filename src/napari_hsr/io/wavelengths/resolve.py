@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.cube import LONGEST_NM, SHORTEST_NM, Wavelengths
 from napari_hsr.io import limits
 from napari_hsr.io.number_parsing import number
+from napari_hsr.io.wavelengths import even_grids
 from napari_hsr.io.wavelengths import wavelength_units as units
 from napari_hsr.io.wavelengths.in_texts import are_band_numbers as are_band_numbers
 from napari_hsr.io.wavelengths.in_texts import from_band_names as from_band_names
@@ -106,7 +107,7 @@ def resolve(
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
     if not SHORTEST_NM <= nm.min() <= nm.max() <= LONGEST_NM:
         return _unusable(raw, "are those of no light")
-    return _in_order(raw, nm, scale, notices)
+    return _in_order(raw, nm, scale, notices + even_grids.told_off(numbers))
 
 
 def as_list(values: Any) -> list[Any]:

@@ -1,0 +1,129 @@
+"""Names and units that are one letter from what is read: what hung on them had been lost without a word."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from napari_hsr import read, read_library, write
+from napari_hsr.cube import Cube
+from napari_hsr.io.decoding import nearly
+from napari_hsr.notices import Code, has
+
+CUBE = np.random.default_rng(3).random((7, 5, 6)).astype(np.float32)
+NM = np.linspace(400, 700, 7)
+HEADER = (
+    "ENVI\nsamples = 6\nlines = 5\nbands = 7\nheader offset = 0\ndata type = 4\ninterleave = bsq\nbyte order = 0\n"
+    "data units = radiance\nmap info = {UTM, 1, 1, 512340.0, 5312340.0, 30.0, 30.0, 32, North, WGS-84}\n"
+    "wavelength units = nm\nwavelength = {400, 450, 500, 550, 600, 650, 700}\n"
+    "fwhm = {10, 10, 10, 10, 10, 10, 11}\nbbl = {1, 1, 0, 1, 1, 1, 1}\nsome notes = {1, 2}\nfwhm of lamp = 3\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("un1ts", "units", "units"),
+        ("nits", "units", "units"),
+        ("unnits", "units", "units"),
+        ("Scale_Facto", "scalefactor", "scalefactor"),
+        ("scale_factor", "scalefactor", ""),  # it is that
+        ("limits", "units", ""),
+        ("", "bbl", ""),
+        ("scaelfactor", "scalefactor", "scalefactor"),
+    ],
+)
+def test_a_name_nearly_known(name, known, meant):
+    assert nearly(name, (known,)) == meant
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("bbl =", "bb1 =", "“bbl”"),
+        ("bbl =", "bbl bbl =", "“bbl”"),
+        ("bbl =", "=", "without a name"),
+        ("fwhm = {10", "fwhm = 10", "fwhm is no list"),
+        ("\nfwhm =", "\nfwhn =", "“fwhm”"),
+        ("map info", "map lnfo", "“mapinfo”"),
+        ("data units", "data un1ts", "“dataunits”"),
+        ("= radiance", "= radlance", "may be a damaged “radiance”"),
+        ("data units = radiance", "reflectance scaIe factor = 10000", "reflectance scaie factor"),
+    ],
+)
+def test_an_item_of_an_envi_header(tmp_path, old, new, said):
+    (tmp_path / "a.img").write_bytes(CUBE.tobytes())
+    path = tmp_path / "a.hdr"
+    path.write_text(HEADER)
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED, Code.LIST_UNUSABLE)
+    assert old in HEADER
+    path.write_text(HEADER.replace(old, new))
+    assert said in " ".join(read(path).notices)
+
+
+def of_hdf5(path, **attributes):
+    with h5py.File(path, "w") as file:
+        file["cube"], file["wavelengths"] = CUBE, NM
+        file["cube"].attrs.update(attributes)
+    return read(path)
+
+
+def test_units_of_hdf5(tmp_path):
+    assert not has(of_hdf5(tmp_path / "a.h5", units="reflectance").notices, Code.MAYBE_DAMAGED)
+    assert not has(of_hdf5(tmp_path / "a.h5", unit="sr-1").notices, Code.MAYBE_DAMAGED)
+    assert "'unyts' may be" in " ".join(of_hdf5(tmp_path / "b.h5", unyts="reflectance").notices)
+    cube = of_hdf5(tmp_path / "c.h5", units="refIectance")
+    assert cube.units == "refIectance"
+    assert "may be a damaged “reflectance”" in " ".join(cube.notices)
+
+
+def test_variables_of_matlab(tmp_path):
+    path = tmp_path / "a.mat"
+    stored = {"cube": np.moveaxis(CUBE, 0, -1), "wavelengths": NM, "fwhm": np.full(7, 9.5)}
+    scipy.io.savemat(path, stored | {"norm_factor": 4095.0})
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    scipy.io.savemat(path, stored | {"normXfactor": 4095.0})
+    assert "“normxfactor” may be a damaged" in " ".join(read(path).notices)
+    del stored["fwhm"]
+    scipy.io.savemat(path, stored | {"fvhm": np.full(7, 9.5)})
+    assert "“fvhm” may be a damaged “fwhm”" in " ".join(read(path).notices)
+
+
+JCAMP = (
+    "##TITLE=leaf\n##JCAMP-DX=4.24\n##DATA TYPE=INFRARED SPECTRUM\n##ORIGIN=a lamp\n##XUNITS=NANOMETERS\n"
+    "##YUNITS=REFLECTANCE\n##XFACTOR=1\n##YFACTOR=0.0001\n##FIRSTX=400\n##LASTX=595\n##FIRSTY=0.1\n##MAXY=0.2\n"
+    "##NPOINTS=40\n##XYDATA=(X++(Y..Y))\n"
+    + "".join(
+        f"{400 + 40 * i} " + " ".join(str(1000 + 25 * (8 * i + j)) for j in range(8)) + "\n"
+        for i in range(5)
+    )
+    + "##END=\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("##YUNITS", "##YUN1TS", "label “YUN1TS”"),
+        ("##YUNITS", "#YUNITS", "label “#YUNITS=REFLECTANCE”"),
+        ("REFLECTANCE", "RELECTANCE", "damaged “reflectance”"),
+        ("##YFACTOR", "##YFACT0R", "label “YFACT0R”"),
+        (" 1050 ", " b050 ", "written out beside packed ones"),
+        ("1175\n440 ", "1175 ", "may be one"),
+    ],
+)
+def test_labels_and_numbers_of_jcamp(tmp_path, old, new, said):
+    path = tmp_path / "a.jdx"
+    path.write_text(JCAMP)
+    assert not has(read_library(path).notices, Code.MAYBE_DAMAGED)
+    assert old in JCAMP
+    path.write_text(JCAMP.replace(old, new))
+    assert said in " ".join(read_library(path).notices)
+
+
+def test_what_is_written_here_is_not_damaged(tmp_path):
+    for name in ("a.hdr", "a.h5", "a.mat", "a.tif"):
+        cube = Cube(CUBE, NM, units="reflectance", metadata={"fwhm": [9.0] * 7})
+        assert not has(read(write(cube, tmp_path / name)).notices, Code.MAYBE_DAMAGED)
