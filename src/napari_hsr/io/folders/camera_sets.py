@@ -15,6 +15,7 @@ from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives, build_cube, limits
 from napari_hsr.io.folders import camera_files, one_band
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,12 @@ def read(folder: Path, choice: Choice) -> Cube:
         other = f"Bands of another size were left out: {', '.join(left)}."
         notices.append(Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, other))
     widths = [stated[i][1] for i in kept]
+    without = [files[i].name for i in kept if stated[i][1] is None]
+    if 0 < len(without) < len(kept):
+        told_widths = (
+            f"The widths of bands were left out, as {one_line(', '.join(without), 80)} states none."
+        )
+        notices.append(Notice.warning(Code.LIST_UNUSABLE, told_widths))
     found = build_cube.Found(
         None,
         stated=True,

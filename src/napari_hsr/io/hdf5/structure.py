@@ -169,12 +169,28 @@ def attributes(item: Any) -> dict[str, Any]:
 
     That is what is too large, or of a type that NumPy does not have.
     """
+    # a side note that cannot be read does not make the cube unreadable
+    return {name: value for name, value in _stored_attributes(item) if not _failed(value)}
+
+
+def damaged_attributes(item: Any) -> list[str]:
+    """Names of attributes that are there, but whose values the file does not give."""
+    return [name for name, value in _stored_attributes(item) if isinstance(value, OSError)]
+
+
+def _failed(value: Any) -> bool:
+    return isinstance(value, Exception)
+
+
+def _stored_attributes(item: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values, or what was raised instead of one."""
     import h5py
 
-    found: dict[str, Any] = {}
     for key in _attribute_keys(item):
+        name = ""
         try:
             stored = h5py.h5a.open(item.id, **key)
+            name = stored.name.decode("utf-8", "surrogateescape")
             count = stored.get_space().get_simple_extent_npoints()
             kind = stored.get_type()
             free = kind.get_class() == h5py.h5t.VLEN or (
@@ -182,11 +198,9 @@ def attributes(item: Any) -> dict[str, Any]:
             )
             if count * kind.get_size() > _LARGEST_ATTRIBUTE or (free and count > _MOST_TEXTS):
                 continue
-            name = stored.name.decode("utf-8", "surrogateescape")
-            found[name] = item.attrs[name]
-        except (OSError, RuntimeError, TypeError, ValueError, KeyError):
-            continue  # a side note that cannot be read does not make the cube unreadable
-    return found
+            yield name, item.attrs[name]
+        except (OSError, RuntimeError, TypeError, ValueError, KeyError) as error:
+            yield name, error
 
 
 def _attribute_keys(item: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,44 @@ def unusual_frame(path: Path, content: bytes) -> Frame | None:
         told = f"this is a {_FRAMES[frame.marker]} of {frame.bits} bits a sample, which is not read"
         raise FileError(path, f"{told}; save it as PNG or TIFF of 16 bits")
     return frame if frame.bits != 8 or _FRAMES[frame.marker] else None
+
+
+def between_parts(content: bytes) -> list[Notice]:
+    """A notice of bytes between the parts before the pixels, and of tables with a quantity of 0: decoders go on."""
+    told, at = "", 2
+    while at + 4 < len(content):
+        if content[at] != 0xFF:
+            told = "bytes stand between its parts where none belong"
+            break
+        marker, start = content[at + 1], at + 4
+        if marker == 0xFF:
+            at += 1
+            continue
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        if marker == 0xDB and _has_a_zero(content[start:at]):
+            told = "a table of it divides by 0"
+        if marker == 0xDA:
+            break
+    if not told:
+        return []
+    return [
+        Notice.warning(
+            Code.MAYBE_DAMAGED,
+            f"The JPEG file may be damaged: {told}; look at the picture, or copy it anew.",
+        )
+    ]
+
+
+def _has_a_zero(tables: bytes) -> bool:
+    """Whether one of the tables of quantities in a segment has a 0."""
+    at = 0
+    while at < len(tables):
+        wide = 2 if tables[at] >> 4 else 1
+        values = tables[at + 1 : at + 1 + 64 * wide]
+        if any(not any(values[i : i + wide]) for i in range(0, len(values), wide)):
+            return True
+        at += 1 + 64 * wide
+    return False
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -50,6 +50,7 @@ class Info:
     pixels_began: bool = False
     orientation: int = 1
     text: dict[str, str] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
@@ -99,8 +100,11 @@ def info(path: Path, content: bytes) -> Info:
         width, height, depth, colour_type = unpack(">IIBB", content[16:26])
         found = Info(width, height, depth, colour_type)
         ended = False
-        for kind, data in _chunks(content):
-            _note(found, kind, data)
+        for kind, data, whole in _chunks(content):
+            if whole or kind == b"tEXt":  # a record of ours is checked where it is used
+                _note(found, kind, data)
+            if not whole:
+                found.damaged.append(kind.decode("latin-1"))
             ended = kind == b"IEND"
             if ended:
                 break  # what other programs append is none of ours
@@ -115,13 +119,21 @@ def info(path: Path, content: bytes) -> Info:
     return found
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Kind and content of each, and whether its sum of check is right; that of pixels is left to the decoder."""
     at = len(SIGNATURE)
     while at + 12 <= len(content):
         (size,) = unpack(">I", content[at : at + 4])
         if at + 12 + size > len(content):
             raise ValueError("a chunk reaches beyond the end of the file")
-        yield content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
+        kind, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
+        stated = content[at + 8 + size : at + 12 + size]
+        of_pixels = kind in (b"IDAT", b"fdAT")
+        yield (
+            kind,
+            data,
+            of_pixels or zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big") == stated,
+        )
         at += 12 + size
 
 

@@ -6,6 +6,7 @@ import io
 import re
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,9 +67,14 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
         values = upright(values, info.orientation)
         metadata |= ground_beside.of_photograph(path, info.orientation, notices)
     bits = info.significant_bits
-    return finish(
+    made = finish(
         path, values, encoding, notices, metadata, ours, bits, full_scale, profile=profile
     )
+    if not info.damaged:
+        return made
+    named = ", ".join(dict.fromkeys(info.damaged))[:60]
+    told = f"What the PNG file says in {named} is damaged, for its sum of check is wrong: colours may be others."
+    return replace(made, notices=(*made.notices, Notice.warning(Code.MAYBE_DAMAGED, told)))
 
 
 def _palette(path: Path, content: bytes) -> np.ndarray:
@@ -117,6 +123,7 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
             if kind == "JPEG":
+                notices += jpeg_frames.between_parts(content)
                 notices += jpeg_damage.notices(content, image)
     if mode in ("L", "LA", "1", "I", "I;16", "F"):
         raise grey(path)
@@ -169,6 +176,9 @@ def _read_heif(path: Path) -> Photograph:
     if profile is None and facts["code_points"]:
         encoding, profile = stated_colours.of_code_points(facts["code_points"], notices)
     notices += _others_left_out(facts["pictures"])
+    if facts["left"]:
+        told = f"{facts['left']} bytes behind the last part of the HEIC file, which are none, were left out."
+        notices.append(Notice.warning(Code.BYTES_LEFT_OUT, told))
     known = {"bit_depth": facts["bit_depth"]}
     return finish(path, values, encoding, notices, known, None, profile=profile)
 
@@ -192,13 +202,34 @@ def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
         width, height = opened.size
         limits.check_room(path, 8 * width * height, f"the picture ({width} x {height} pixels)")
         values = np.asarray(opened)  # turned upright by the decoder
+        left = _behind_the_boxes(path)
     facts = {
         "bit_depth": int(opened.info.get("bit_depth", 8)),
         "pictures": len(opened),
         "profile": (opened.info.get("icc_profile") or b"").hex(),
         "code_points": _code_points(opened.info.get("nclx_profile")),
+        "left": left,
     }
     return facts, None if values.ndim == 2 or values.shape[2] < 3 else values
+
+
+def _behind_the_boxes(path: Path) -> int:
+    """Bytes at the end of a file of boxes that are none."""
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:16], "big") if length == 1 else length or size - at
+            if (
+                length < 8
+                or at + length > size
+                or not (head[4:8].isascii() and head[4:8].isalnum())
+            ):
+                break
+            at += length
+    return size - at
 
 
 def _code_points(stated: Any) -> list[int]:

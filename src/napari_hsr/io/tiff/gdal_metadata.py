@@ -96,6 +96,10 @@ def read(
             stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
     facts.notices += of_file
+    described = max((band for texts in stated.values() for band in texts), default=-1) + 1
+    if described > bands:
+        told = f"GDAL's items in the file describe {described} bands, of which the image has {bands}: it may be damaged."
+        facts.damage += (Notice.warning(Code.MAYBE_DAMAGED, told),)
     if any(gdal_items.listed(tags) is None for tags in pages or [page.tags]):
         told = "GDAL's items in the file cannot be read: wavelengths, units and scales in them do not count."
         facts.damage += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)

@@ -1,0 +1,105 @@
+"""Damage that formats show beside their pixels: sums of check, bytes between parts, lists of other lengths."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import h5py
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from napari_hsr import read, write
+from napari_hsr.notices import Code, has
+from napari_hsr.photograph import Photograph
+
+RGB = np.random.default_rng(5).integers(0, 255, (16, 24, 3), np.uint8)
+
+
+def told(path):
+    return " ".join(n for n in read(path).notices if n.code in (Code.MAYBE_DAMAGED, Code.BYTES_LEFT_OUT))  # fmt: skip
+
+
+def test_a_chunk_of_a_png_whose_sum_is_wrong(tmp_path):
+    """The encoding in our own record had been lost, or another one taken, without a word."""
+    path = write(Photograph(RGB, "linear-srgb"), tmp_path / "a.png")
+    assert read(path).encoding == "linear-srgb"
+    assert not told(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"linear-srgb"', b'"linear-sRgb"'))
+    assert "in tEXt is damaged, for its sum of check is wrong" in told(path)
+    gamma = b"gAMA" + (45455).to_bytes(4, "big")
+    chunk = b"\0\0\0\4" + gamma + zlib.crc32(gamma).to_bytes(4, "big")
+    PIL.Image.fromarray(RGB).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunk + content[33:])
+    assert not told(path)
+    path.write_bytes(content[:33] + chunk[:-1] + bytes([chunk[-1] ^ 1]) + content[33:])
+    assert "gAMA" in told(path)
+
+
+def test_bytes_between_the_parts_of_a_jpeg(tmp_path):
+    """Other tables had been taken for all that followed, without a word."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(RGB).save(file, "JPEG")
+    content, path = file.getvalue(), tmp_path / "a.jpg"
+    path.write_bytes(content)
+    assert not told(path)
+    at = content.index(b"\xff\xdb")
+    path.write_bytes(content[: at + 40] + content[at + 36 : at + 40] + content[at + 40 :])
+    assert "bytes stand between its parts" in told(path)
+    path.write_bytes(content[: at + 40] + b"\0" + content[at + 41 :])
+    assert "divides by 0" in told(path)
+    path.write_bytes(content[:at] + b"\xff\xff" + content[at:])  # padding, which is allowed
+    assert not told(path)
+
+
+def test_bytes_behind_the_boxes_of_a_heic_picture(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "a.heic"
+    larger = np.kron(RGB, np.ones((4, 4, 1), np.uint8))
+    pillow_heif.from_pillow(PIL.Image.fromarray(larger)).save(path)
+    content = path.read_bytes()
+    assert not told(path)
+    path.write_bytes(content + b"\0\0\0\x10free12345678")
+    assert not told(path)
+    path.write_bytes(content + content[-5:])
+    assert "5 bytes behind the last part" in told(path)
+
+
+def test_an_attribute_of_hdf5_that_cannot_be_read(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"] = np.random.default_rng(1).random((7, 5, 6)).astype("f4")
+        file["cube"].attrs.update({"wavelengths": np.linspace(400, 700, 7), "units": "radiance"})
+    content = path.read_bytes()
+    assert read(path).units == "radiance"
+    assert not told(path)
+    assert content.count(b"GCOL") == 1
+    path.write_bytes(content.replace(b"GCOL", b"GC0L"))
+    assert "The file's units cannot be read" in told(path)
+
+
+def test_items_of_gdal_of_more_bands_than_the_image_has(tmp_path):
+    """The chain of pages may break where it says that it ends."""
+    items = "".join(f'<Item name="wavelength" sample="{i}">{500 + 50 * i}</Item>' for i in range(4))
+    tag = (42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)
+    for pages, said in ((4, False), (3, True)):
+        path = tmp_path / f"{pages}.tif"
+        values = np.zeros((pages, 8, 9), "u2") + np.arange(9, dtype="u2")
+        tifffile.imwrite(path, values, photometric="minisblack", metadata=None, extratags=[tag])
+        assert ("describe 4 bands" in told(path)) == said
+
+
+def test_one_band_of_a_camera_set_that_states_no_width(tmp_path):
+    for i, nm in enumerate((475, 560, 668), 1):
+        width = "<Camera:WavelengthFWHM>20</Camera:WavelengthFWHM>" * (i != 2)
+        xmp = f"<rdf:RDF><Camera:CentralWavelength>{nm}</Camera:CentralWavelength>{width}</rdf:RDF>"
+        tags = [(700, 1, len(xmp), xmp.encode(), True)]
+        tifffile.imwrite(tmp_path / f"IMG_0001_{i}.tif", RGB[..., 0].astype("u2"), extratags=tags, metadata=None)  # fmt: skip
+    cube = read(tmp_path)
+    assert "fwhm" not in cube.metadata
+    assert has(cube.notices, Code.LIST_UNUSABLE)
+    assert any("IMG_0001_2.tif states none" in notice for notice in cube.notices)
