@@ -303,28 +303,9 @@ def _number(cell: str) -> float:
 
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:
-    _check_even(name, table, path)
+    even_grids.check(path, np.array(list(table)), name)
     nm = sorted(table)
     return Camera(name, np.array(nm), np.array([table[at] for at in nm]), path.name)
-
-
-def _check_even(name: str, table: dict[float, list[float]], path: Path) -> None:
-    """Refuse a table that lacks a line in the middle, or has one elsewhere, where all others are in even steps.
-
-    Cameras have no notices to tell it by.
-    """
-    listed = np.array(list(table))
-    lost, off = even_grids.missing(np.sort(listed)), even_grids.off(listed)
-    if off is not None:
-        raise FileError(
-            path, f"{listed[off[0]]:g} nm of {name} stands where the even steps of its other lines put {off[1]:g} nm"
-        )  # fmt: skip
-    if lost.size:
-        missing = " and ".join(f"{one:g}" for one in lost)
-        raise FileError(
-            path,
-            f"a line for {missing} nm of {name} is missing: its others are in even steps; put in a value between theirs",
-        )
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
@@ -334,14 +315,8 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
     } | found
     found = {_QUANTITY.sub("", name).strip(" _"): i for name, i in found.items()} | found
     for alias in (
-        "wavelength_nm",
-        "wavelength_um",
-        "wavelengths",
-        "wellenlänge",
-        "wl",
-        "lambda",
-        "nm",
-    ):
+        "wavelength_nm", "wavelength_um", "wavelengths", "wellenlänge", "wl", "lambda", "nm",
+    ):  # fmt: skip
         if alias in found:
             found.setdefault("wavelength", found[alias])
     names = {"r": ("red", "rot"), "g": ("green", "grün"), "b": ("blue", "blau")}

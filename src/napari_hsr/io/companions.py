@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import embedded_record, json_facts, per_band_facts
-from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, nearly, plain_name
+from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.unfolded_lists import unfolded
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
-from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +99,7 @@ def companions(
     _take_unit(beside, result)
     _take_single_facts(beside, result)
     _take_factors(beside, result)
-    result.notices += _misnamed(beside)
+    result.notices += per_band_facts.misnamed(beside.numbers, beside.lists, beside.cube.shape)
     if result.wavelengths is not None:
         facts = per_band_facts.find(
             beside.lists, beside.attributes, load, result.wavelengths.size, attributes_of
@@ -261,23 +260,6 @@ def _take_factors(beside: _Beside, result: Companions) -> None:
             what = "attribute" if variable is None else "variable"
             told = f"The {what} '{key}' ({values[0]:g}) was not applied: the numbers are as stored."
             result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-
-
-def _misnamed(beside: _Beside) -> tuple[Notice, ...]:
-    """Notices of variables whose name is nearly that of a factor, or of a list with a value a band."""
-    sizes = set(beside.cube.shape)
-    near = [(key, nearly(key, (plain_name(_SCALARS[0]),))) for key in beside.numbers]
-    near += [
-        (key, nearly(key, per_band_facts.NAMES))
-        for key, variable in beside.lists.items()
-        if math.prod(variable.shape) in sizes
-    ]
-    told = "“{}” may be a damaged “{}”: it has no effect."
-    return tuple(
-        Notice.warning(Code.MAYBE_DAMAGED, told.format(one_line(key, 40), meant))
-        for key, meant in near
-        if meant and plain_name(key) not in per_band_facts.NAMES
-    )
 
 
 def _take_alike(beside: _Beside, result: Companions) -> None:

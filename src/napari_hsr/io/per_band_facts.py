@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io.decoding import plain_name
+from napari_hsr.io.decoding import nearly, plain_name
 from napari_hsr.io.number_parsing import number
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from napari_hsr.io.variable import Variable
 
@@ -22,8 +24,8 @@ _WIDTHS = {"fwhm": None, "fwhm_nm": "nm", "fwhm_um": "um"}
 #: Names of lists with 1 for the bands of use (EMIT's is the second), and of those with 1 for the others.
 _GOOD, _BAD = ("bbl", "good_wavelengths", "good_bands"), ("bad_bands", "badbands")
 
-#: All of these, as ``plain_name`` writes them.
-NAMES = tuple(map(plain_name, (*_WIDTHS, *_GOOD, *_BAD)))
+#: All of these, and a factor that stands beside cubes, as ``plain_name`` writes them.
+_NAMES, _SINGLE = tuple(map(plain_name, (*_WIDTHS, *_GOOD, *_BAD))), ("normfactor",)
 
 
 @dataclass
@@ -89,6 +91,22 @@ def find(
             told = f"The {int(values.sum())} bands that '{key}' marks by 1 were taken as bad ones."
             found.notices += (Notice.warning(Code.OTHER, told),)
     return found
+
+
+def misnamed(
+    numbers: Iterable[str], lists: Mapping[str, Variable], sizes: Iterable[int]
+) -> tuple[Notice, ...]:
+    """Notices of variables of one number, or of one a band, whose names are nearly known ones."""
+    near = [(key, nearly(key, _SINGLE)) for key in numbers]
+    near += [
+        (key, nearly(key, _NAMES)) for key, v in lists.items() if math.prod(v.shape) in set(sizes)
+    ]
+    told = "“{}” may be a damaged “{}”: it has no effect."
+    return tuple(
+        Notice.warning(Code.MAYBE_DAMAGED, told.format(one_line(key, 40), meant))
+        for key, meant in near
+        if meant
+    )
 
 
 def _unit(stated: Mapping[str, Any]) -> str | None:

@@ -23,11 +23,12 @@ from napari_hsr.io import (
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
-from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, plain_name, unpacked
+from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5 import cells as hdf5_cells
 from napari_hsr.io.hdf5 import neon, structure
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
+from napari_hsr.io.hdf5.attributes import damaged as damaged_attributes
 from napari_hsr.io.hdf5.axes import (
     NamedAxes,
     as_line,
@@ -218,18 +219,6 @@ def _name(item: Any) -> str:
     return str(item.name or "the array").strip("/")
 
 
-def _damaged(item: Any) -> tuple[Notice, ...]:
-    """A notice of attributes that say what the numbers are and cannot be read."""
-    of_use = ("units", "wavelengths", "wavelengthunits", *APPLIED, *NO_DATA_NAMES)
-    lost = [name for name in structure.damaged_attributes(item) if plain_name(name) in of_use]
-    if not lost:
-        return ()
-    told = (
-        f"The file's {one_line(', '.join(lost), 80)} cannot be read, as it is damaged: no effect."
-    )
-    return (Notice.warning(Code.MAYBE_DAMAGED, told),)
-
-
 def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
     """What the file, the groups around an array and it itself state, the nearest last; also in JSON."""
     around = [file]
@@ -313,7 +302,7 @@ def _found(
     neon.add_surroundings(path, file, (chosen.parts or (chosen.name,))[0], found)
     found.notices += hdf5_products.of_a_part(file, chosen.name)
     state_numbers(found, stated, attributes | beside.around)
-    found.notices += _damaged(stored)
+    found.notices += damaged_attributes(stored)
     found.ignore(beside.no_data)
     if "_NCProperties" in structure.attributes(file):
         default_fill.add(found, default_fill.stated(stored))

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.hdf5.attributes import attributes as attributes
 from napari_hsr.io.hdf5.chunks import CheckedDataset
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ _HEAP = b"GCOL\x01\0\0\0"
 _SEARCHED = 64 * 2**20
 #: Bytes that are read at once in this.
 _BLOCK = 2**20
-#: Bytes of an attribute that is read.
-_LARGEST_ATTRIBUTE = 2**20
-#: Up to here attributes lie beside one another; the library sorts more of them for each index.
-_FEW_ATTRIBUTES = 64
-#: Texts of free length in an attribute; each may be as long as the file.
-_MOST_TEXTS = 64
 #: Texts of free length in a list beside the cube.
 _LONGEST_LIST = 10_000
 #: References inside what references lead to.
@@ -162,62 +157,6 @@ def own(group: Any, name: str) -> Any:
     if isinstance(found, h5py.h5d.DatasetID):
         return h5py.Dataset(found)
     return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
-
-
-def attributes(item: Any) -> dict[str, Any]:
-    """The attributes of a data set or group; those of no use here are left out.
-
-    That is what is too large, or of a type that NumPy does not have.
-    """
-    # a side note that cannot be read does not make the cube unreadable
-    return {name: value for name, value in _stored_attributes(item) if not _failed(value)}
-
-
-def damaged_attributes(item: Any) -> list[str]:
-    """Names of attributes that are there, but whose values the file does not give."""
-    return [name for name, value in _stored_attributes(item) if isinstance(value, OSError)]
-
-
-def _failed(value: Any) -> bool:
-    return isinstance(value, Exception)
-
-
-def _stored_attributes(item: Any) -> Iterator[tuple[str, Any]]:
-    """Names and values, or what was raised instead of one."""
-    import h5py
-
-    for key in _attribute_keys(item):
-        name = ""
-        try:
-            stored = h5py.h5a.open(item.id, **key)
-            name = stored.name.decode("utf-8", "surrogateescape")
-            count = stored.get_space().get_simple_extent_npoints()
-            kind = stored.get_type()
-            free = kind.get_class() == h5py.h5t.VLEN or (
-                isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
-            )
-            if count * kind.get_size() > _LARGEST_ATTRIBUTE or (free and count > _MOST_TEXTS):
-                continue
-            yield name, item.attrs[name]
-        except (OSError, RuntimeError, TypeError, ValueError, KeyError) as error:
-            yield name, error
-
-
-def _attribute_keys(item: Any) -> list[dict[str, Any]]:
-    """How the attributes are opened: by index, or by name where each index would be searched."""
-    import h5py
-
-    count = h5py.h5a.get_num_attrs(item.id)
-    if count <= _FEW_ATTRIBUTES:
-        return [{"index": index} for index in range(count)]
-    names: list[bytes] = []
-
-    def note(name: bytes) -> bool | None:
-        names.append(name)
-        return True if len(names) >= limits.MOST_ATTRIBUTES else None
-
-    h5py.h5a.iterate(item.id, note)
-    return [{"name": name} for name in names]
 
 
 def checked(path: Path, item: Any) -> CheckedDataset:

@@ -15,7 +15,14 @@ from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
 from napari_hsr.io import detect, embedded_record, ground_beside, helper_process, limits
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.photographs import icc, jpeg_damage, jpeg_frames, png_chunks, stated_colours
+from napari_hsr.io.photographs import (
+    heif_boxes,
+    icc,
+    jpeg_damage,
+    jpeg_frames,
+    png_chunks,
+    stated_colours,
+)
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -202,7 +209,7 @@ def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
         width, height = opened.size
         limits.check_room(path, 8 * width * height, f"the picture ({width} x {height} pixels)")
         values = np.asarray(opened)  # turned upright by the decoder
-        left = _behind_the_boxes(path)
+        left = heif_boxes.bytes_behind(path)
     facts = {
         "bit_depth": int(opened.info.get("bit_depth", 8)),
         "pictures": len(opened),
@@ -211,25 +218,6 @@ def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
         "left": left,
     }
     return facts, None if values.ndim == 2 or values.shape[2] < 3 else values
-
-
-def _behind_the_boxes(path: Path) -> int:
-    """Bytes at the end of a file of boxes that are none."""
-    size, at = path.stat().st_size, 0
-    with path.open("rb") as file:
-        while at < size:
-            file.seek(at)
-            head = file.read(16)
-            length = int.from_bytes(head[:4], "big")
-            length = int.from_bytes(head[8:16], "big") if length == 1 else length or size - at
-            if (
-                length < 8
-                or at + length > size
-                or not (head[4:8].isascii() and head[4:8].isalnum())
-            ):
-                break
-            at += length
-    return size - at
 
 
 def _code_points(stated: Any) -> list[int]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from napari_hsr.errors import FileError
 from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Even up to this part of a step; what is farther off than the second is not rounded.
 _EVEN, _OFF = 1e-3, 0.02
@@ -75,3 +81,21 @@ def told_missing(nm: np.ndarray) -> tuple[Notice, ...]:
     listed = " and ".join(f"{one:.6g}" for one in lost)
     told = f"The file has no values for {listed} nm, between others in even steps: a line of it may be lost."
     return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
+def check(path: Path, listed: np.ndarray, of: str) -> None:
+    """Refuse a table whose lines are in even steps but for one, where it has no notices to tell it by.
+
+    Raises
+    ------
+    FileError
+        If one of them stands off the others, or is missing between them.
+    """
+    lost, found = missing(np.sort(listed)), off(listed)
+    if found is not None:
+        told = f"{listed[found[0]]:g} nm of {of} stands where the even steps of its other lines put {found[1]:g} nm"
+        raise FileError(path, told)
+    if lost.size:
+        between = " and ".join(f"{one:g}" for one in lost)
+        told = f"a line for {between} nm of {of} is missing: its others are in even steps; put in a value between theirs"
+        raise FileError(path, told)
