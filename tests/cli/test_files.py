@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_hsr import Cube, Photograph, Wavelengths, write
-from napari_hsr.cli.files import is_file_name, prepare_output
+from napari_hsr.cli.files import files_of, is_file_name, prepare_output
 from napari_hsr.errors import InputError
 from napari_hsr.io import file_sets
 from napari_hsr.io.file_lists import expand, output_names
@@ -202,3 +204,19 @@ def test_inputs_are_looked_at_once_however_many_results_are_written(tmp_path, mo
     (tmp_path / "link.npz").hardlink_to(photographs[3])
     with pytest.raises(InputError, match="is an input"):
         file_sets.replaces(tmp_path / "link.npz", held)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".hdr"])
+def test_an_input_that_is_rewritten_while_a_command_reads_it_is_told(tmp_path, suffix, capsys):
+    cube = Cube(np.zeros((3, 4, 5), np.float32), Wavelengths([500.0, 600.0, 700.0]))
+    path = tmp_path / f"scan{suffix}"
+    write(cube, path)
+    with files_of(Namespace(cube=str(path), output=str(tmp_path / "out.tif"))):
+        pass
+    assert not capsys.readouterr().err
+    binary = path if suffix == ".tif" else next(p for p in tmp_path.iterdir() if p.suffix != suffix)
+    for told_elsewhere in (False, True):
+        given = Namespace(inputs=[str(path)], tells_of_changed_inputs=told_elsewhere)
+        with files_of(given):
+            os.utime(binary, ns=(1, 1 + told_elsewhere))
+        assert ("was changed while" in capsys.readouterr().err) is not told_elsewhere

@@ -13,8 +13,9 @@ import pytest
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.engine.loop import Fit
-from napari_hsr.training.events import Finished
+from napari_hsr.training.events import Finished, Noticed
 from napari_hsr.training.runs import recorder
 from napari_hsr.training.runs.recorder import recorded
 from napari_hsr.training.runs.run_folder import read_state
@@ -95,6 +96,25 @@ def test_a_disk_that_fails_stops_it_with_a_sentence_and_it_goes_on_later(
     found = trained(folder, resume=True)
     assert engine.same(found, weights)
     assert files(folder) == left
+
+
+@pytest.mark.parametrize("other", [(), ("notes.txt",)])
+def test_what_fails_before_its_first_checkpoint_leaves_nothing_in_its_own_way(tmp_path, other):
+    """A disk that was full at the first checkpoint left files that barred the folder to the same command."""
+    folder = tmp_path / "run"
+    written = ("checkpoint/full/best-0.pt", "checkpoint/spent.json", "preview.npz")
+
+    def events():
+        for name in (*written, *other):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(b"")
+        yield Noticed(Notice.info(Code.OTHER, "It begins."))
+        raise FileError("last.pt", "the disk is full")
+
+    with pytest.raises(FileError, match="full"):
+        list(recorded(events(), engine.recipe(6), folder))
+    assert folder.exists() == bool(other)
+    assert not other or files(folder) == list(other)
 
 
 def test_clocks_that_jump_change_nothing(tmp_path, whole, monkeypatch):

@@ -286,6 +286,25 @@ def test_a_stop_before_the_first_step(pairs, cached, tmp_path):
     assert isinstance(end, Finished)
 
 
+def test_a_stop_in_the_last_validation_tells_the_steps_that_were_taken(pairs, cached, tmp_path):
+    """It had said "after step 0", though all steps were there."""
+    given = recipe(pairs, cached)
+    stop, last = threading.Event(), given.schedule.steps
+
+    def report(event):
+        if isinstance(event, Step) and event.step == last:
+            stop.set()
+
+    end = train(given, tmp_path / "run", report, stop)
+    assert isinstance(end, Stopped)
+    assert end.step == last
+    end = train(given, tmp_path / "run", lambda event: None, stop, resume=True)  # at once
+    assert isinstance(end, Stopped)
+    assert end.step == last
+    end, _ = run(given, tmp_path / "run", resume=True)
+    assert isinstance(end, Finished)
+
+
 def test_what_is_no_better_than_its_start_is_not_written(pairs, cached, tmp_path):
     given = engine.model(31)
     start = save_model(tmp_path / "start.safetensors", given.module.state_dict(), given.card)

@@ -75,6 +75,7 @@ def add_batch_options(
     parser: argparse.ArgumentParser, metavar: str, what: str, *, photographs: bool = False
 ) -> None:
     """The files, and the options on where results go and how they are computed."""
+    parser.set_defaults(tells_of_changed_inputs=True)
     parser.add_argument("inputs", metavar=metavar, nargs="+", help=f"{what}, folders, or patterns")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file or a folder")
     parser.add_argument(

@@ -43,14 +43,15 @@ def with_homes(args: argparse.Namespace) -> None:
 def files_of(args: argparse.Namespace) -> Iterator[None]:
     """Inside, all files that a command names to be read are inputs of it: none is written over.
 
-    Nor is what another program writes meanwhile under the name of a result.
+    Nor is what another program writes meanwhile under the name of a result. An input that is rewritten meanwhile is
+    told at the end, but for commands that tell it of each input themselves.
 
     Raises
     ------
     InputError
         If a result would be written over one, or two results to one file.
     """
-    from napari_hsr.io.atomic import expecting
+    from napari_hsr.io.atomic import expecting, standing
     from napari_hsr.io.file_sets import files_read, files_written, shared, standing_at
 
     outputs = [Path(found) for key in _OUTPUTS if (found := getattr(args, key, None))]
@@ -65,11 +66,17 @@ def files_of(args: argparse.Namespace) -> Iterator[None]:
                 if shared(files_written(out), files_read(path)):
                     raise InputError(f"{out} is an input; nothing was written over it.")
     token = _NAMED.set(named)
+    looks_itself = getattr(args, "tells_of_changed_inputs", False)
+    seen = {} if looks_itself else {path: standing(files_read(path)) for path in named}
     try:
         with expecting(standing_at(outputs)):
             yield
     finally:
         _NAMED.reset(token)
+    for path, before in seen.items():
+        if standing(before) != before:
+            text = "it was changed while the command ran, which may have read some of both"
+            note([text], about=str(path))
 
 
 def named_files() -> tuple[Path, ...]:

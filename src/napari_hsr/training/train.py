@@ -31,12 +31,13 @@ from napari_hsr.training.events import (
     Noticed,
     Report,
     Saved,
+    Step,
     Stopped,
     passed_on,
 )
 from napari_hsr.training.runs.heartbeat import check_still_ours
 from napari_hsr.training.runs.recorder import recorded
-from napari_hsr.training.runs.run_folder import read_state
+from napari_hsr.training.runs.run_folder import CHECKPOINTS, PREVIEW, SPENT, read_state
 from napari_hsr.training.strategies import train_by_strategy
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
     from napari_hsr.training.engine.checkpoint import Fitted
     from napari_hsr.training.recipe.schema import Recipe
 
-#: Beside the checkpoints: how much of its time the strategy ``auto`` has spent.
-SPENT = "spent.json"
-PREVIEW = "preview.npz"
 #: Seconds of a time budget for writing the model, its card and its plot; and what training gets of
 #: it in any case, in minutes.
 WRITING = 2.0
@@ -170,6 +168,8 @@ def _events(
     recipe: Recipe, output: Path, cancel: threading.Event, resume: bool, began: float
 ) -> Generator[Event, None, None]:
     leads = devices.place(recipe).leads
+    before = read_state(output) if resume else None
+    step = before.step if before else 0
     if recipe.engine.tensorboard and recipe.strategy != "adapter" and not find_spec("tensorboard"):
         text = (
             "The package tensorboard is not installed, so nothing is written for it; log.csv and "
@@ -183,13 +183,15 @@ def _events(
         reported = None
         for event in _trained(recipe, output, images, model, cancel, resume, began):
             yield event
+            if isinstance(event, Step):
+                step = event.step
             if isinstance(event, Saved):  # training goes on with what was decoded
                 changed = images.changed()
                 if changed and changed != reported:
                     yield Noticed(Notice.warning(Code.IMAGE_CHANGED, changed))
                 reported = changed
     except Cancelled:
-        yield Stopped(0, resume_command(output)) if leads else ELSEWHERE
+        yield Stopped(step, resume_command(output)) if leads else ELSEWHERE
 
 
 def _trained(
@@ -226,7 +228,7 @@ def _trained(
             training_patches(images, settings, start).batch,
             validate,
             cancel,
-            output / "checkpoint" / part,
+            output / CHECKPOINTS / part,
             resume=resume,
             trained=trained,
             images=hashes,
@@ -245,7 +247,7 @@ def _trained(
         validate,
         fit,
         cancel,
-        spent=output / "checkpoint" / SPENT,
+        spent=output / CHECKPOINTS / SPENT,
         resume=resume,
     )
     place = devices.place(recipe)

@@ -22,6 +22,7 @@ from napari_hsr.training.runs.run_folder import (
     DISPLACED,
     ENDS,
     EVENTS,
+    PREVIEW,
     STATE,
     STOP,
     State,
@@ -34,7 +35,7 @@ from napari_hsr.training.runs.run_folder import (
 #: Seconds between two writes of the state while nothing but steps happens.
 STATE_SECONDS = 2.0
 #: What a training may have written since its folder was moved, before it noticed.
-_MADE_AGAIN = {STATE, STOP, CHECKPOINTS, "preview.npz", "tensorboard"}
+_MADE_AGAIN = {STATE, STOP, CHECKPOINTS, PREVIEW, "tensorboard"}
 
 
 class Journal:

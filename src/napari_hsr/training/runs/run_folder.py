@@ -39,6 +39,15 @@ EVENTS, STATE, STOP, LOG, RECIPE = (
 )
 #: Where checkpoints lie; in a run of several strategies each has a folder of its own.
 CHECKPOINTS, LAST = "checkpoint", "last.pt"
+#: Beside them: how much of its time the strategy ``auto`` has spent; and pictures of the last validation.
+SPENT, PREVIEW = "spent.json", "preview.npz"
+#: What stands before the first checkpoint to go on from, patterns in the folder of the run.
+_BEFORE_A_CHECKPOINT = (
+    PREVIEW,
+    f"{CHECKPOINTS}/**/best-*.pt",
+    f"{CHECKPOINTS}/**/{SPENT}",
+    "tensorboard/**/events.out.tfevents.*",
+)
 #: Bytes of ``state.json``.
 _LARGEST_STATE = 2**20
 #: Seconds since 1970 that no clock shows yet.
@@ -245,12 +254,16 @@ def holds_a_run(folder: Path) -> bool:
 
 
 def remove_what_was_begun(folder: Path) -> None:
-    """Remove what a training wrote that took no step; the folder too, unless somebody uses it."""
+    """Remove what a training wrote that left no checkpoint; the folder too, unless somebody uses it."""
     folder = Path(folder)
     with suppress(OSError):  # a folder that is gone, or read-only: nothing there is needed
         for name in (EVENTS, STATE, STOP, RECIPE):
             (folder / name).unlink(missing_ok=True)
-        for place in (folder / CHECKPOINTS, folder):
+        for pattern in _BEFORE_A_CHECKPOINT:
+            for file in list(folder.glob(pattern)):
+                file.unlink(missing_ok=True)
+        parts = [p for own in (CHECKPOINTS, "tensorboard") for p in (folder / own).glob("**/")]
+        for place in (*sorted(parts, reverse=True), folder):  # those inside first
             if place.is_dir() and not any(place.iterdir()):
                 place.rmdir()
 
