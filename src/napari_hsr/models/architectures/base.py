@@ -295,6 +295,15 @@ def fill(
         raise ModelError(f"The weights look like those of {title}, but {problem}.")
     check_finite(weights, title)
     if not share:
-        module.to_empty(device="cpu")
-    module.load_state_dict(dict(weights), strict=True, assign=share)
+        weights = {key: _copied(weights[key], like) for key, like in expected.items()}
+    module.load_state_dict(dict(weights), strict=True, assign=True)
     return module.eval().requires_grad_(False)
+
+
+def _copied(weight: Tensor, like: Tensor) -> Tensor:
+    """In the precision and order that the network has it in.
+
+    Made from its shape: `to_empty` of a network without weights takes a second when it is first
+    called, for the symbolic mathematics that torch loads then.
+    """
+    return torch.empty(like.shape, dtype=like.dtype, device="cpu").copy_(weight)
