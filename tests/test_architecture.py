@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "src" / "napari_hsr"
@@ -70,6 +75,15 @@ def room(path: Path) -> str:
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept_trees() -> Iterator[None]:
+    """Of hundreds of files: looking for garbage among them took most of the time."""
+    gc.disable()
+    yield
+    parsed.cache_clear()
+    gc.enable()
+
+
 @cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
@@ -89,9 +103,10 @@ def imports(path: Path, text: str | None = None) -> list[tuple[str, bool, int]]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             # "from napari_hsr import io" names a room, "from napari_hsr.io import read" does not.
             found.extend((f"{module}.{alias.name}", inside, node.lineno) for alias in node.names)
-        deeper = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        deeper = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         for child in ast.iter_child_nodes(node):
-            visit(child, deeper)
+            if not isinstance(child, ast.expr):  # no expression holds a statement
+                visit(child, deeper)
 
     visit(parsed(path) if text is None else ast.parse(text), False)
     return found

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from multiprocessing import forkserver
 from queue import SimpleQueue
 from types import SimpleNamespace
 
@@ -345,12 +346,18 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
 
 @pytest.fixture(scope="module")
 def client():
-    with (
-        local_workers.quiet(),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
-        distributed.Client(made) as found,
-    ):
-        yield found
+    method = {"distributed.worker.multiprocessing-method": "forkserver"}
+    with dask.config.set(method), local_workers.quiet():
+        # workers are copies of one process, which has loaded what takes each of them seconds
+        forkserver.set_forkserver_preload(["distributed", cluster.__name__, edsr.__name__])
+        forkserver.ensure_running()
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=":0"
+            ) as made,
+            distributed.Client(made) as found,
+        ):
+            yield found
 
 
 def _settings():

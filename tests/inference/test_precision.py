@@ -17,6 +17,8 @@ from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
 from napari_hsr.notices import Code, has
 
+from ..thorough import thorough
+
 IMAGE = np.random.default_rng(0).random((24, 20, 3)).astype(np.float32)
 CPU = torch.device("cpu")
 GOOD = PrecisionError(
@@ -184,7 +186,7 @@ def test_the_gain_is_of_one_thread_and_leaves_the_others():
     assert lower > 0
 
 
-@pytest.mark.parametrize("allowed", ["AVX2", "AVX512_CORE"])
+@pytest.mark.parametrize("allowed", thorough(["AVX2", "AVX512_CORE"], always=["AVX2"]))
 def test_what_the_library_of_products_emulates_is_not_taken(allowed, tmp_path):
     code = (
         "import torch; from napari_hsr.inference.precision import computes_bfloat16; "

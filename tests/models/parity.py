@@ -250,7 +250,7 @@ def assert_reduced_precision_is_near(model: Model) -> None:
 
     from napari_hsr.models.optimised_copy import prepared
 
-    image = seeded_input(8, (1, 3, 32, 40))
+    image = seeded_input(8, (1, 3, 16, 24))
     exact = model.module(image)
     for precision in model.precisions[1:]:
         found = prepared(model, precision)(image)

@@ -10,6 +10,7 @@ from napari_hsr.models.measured_figures import comparable_figures, conditions
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.training.validation import validate
 
+from ..thorough import thorough
 from ..training.driven import prepare
 
 CARD = load_model("mstpp-photo").card
@@ -95,7 +96,9 @@ def test_conditions_in_words():
     )
 
 
-@pytest.mark.parametrize("name", ["rootpoly-srgb", "rootpoly-nikon-d700"])
+@pytest.mark.parametrize(
+    "name", thorough(["rootpoly-srgb", "rootpoly-nikon-d700"], always=["rootpoly-nikon-d700"])
+)
 def test_the_figures_of_a_regression_are_those_of_its_card(shared, tmp_path, name):
     """Through the whole camera pipeline, as the networks beside it."""
     val = shared / "data" / "cave" / "val"

@@ -161,12 +161,12 @@ def test_a_batch_of_published_weights_moves_all_but_what_nothing_reads(tmp_path)
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """A recipe, the folder of its fit and what came of it."""
-    given = recipe(4, ema=0.9, optimiser={"clip": 0.1}, anchor=0.1)
+    given = recipe(3, ema=0.9, optimiser={"clip": 0.1}, anchor=0.1)
     folder = tmp_path_factory.mktemp("whole")
     return given, folder, run(folder, given)[0]
 
 
-@pytest.mark.parametrize("step", thorough([1, 3], always=[1]))
+@pytest.mark.parametrize("step", thorough([1, 2], always=[1]))
 def test_stopped_and_gone_on_it_ends_with_the_same_weights(undisturbed, tmp_path, step):
     given, folder, whole = undisturbed
     first, _ = engine.stopped_after(
@@ -198,13 +198,13 @@ def failing_at(monkeypatch, call, what):
 
 def test_broken_off_between_two_bands_it_begins_from_the_last_checkpoint(tmp_path, monkeypatch):
     """Some bands of the batch have taken their step then; none of them stays."""
-    given = recipe(3, engine={"checkpoint_every": 1})
+    given = recipe(2, engine={"checkpoint_every": 1})
     whole, _ = run(tmp_path / "whole", given)
-    failing_at(monkeypatch, 2 * BANDS + 3, float("nan"))
-    with pytest.raises(NotFiniteError, match="became nan at step 3, on patches of scene0"):
+    failing_at(monkeypatch, BANDS + 3, float("nan"))
+    with pytest.raises(NotFiniteError, match="became nan at step 2, on patches of scene0"):
         run(tmp_path / "run", given)
     monkeypatch.undo()
-    assert last(tmp_path / "run")["state"]["step"] == 2
+    assert last(tmp_path / "run")["state"]["step"] == 1
     second, _ = run(tmp_path / "run", given, resume=True)
     assert engine.same(second.weights, whole.weights)
 

@@ -51,11 +51,11 @@ def recipe(folder, cache, **changes):
         "model": NETWORK,
         "data": {"folder": folder, "cache": cache, "hold_out": 1},
         "coarse": {"scale": 2, "bands": 6},
-        "schedule": {"steps": 40, "warmup": 2},
+        "schedule": {"steps": 24, "warmup": 2},
         "optimiser": {"kind": "adam", "learning_rate": 5e-3},
         "loss": [{"kind": "l1"}],
         "batch": {"size": 2, "patch": 12},
-        "validation": {"every": 20, "protocol": "dualsr"},
+        "validation": {"every": 12, "protocol": "dualsr"},
         "engine": {"device": "cpu", "precision": "float32", "tensorboard": False},
     }
     return Recipe.model_validate({**settings, **changes})
@@ -125,11 +125,11 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(
     def report(event):
         if type(event).__name__ == "Step":
             steps.append(event.step)
-            if event.step >= 13:
+            if event.step >= 7:
                 stop.set()
 
     fit.train(settings, tmp_path / "run", report, stop)
-    assert steps == list(range(1, 14))
+    assert steps == list(range(1, 8))
     train(settings, tmp_path / "run", resume=True)
     one, other = (load_model(p).module.state_dict() for p in (output, tmp_path / "run"))
     assert all(torch.equal(one[key], other[key]) for key in one)

@@ -406,7 +406,7 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
     """By a clock that other programs do not make go faster."""
     monkeypatch.chdir(tmp_path)
     settings = {"batch": {"size": 8, "patch": 16}, "validation": {"every": 20}}
-    settings["model"] = {"architecture": "edsr", "settings": {"width": 32, "blocks": 2}}
+    settings["model"] = {"architecture": "edsr", "settings": {"width": 8, "blocks": 1}}
     given = recipe(pairs, tmp_path / "cache", 120, **settings)
     before = files(pairs)
     findings = inspect(given, keep=True)

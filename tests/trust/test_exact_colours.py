@@ -115,6 +115,7 @@ def test_inequalities_give_the_nearest_spectrum(seen, truth, guess, rng):
                 "fun": lambda s, c=c, i=i, sign=-1 if kind == AT_MOST else 1: (
                     sign * (seen.matrix[:, c] @ s - colours[c, i])
                 ),
+                "jac": lambda s, c=c, sign=-1 if kind == AT_MOST else 1: sign * seen.matrix[:, c],
             }
             for c, kind in enumerate(says[:, i])
         ]

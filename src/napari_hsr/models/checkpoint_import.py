@@ -359,7 +359,9 @@ def _try(model: Model, path: Path) -> None:
     side = model.size_multiple * -(-_TRIED_PIXELS // model.size_multiple)
     faults = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
     # Without values is slower, but takes no memory and reads no large file.
-    widest = max((n for value in model.module.state_dict().values() for n in value.shape), default=0)
+    widest = max(
+        (n for value in model.module.state_dict().values() for n in value.shape), default=0
+    )
     light = widest <= _TRIED_WIDTH and not is_large(path)
     shape = (1, bands, side, side)
     try:

@@ -60,7 +60,7 @@ def test_equal_at_other_widths_and_an_odd_size(parity, scale, width, blocks, rul
     assert_exact(prepared(model, "float32")(image), model.module, image, 1e-5)
 
 
-@pytest.mark.parametrize("bands", [5, 28, 128])
+@pytest.mark.parametrize("bands", thorough([5, 28, 128], always=[5, 28]))
 @pytest.mark.parametrize("rule", [False, True])
 def test_equal_for_any_number_of_bands(parity, small, bands, rule):
     model = small(2, rule, blocks=1)
@@ -68,7 +68,9 @@ def test_equal_for_any_number_of_bands(parity, small, bands, rule):
     assert_exact(prepared(model, "float32")(image), model.module, image, 1e-5)
 
 
-@pytest.mark.parametrize("at_once", [1, 35 * 2, 35 * 3, 35 * 31, 10**6])
+@pytest.mark.parametrize(
+    "at_once", thorough([1, 35 * 2, 35 * 3, 35 * 31, 10**6], always=[35 * 3, 35 * 31])
+)
 def test_chunks_of_bands_change_nothing(parity, small, at_once):
     model = small(3, True)
     image = parity.seeded_input(13, (1, 31, 5, 7))
