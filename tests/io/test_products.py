@@ -106,6 +106,57 @@ def test_damaged_lists_and_flags_of_prisma_are_told(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("List_Cw_Vnir_Flags", "List_Cw_Vnir_Flag5"),
+        ("List_Fwhm_Vnir", "List_Fwhm_Vn1r"),
+        ("VNIR_PIXEL_L2_ERR_MATRIX", "VNIR_PIXEL_L2_ERR_MATR1X"),
+        ("SWIR_Cube", "SWIR_Cub3"),
+        ("Offset_Vnir", "0ffset_Vnir"),
+    ],
+)
+def test_names_of_prisma_with_a_damaged_letter_are_told(tmp_path, name, damaged):
+    """Values that the product calls defective had been values, without a word."""
+    path, fields = tmp_path / "PRS.he5", "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        shape = file[f"{fields}/VNIR_Cube"].shape
+        file[f"{fields}/VNIR_PIXEL_L2_ERR_MATRIX"] = np.zeros(shape, "u1")
+        file.attrs["Offset_Vnir"] = 0.0
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    with h5py.File(path, "a") as file:
+        place = file[fields] if name in file[fields] else file.attrs
+        place[damaged] = place[name][()] if place is not file.attrs else place[name]
+        del place[name]
+    told = [notice for notice in read(path).notices if notice.code is Code.MAYBE_DAMAGED]
+    assert any(f"'{damaged}' may be a damaged '{name}'" in notice for notice in told)
+
+
+@pytest.mark.parametrize("name", ["L2ScaleVnirMax", "L2ScaleSwirMin"])
+def test_scales_of_prisma_that_are_several_numbers_are_refused(tmp_path, name):
+    path = tmp_path / "PRS.he5"
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        file.attrs[name] = np.array([file.attrs[name], 0.5])
+    with pytest.raises(FileError, match="do not state how"):
+        read(path)
+
+
+def test_bands_of_prisma_in_another_unit_are_refused_and_widths_of_no_sense_left_out(tmp_path):
+    path = tmp_path / "PRS.he5"
+    prisma(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["List_Fwhm_Vnir"] = np.array([10, np.nan, -1, 10], "f4")
+    cube = read(path)
+    assert "fwhm" not in cube.metadata
+    assert has(cube.notices, Code.LIST_UNUSABLE)
+    with h5py.File(path, "a") as file:
+        file.attrs["List_Cw_Vnir"] = np.array([0.9, 0.7, 0.5, 0], "f4")
+    with pytest.raises(FileError, match="List_Cw_Vnir holds what is no wavelength"):
+        read(path)
+
+
 def test_prisma_level_2b_is_radiance(tmp_path):
     """It is scaled as reflectance is, and had been called so."""
     path = tmp_path / "PRS_L2B.he5"

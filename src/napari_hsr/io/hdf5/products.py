@@ -17,7 +17,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube
 from napari_hsr.io.bands_apart import Joined
-from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.decoding import Decoding, nearly, plain_name
 from napari_hsr.io.hdf5 import neon, structure
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.scale_and_offset import state_numbers
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 _FLAGS = {"PIXEL_SAT_ERR_MATRIX": (1, 4), "PIXEL_L2_ERR_MATRIX": (1,)}
 
 
+#: Names of attributes that are read, {} being the detector's, and of data sets; the panchromatic camera has its own.
+_STATED = (
+    "List_Cw_{}", "List_Cw_{}_Flags", "List_Fwhm_{}", "ScaleFactor_{}", "Offset_{}",
+    "L2Scale{}Min", "L2Scale{}Max",
+)  # fmt: skip
+_ARRAYS = ("{}_Cube", *(f"{{}}_{name}" for name in _FLAGS))
+#: Nanometres; PRISMA's bands lie between 400 and 2,505.
+_LEAST_NM, _MOST_NM = 200.0, 3000.0
 #: "PRISMA Products Specification Document" 2.3, of levels 1 and 2B.
 _PRISMA_RADIANCE = "W m-2 sr-1 um-1"
 
@@ -78,8 +86,13 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         flags = np.ravel(stated.get(f"List_Cw_{key}_Flags", np.ones(count)))
         if not nm.size == widths.size == flags.size == count:
             return None
-        if nm.dtype.kind not in "iuf" or not (np.isfinite(nm) & (nm >= 0)).all():
-            raise FileError(path, f"it is damaged: List_Cw_{key} holds what is no wavelength")
+        if nm.dtype.kind not in "iuf" or not np.all(
+            (nm == 0) | ((nm >= _LEAST_NM) & (nm <= _MOST_NM))
+        ):
+            told = (
+                f"it is damaged: List_Cw_{key} holds what is no wavelength of such an image, in nm"
+            )
+            raise FileError(path, told)
         bands = np.flatnonzero(nm > 0).tolist()  # those without a centre were not measured
         parts.append((array, 1, bands))
         for kept, values in zip(facts.values(), (nm, widths, flags), strict=True):
@@ -92,7 +105,14 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
     swath = str(parts[0][0].name).upper()
     of_reflectance = level_2 and not (level == "2B" or "PRS_L2B" in swath)
     found = _of(parts, facts["nm"])
-    found.per_band = {"fwhm": facts["fwhm"], "bbl": [int(flag) for flag in facts["bbl"]]}
+    found.per_band = {"bbl": [int(flag) for flag in facts["bbl"]]}
+    widths = np.array(facts["fwhm"])
+    if (np.isfinite(widths) & (widths > 0)).all():
+        found.per_band["fwhm"] = facts["fwhm"]
+    else:
+        told = "The file states no width, or none that can be, for some of its bands: widths were left out."
+        found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
+    found.notices += _missed(stated, items, set(cubes))
     found.decoding = Decoding(scale=np.array(scales), offset=np.array(offsets))
     if flagged:
         told = (
@@ -138,6 +158,26 @@ def _hide_flagged(path: Path, items: dict[str, Any], cubes: dict[str, Any]) -> l
         cubes[named[1]] = Flagged(cube, structure.checked(path, item), hidden)
         flagged.append(f"{named[1]}_{named[2]} ({' and '.join(map(str, hidden))})")
     return flagged
+
+
+def _missed(stated: Any, items: dict[str, Any], cubes: set[str]) -> tuple[Notice, ...]:
+    """Notices of names that are nearly those of a product, as of a damaged file, and of a detector without its cube."""
+    notices = []
+    cameras = ("VNIR", "SWIR", "PAN")
+    attributes = [name.format(camera.title()) for name in _STATED for camera in cameras]
+    arrays = [name.format(camera) for name in _ARRAYS for camera in cameras]
+    places = [place.rpartition("/")[2] for place in items]
+    for known, names in ((attributes, stated), (arrays, places)):
+        meant = {plain_name(name): name for name in known}
+        for name in names:
+            if near := nearly(str(name), meant):
+                told = f"The file's '{name}' may be a damaged '{meant[near]}': it has no effect."
+                notices.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    for name in sorted({"VNIR", "SWIR"} - cubes):
+        if np.any(np.asarray(stated.get(f"List_Cw_{name.title()}", 0))):
+            told = f"The file lists bands of {name}, and holds no {name}_Cube: they are missing."
+            notices.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    return tuple(notices)
 
 
 def _names_of_scale(key: str) -> set[str]:
@@ -202,15 +242,11 @@ def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
     return found
 
 
-def _first(value: Any) -> float | None:
-    numbers = np.ravel(np.asarray(() if value is None else value))
-    return float(numbers[0]) if numbers.size and numbers.dtype.kind in "iuf" else None
-
-
 def _finite(value: Any) -> float:
-    """The number that an attribute states; NaN where it states none."""
-    number = _first(value)
-    return number if number is not None and math.isfinite(number) else math.nan
+    """The one number that an attribute states; NaN where it states none, or several."""
+    numbers = np.ravel(np.asarray(() if value is None else value))
+    known = numbers.size == 1 and numbers.dtype.kind in "iuf" and np.isfinite(numbers[0])
+    return float(numbers[0]) if known else math.nan
 
 
 def of_a_part(file: Any, name: str) -> tuple[Notice, ...]:
