@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from bundled import LEFT_OUT
+from hashes import save_model
 from root_polynomial import BUNDLED, GRID, load_scenes
 from safetensors.torch import load_file
 
@@ -29,7 +30,7 @@ from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.cube import Cube
 from napari_hsr.metrics import evaluate, maps
-from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.models.model_file import read_card
 from napari_hsr.photograph import Photograph
 
 LIGHTS = ("D65", "A", "D50")

@@ -20,6 +20,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hashes import save_model
 from safetensors.torch import load_file
 
 import napari_hsr
@@ -27,7 +28,7 @@ from napari_hsr import inference
 from napari_hsr.cli.train_messages import EventPrinter
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.card import HELD_OUT
-from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.models.model_file import read_card
 from napari_hsr.resample import degrade, modcrop
 from napari_hsr.training import train as training
 from napari_hsr.training.data.discovery import find

@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from benchmark import LIGHTS, photographed_by, sources
 from bundled import LEFT_OUT
+from hashes import save_model
 from root_polynomial import BUNDLED, GRID, load_scenes
 from safetensors.torch import load_file
 from scipy.optimize import isotonic_regression
@@ -55,7 +56,7 @@ from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.inference.trust.model_disagreement import witnesses_of
 from napari_hsr.models.interval_table import IntervalTable, between, decoded, encoded
-from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.models.model_file import read_card
 from napari_hsr.photograph import Photograph
 from napari_hsr.trust import conformal
 from napari_hsr.trust.difficulty import (

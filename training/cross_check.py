@@ -19,12 +19,12 @@ import instant
 import numpy as np
 from benchmark import LIGHTS, board, figures_of, photographed_by
 from bundled import LEFT_OUT
+from hashes import save_model
 from root_polynomial import GRID
 
 import napari_hsr
 from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cube import Cube
-from napari_hsr.models.model_file import save_model
 from napari_hsr.photograph import Photograph
 
 #: As many as the larger chart has.

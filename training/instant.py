@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bundled import LEFT_OUT
+from hashes import save_model
 from root_polynomial import BUNDLED, GRID, flat, load_scenes, measured_like
 
 import napari_hsr
@@ -33,7 +34,6 @@ from napari_hsr.colour.transfer import srgb_decode, srgb_encode
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.per_pixel import ARCHITECTURE, PerPixel
 from napari_hsr.models.card import ILL_POSED, ModelCard
-from napari_hsr.models.model_file import save_model
 
 #: Tables of reflectances to train on, and the most spectra taken of each: soils are many and alike.
 REFLECTANCES = {

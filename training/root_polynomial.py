@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bundled import recipe_for
+from hashes import save_model
 
 import napari_hsr
 from napari_hsr import cameras, colour
@@ -34,7 +35,6 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
 from napari_hsr.models.library import card_of
-from napari_hsr.models.model_file import save_model
 from napari_hsr.training import ridge as regression
 from napari_hsr.training import validation
 from napari_hsr.training.data import packed_cave

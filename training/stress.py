@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hashes import save_model
 from root_polynomial import BUNDLED
 from safetensors.torch import load_file
 
 from napari_hsr.inference.trust.stress import stress_events
-from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.models.model_file import read_card
 from napari_hsr.progress import result_of
 
 #: By the names of the models, that of the camera in the table, if they are of one.

@@ -320,3 +320,15 @@ def test_of_a_long_error_the_reason_is_kept():
     assert said.startswith("aaa")
     assert said.endswith("it cannot be written (File name too long).")
     assert len(said) <= 500
+
+
+def test_a_signal_after_the_work_is_done_prints_nothing():
+    """Python would tell where it ends, with a traceback, though all is written."""
+    ending = "import atexit, os, signal, sys; from napari_hsr.cli import main; "
+    ending += "atexit.register(os.kill, os.getpid(), signal.SIGINT); "
+    ending += "sys.argv = ['napari-hsr', 'render', '--help']; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", ending], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage" in done.stdout

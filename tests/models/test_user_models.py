@@ -3,6 +3,7 @@
 import os
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -337,6 +338,19 @@ def test_an_exported_model_loads_anywhere(checkpoint, tmp_path):
         user_models.export(DEFAULT, tmp_path / "no" / "model.safetensors")
     with pytest.raises(ModelError, match="no model named 'none'"):
         user_models.export("none", tmp_path)
+
+
+def test_a_model_is_exported_into_a_folder_that_is_made(tmp_path):
+    name = "rootpoly-srgb"
+    for folder in (str(tmp_path / "new"), f"{tmp_path / 'v1.2'}/", str(tmp_path)):
+        made = user_models.export(name, folder)
+        assert made == Path(folder) / f"{name}.safetensors"
+        assert load_model(made).card.name == name
+    with pytest.raises(FileError, match="the folder for it does not exist"):
+        user_models.export(name, tmp_path / "no" / "new")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match=r"exported as \.safetensors"):
+        user_models.export(name, tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", [DEFAULT, "rootpoly-srgb"])

@@ -45,7 +45,7 @@ from napari_hsr.cli import (
     unmix,
 )
 from napari_hsr.cli.files import files_of, with_homes
-from napari_hsr.cli.interrupt import ending_cleanly, leave_tasks_alone
+from napari_hsr.cli.interrupt import ending_cleanly, ending_quietly, leave_tasks_alone
 from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import hints_of, sentence, warnings_in_words
 from napari_hsr.errors import Cancelled, hints_worded
@@ -204,6 +204,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         hints.close()
+        if argv is None:  # the process ends now
+            ending_quietly()
 
 
 def _leave(stream: TextIO) -> None:

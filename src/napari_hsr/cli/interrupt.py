@@ -113,6 +113,16 @@ def ending_cleanly() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+def ending_quietly() -> None:
+    """Have the first Ctrl-C from here on change nothing: the work is done, and Python would print where it ends."""
+    if threading.current_thread() is threading.main_thread():
+
+        def first(number: int, _frame: FrameType | None) -> None:
+            signal.signal(number, signal.SIG_DFL)  # a second one ends it, should something hold it
+
+        signal.signal(signal.SIGINT, first)
+
+
 def _to_main_thread(number: int) -> None:
     """Send a signal where it is heard, so that it also ends what waits there."""
     main = threading.main_thread().ident

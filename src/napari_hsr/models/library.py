@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.arguments import told
 from napari_hsr.errors import ModelError
-from napari_hsr.models.bundled_models import DEFAULT, bundled
+from napari_hsr.models.bundled_models import DEFAULT, bundled, check
 from napari_hsr.models.model import Model
 from napari_hsr.models.model_file import find_weights, in_use, read_card
 from napari_hsr.models.torch_checkpoint import is_torch
@@ -106,6 +106,7 @@ def _file_of(text: str) -> Path:
 def _load_file(path: Path, source: str) -> Model:
     from napari_hsr.models.state_dict import from_state_dict, read_weights  # loads torch
 
+    check(path)
     card, held = read_card(path), in_use(path)
     try:
         model = from_state_dict(read_weights(path), card, share=held is not None)

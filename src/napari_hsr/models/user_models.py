@@ -5,6 +5,7 @@ One safetensors file a model, with its card inside and the hash of its weights i
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import warnings
@@ -14,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import AlreadyThereError, FileError, HSRError, ModelError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
-from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.bundled_models import bundled, check
 from napari_hsr.models.card_editing import edited
 from napari_hsr.models.model_file import read_card, save_model, weights_sha256
 from napari_hsr.user_folders import data_folder
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from torch import Tensor
@@ -261,7 +261,8 @@ def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) 
     name : str
         Its name.
     path : path-like
-        A ``.safetensors`` file to be made, or a folder to put one named after the model in.
+        A ``.safetensors`` file to be made, or a folder to put one named after the model in: one that is there,
+        or is made where the name has no suffix or ends with a slash.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -282,18 +283,24 @@ def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) 
     if name not in models:
         raise ModelError(f"There is no model named {name!r}; there are: {', '.join(models)}.")
     target = Path(path)
-    if target.is_dir():
+    named_folder = not target.suffix or os.fspath(path).endswith(("/", os.sep))
+    made = named_folder and not os.path.lexists(target)
+    if target.is_dir() or made:
         target = target / f"{name}{SUFFIX}"
     if target.suffix.lower() != SUFFIX:
         raise FileError(target, f"models are exported as {SUFFIX} files")
     if target.exists() and not overwrite:
         raise AlreadyThereError(target)
-    if not target.parent.is_dir():
+    if not (target.parent.parent if made else target.parent).is_dir():
         raise FileError(target, "the folder for it does not exist")
     from napari_hsr.models.state_dict import checked_tensors, unwrap_file
 
     card, file = models[name]
+    check(file)
     tensors = checked_tensors(file, card)  # nobody else is to get what is damaged
+    if made:
+        with translated(target.parent, "the folder cannot be made", only=(OSError,)):
+            target.parent.mkdir(exist_ok=True)
     if not card.weights_sha256:  # and what is damaged on the way is known by it
         pin = weights_sha256(unwrap_file(tensors, file))
         pinned = card.model_copy(update={"weights_sha256": pin})
