@@ -16,6 +16,7 @@ from napari_hsr.errors import FileError, GreyImageError
 from napari_hsr.io import detect, embedded_record, ground_beside, helper_process, limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import (
+    bmp_header,
     heif_boxes,
     icc,
     jpeg_damage,
@@ -103,6 +104,8 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     notices: list[Notice] = []
+    if kind == "BMP":
+        notices += bmp_header.check(path, content)
     unusual = jpeg_frames.unusual_frame(path, content) if kind == "JPEG" else None
     if unusual is not None:
         return _read_unusual_jpeg(path, content, unusual, full_scale)
