@@ -47,7 +47,7 @@ def check(path: Path) -> None:
     listed = FOLDER / HASHES
     with translated(listed, "the list of the package's models cannot be read"):
         lines = listed.read_text(encoding="utf-8").splitlines()
-        stated = dict(reversed(line.split("  ", 1)) for line in lines)
+        stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     with translated(path, "it cannot be read"):
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     if stated.get(path.name) != found:
