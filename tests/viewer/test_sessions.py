@@ -374,6 +374,31 @@ def test_a_fault_while_writing_leaves_the_session_that_was_there(viewer, tmp_pat
     assert path.read_bytes() == before
 
 
+def test_a_session_is_not_written_over_by_one_without_a_layer_that_could_not_be_written(
+    tmp_path, monkeypatch
+):
+    viewer, path = ViewerModel(), tmp_path / "s.hsrsession"
+    layers.add_cube(viewer, Cube(np.ones((3, 4, 4), np.float32), name="work"))
+    saved(viewer, path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    layers.add_cube(viewer, Cube(np.ones((3, 5, 5), np.float32), name="more"))
+    real = io.write
+
+    def full(thing, file):
+        if thing.name == "more":
+            raise FileError(file, "it cannot be written: the disk is full")
+        return real(thing, file)
+
+    monkeypatch.setattr(io, "write", full)
+    with pytest.raises(FileError, match="stays as it was, for “more”") as told:
+        saved(viewer, path)
+    assert f"{tmp_path / 's-layers' / 'more.h5'}: it cannot be written" in str(told.value)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    made = saved(viewer, tmp_path / "other.hsrsession")
+    assert made.lost == ["more"]
+    assert [one.name for one in opened(tmp_path / "other.hsrsession")[0].layers] == ["work"]
+
+
 def test_a_failed_save_leaves_no_empty_folder(tmp_path, monkeypatch):
     viewer, folder = ViewerModel(), tmp_path / "s-layers"
     viewer.add_labels(np.ones((3, 3), np.uint8), name="classes")

@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_hsr import io
+from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
+from napari_hsr.io import limits, whole_arrays
+from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.photograph import Photograph
 from napari_hsr.units import format_bytes
 from napari_hsr.viewer.session_file import MOST_BYTES, SUFFIX, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_hsr.viewer.session_file import LayerRecord
+
 #: So many bytes that no session refers to are not worth a word.
 _UNTOLD = 500 * 2**20
+#: What a layer without a file is written as, by its kind.
+_SUFFIXES = {"cube": ".h5", "photograph": ".tif", "map": ".npy", "labels": ".npy"}
 
 
 @contextmanager
@@ -58,6 +69,31 @@ def files_of(path: Path, folder: Path) -> list[Path]:
     found = (Path(os.path.abspath(path.parent / one.file.beside)) for one in layers if one.file)
     here = Path(os.path.abspath(folder))
     return [file for file in dict.fromkeys(found) if file.parent == here and file.is_file()]
+
+
+def made_for(record: LayerRecord, thing: Any, aside: Path, folder: Path) -> Path:
+    """Write what has no file of its own, to be put into the folder.
+
+    Raises
+    ------
+    HSRError
+        If it cannot be written; of the file as it is called in the folder.
+    """
+    stem = re.sub(r"[^\w\-. ]+", "_", record.name).strip(" .")[:60] or record.kind
+    file = aside / f"{stem}{_SUFFIXES[record.kind]}"
+    try:
+        with translated(file, "its folder could not be made"):
+            aside.mkdir(parents=True, exist_ok=True)
+        if isinstance(thing, (Cube, Photograph)):
+            io.write(thing, file)
+        else:
+            with replacing(file) as temporary, temporary.open("wb") as opened:
+                whole_arrays.save(opened, np.asarray(thing))
+    except FileError as error:
+        if os.path.dirname(error.path) != os.fspath(aside):
+            raise  # of what is read for it
+        raise FileError(folder / file.name, error.problem, error.hint) from error
+    return file
 
 
 def placed(made: Path, folder: Path, known: list[Path], new: list[Path]) -> Path:

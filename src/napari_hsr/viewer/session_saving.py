@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import HSRError, InputError
-from napari_hsr.io import whole_arrays
-from napari_hsr.io.atomic import beside, clear_up, replacing
-from napari_hsr.io.library_errors import check_name, translated
+from napari_hsr.errors import FileError, HSRError, InputError
+from napari_hsr.io.atomic import beside, clear_up
+from napari_hsr.io.library_errors import check_name
 from napari_hsr.io.stacks.files import FileFrames
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
@@ -53,7 +50,14 @@ from napari_hsr.viewer.session_file import (
     told,
     write,
 )
-from napari_hsr.viewer.session_folder import files_of, placed, remove, taken_back, unclaimed
+from napari_hsr.viewer.session_folder import (
+    files_of,
+    made_for,
+    placed,
+    remove,
+    taken_back,
+    unclaimed,
+)
 from napari_hsr.viewer.session_limits import carried
 
 if TYPE_CHECKING:
@@ -64,9 +68,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_hsr.viewer.fingerprints import Trace
-
-#: What a cube and a photograph without a file are written as.
-_SUFFIXES = {"cube": ".h5", "photograph": ".tif", "map": ".npy", "labels": ".npy"}
 
 
 @dataclass
@@ -84,6 +85,8 @@ class Plan:
         By the place of a record: what has no file, and will be written beside the session.
     told : list of str
         Which layers are left out, and why.
+    lost : list of str
+        Names of layers that were to be saved, and could not be written.
     """
 
     session: Session
@@ -91,6 +94,7 @@ class Plan:
     further: dict[str, list[Path]] = field(default_factory=dict)
     things: dict[int, Any] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     @property
     def without_file(self) -> list[LayerRecord]:
@@ -313,7 +317,8 @@ def save_events(
     Raises
     ------
     FileError
-        If the file of the session cannot be written.
+        If the file of the session cannot be written, or a layer cannot and a session would be written over
+        that may hold it.
     """
     path = Path(os.path.expanduser(path))
     check_name(path)
@@ -330,20 +335,20 @@ def _written(
     made: Plan, path: Path, folder: Path, aside: Path, cancel: threading.Event | None
 ) -> Iterator[Progress | Plan]:
     kept: list[tuple[LayerRecord, Path | None, dict[str, Any] | None]] = []
+    over = os.path.lexists(path)
     for at, record in enumerate(made.session.layers):
         stop_if(cancel)
         yield Progress(at, len(made.session.layers), f"Saving {record.name}")
         try:
             if at in made.things:
-                file = aside / str(at) / f"{_stem(record)}{_SUFFIXES[record.kind]}"
-                _write_thing(made.things[at], file)
+                file = made_for(record, made.things[at], aside / str(at), folder)
                 kept.append((record, file, None))
             elif at in made.files:
                 kept.append((record, *made.files[at]))
             elif record.points is not None or record.shapes is not None:
                 kept.append((record, None, None))
         except HSRError as error:
-            made.told.append(f"{record.name} was left out. {error}")
+            _leave_out(made, record, error, path if over else None)
     stop_if(cancel)
     layers: list[LayerRecord] = []
     with taken_back(folder) as new:
@@ -358,7 +363,7 @@ def _written(
                     more = [Reference.to(one, path.parent) for one in further]
                     record = record.model_copy(update={"file": reference, "further": more})
             except HSRError as error:
-                made.told.append(f"{record.name} was left out. {error}")
+                _leave_out(made, record, error, path if over else None)
                 remove(new[begun:])
                 del new[begun:]
             else:
@@ -370,6 +375,16 @@ def _written(
     yield made
 
 
+def _leave_out(made: Plan, record: LayerRecord, error: HSRError, over: Path | None) -> None:
+    """Save without a layer that cannot be written, but not in place of a session that may hold it."""
+    if over is not None:
+        name, why = one_line(record.name, 80), str(error).removesuffix(".")
+        problem = f"it stays as it was, for “{name}” could not be saved with it: {why}. Under another name"
+        raise FileError(over, f"{problem} the session is saved without that") from error
+    made.lost.append(record.name)
+    made.told.append(f"{record.name} was left out. {error}")
+
+
 def _with_files(panel: PanelRecord, folder: Path, told: list[str]) -> PanelRecord:
     """A panel with what tells whether its files have changed since."""
     files: list[str | Reference] = []
@@ -379,18 +394,3 @@ def _with_files(panel: PanelRecord, folder: Path, told: list[str]) -> PanelRecor
         except HSRError as error:
             told.append(f"A file of {panel.name} was left out. {error}")
     return panel.model_copy(update={"files": files})
-
-
-def _stem(record: LayerRecord) -> str:
-    """What a layer's file is called."""
-    return re.sub(r"[^\w\-. ]+", "_", record.name).strip(" .")[:60] or record.kind
-
-
-def _write_thing(thing: Any, file: Path) -> None:
-    with translated(file, "its folder could not be made"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(thing, (Cube, Photograph)):
-        io.write(thing, file)
-        return
-    with replacing(file) as temporary, temporary.open("wb") as opened:
-        whole_arrays.save(opened, np.asarray(thing))

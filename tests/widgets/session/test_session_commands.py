@@ -80,6 +80,26 @@ def test_layers_panels_and_libraries_come_back(
     assert {record.name for record in open_panels(viewer)} == {"Spectra", "Maps"}
 
 
+def test_what_is_lacking_in_a_session_is_in_the_first_sentence(
+    make_napari_viewer, monkeypatch, qtbot, tmp_path
+):
+    viewer, said = make_napari_viewer(), []
+    for name in ("a", "b", "c"):
+        viewer.add_labels(np.ones((3, 3), np.uint8), name=name)
+
+    def full(file, _array):
+        raise FileError(file.name, "it cannot be written: the disk is full")
+
+    monkeypatch.setattr("napari_hsr.io.whole_arrays.save", full)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    job = commands.save_to(viewer, commands.plan(viewer), tmp_path / "s.hsrsession")
+    with qtbot.waitSignal(job.finished):
+        pass
+    assert said[0].startswith(
+        "The session was saved without “a” and “b” and 1 more as s.hsrsession."
+    )
+
+
 def test_layers_stay_where_the_session_that_is_to_replace_them_is_none(
     make_napari_viewer, monkeypatch, qtbot, tmp_path
 ):

@@ -61,7 +61,7 @@ def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
     """Write a session in a thread, and say how it went."""
 
     def saved(done: Plan) -> None:
-        _tell(f"The session was saved as {path.name}.", done.told)
+        _tell(f"The session was saved{_without(done.lost)} as {path.name}.", done.told)
 
     title = f"Saving {path.name}"
     job = _start(viewer, partial(save_events, made, path), title, saved)
@@ -193,6 +193,13 @@ def _start(viewer: napari.Viewer, work: Callable, title: str, finished: Callable
 
 def _sentence(error: Exception) -> str:
     return one_line(error if isinstance(error, HSRError) else f"The session failed: {error!r}")
+
+
+def _without(lost: list[str]) -> str:
+    if not lost:
+        return ""
+    more = f" and {len(lost) - 2} more" if len(lost) > 2 else ""
+    return f" without {' and '.join(f'“{name}”' for name in lost[:2])}{more}"
 
 
 def _tell(done: str, told: list[str]) -> None:
