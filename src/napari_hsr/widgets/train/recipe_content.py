@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +19,15 @@ BASE_RECIPES = {False: "fine-tune", True: "fine-tune-finer"}
 
 def base_content(finer: bool = False) -> dict[str, Any]:
     """The recipe that the panel begins with, as plain values."""
+    return _base_recipe(finer).model_dump(mode="json")
+
+
+@cache
+def _base_recipe(finer: bool) -> Recipe:
+    """Read once: its file is one of the package."""
     from napari_hsr.training.recipe.yaml_io import read_recipe
 
-    return read_recipe(BASE_RECIPES[finer]).model_dump(mode="json")
+    return read_recipe(BASE_RECIPES[finer])
 
 
 def allowed_strategies(content: dict[str, Any], strategies: Iterable[str]) -> list[str]:

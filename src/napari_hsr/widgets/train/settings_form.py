@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import types
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from magicgui.widgets import CheckBox, ComboBox, LineEdit
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_hsr.training.recipe.descriptions import descriptions
 from napari_hsr.widgets.common.collapsible import Fold
@@ -19,7 +19,6 @@ from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
 
 if TYPE_CHECKING:
-    from magicgui.widgets.bases import ValueWidget
     from pydantic.fields import FieldInfo
 
 #: Units of the settings that have one, by the end of their path.
@@ -79,30 +78,41 @@ class Field(QWidget):
         dotted, unit = ".".join(path), UNITS.get(".".join(path))
         title = path[-1].removesuffix("_nm").replace("_", " ")
         title = _ACRONYMS.get(title) or title[:1].upper() + title[1:]
-        self._widget = value_widget(self._kinds, self._optional, title)
-        # The number of arguments is told: finding it out takes a while for each of many settings.
-        self._widget.changed.connect(lambda: self.changed.emit(), check_nargs=False, max_args=0)
-        self.editor: QWidget = self._widget.native
+        self._values: list[Any] = []  # that can be chosen
+        self.editor = self._editor(title)
         if isinstance(self.editor, QLineEdit):
             self.editor.setPlaceholderText(blank)
-        self.editor.setToolTip("")  # the field has one
-        self.problem = WrappedLabel()
-        self.problem.setStyleSheet(_PROBLEM)
-        self.problem.hide()
-        label = QLabel(f"{title} ({unit})" if unit else title)
-        label.setWordWrap(True)
-        parts = [self.editor, self.problem]
-        if not isinstance(self._widget, CheckBox):
+        self._problem: WrappedLabel | None = None
+        parts: list[QWidget] = [self.editor]
+        if not isinstance(self.editor, QCheckBox):  # which has a text of its own
+            label = QLabel(f"{title} ({unit})" if unit else title)
+            label.setWordWrap(True)
             parts.insert(0, label)
-        column(*parts, into=self, spacing=1).setContentsMargins(0, 0, 0, 4)
+        self._column = column(*parts, into=self, spacing=1)
+        self._column.setContentsMargins(0, 0, 0, 4)
         self.setToolTip(f"<p><b>{dotted}</b></p><p>{help_text}</p>" if help_text else dotted)
+
+    @property
+    def problem(self) -> WrappedLabel:
+        """The sentence below the editor, made when there is one: most settings never have any."""
+        if self._problem is None:
+            self._problem = WrappedLabel()
+            self._problem.setStyleSheet(_PROBLEM)
+            self._problem.hide()
+            self._column.addWidget(self._problem)
+        return self._problem
+
+    def said(self) -> str:
+        """The sentence that marks the setting; empty if it is in order."""
+        return "" if self._problem is None else self._problem.text()
 
     def value(self) -> Any:
         """What is chosen or typed, for pydantic to judge."""
-        value = self._widget.value
-        if not isinstance(self._widget, LineEdit):
-            return value
-        text = value.strip()
+        if isinstance(self.editor, QCheckBox):
+            return self.editor.isChecked()
+        if isinstance(self.editor, QComboBox):
+            return self._values[self.editor.currentIndex()]
+        text = self.editor.text().strip()
         if not text:
             return None
         # Lists, pairs and settings by name are written as in a recipe's file.
@@ -111,27 +121,50 @@ class Field(QWidget):
 
     def is_blank(self) -> bool:
         """Whether nothing is typed where something could be, and that does not mean none."""
-        typed = not isinstance(self._widget, LineEdit) or self._widget.value.strip()
+        typed = not isinstance(self.editor, QLineEdit) or self.editor.text().strip()
         return not (typed or self._optional)
 
     def set_value(self, value: Any) -> None:
         """Show a value, without a signal."""
-        with self._widget.changed.blocked():
-            if isinstance(self._widget, LineEdit):
-                self._widget.value = shown(value)
-                cast("QLineEdit", self.editor).setCursorPosition(0)
-            elif isinstance(self._widget, CheckBox):
-                self._widget.value = bool(value)
+        with signals_blocked(self.editor):
+            if isinstance(self.editor, QLineEdit):
+                self.editor.setText(shown(value))
+                self.editor.setCursorPosition(0)
+            elif isinstance(self.editor, QCheckBox):
+                self.editor.setChecked(bool(value))
             else:  # a group that is not there has no values: the first choice stands for none
-                choices = cast("ComboBox", self._widget).choices
-                self._widget.value = value if value in choices else choices[0]
+                row = self._values.index(value) if value in self._values else 0
+                self.editor.setCurrentIndex(row)
 
     def show_problem(self, sentence: str) -> None:
         """Mark the setting with a sentence; an empty one removes the mark."""
+        if sentence == self.said():
+            return
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
         mark = "border: 1px solid rgb(225, 60, 60);" if sentence else ""
         self.editor.setStyleSheet(f"{type(self.editor).__name__} {{ {mark} }}" if mark else "")
+
+    def _editor(self, title: str) -> QCheckBox | QComboBox | QLineEdit:
+        """What edits a value of one of the kinds: Qt's own, as a wrapper took a fourth of the panel's time."""
+        if self._kinds == [bool] and not self._optional:
+            box = QCheckBox(title)
+            box.toggled.connect(self._on_change)
+            return box
+        choices = choices_of(self._kinds, self._optional)
+        if choices is None:
+            line = QLineEdit()
+            line.textChanged.connect(self._on_change)
+            return line
+        self._values = [value for _, value in choices]
+        combo = QComboBox()
+        combo.addItems([text for text, _ in choices])
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.currentIndexChanged.connect(self._on_change)
+        return combo
+
+    def _on_change(self, *_now: object) -> None:
+        self.changed.emit()
 
 
 class SettingsForm(QWidget):
@@ -221,8 +254,7 @@ class SettingsForm(QWidget):
                 by_field.setdefault(path, sentence)
         for path, field in self.fields.items():
             sentence = by_field.get(path, "")
-            if field.problem.text() != sentence:
-                field.show_problem(sentence)
+            field.show_problem(sentence)
             if sentence and path[:1] in self.folds:
                 self.folds[path[:1]].set_open(True)
         self.other.setText("\n".join(others))
@@ -271,17 +303,15 @@ class SettingsForm(QWidget):
         return None
 
 
-def value_widget(kinds: list[Any], optional: bool, title: str) -> ValueWidget:
-    """The magicgui widget that edits a value of one of these kinds."""
-    if kinds == [bool] and not optional:
-        return CheckBox(text=title)
+def choices_of(kinds: list[Any], optional: bool) -> list[tuple[str, Any]] | None:
+    """Texts and values of a setting of one of these kinds, None if it is typed."""
     if kinds == [bool]:
-        return _combo_box([(_UNSET, None), ("yes", True), ("no", False)])
+        return [(_UNSET, None), ("yes", True), ("no", False)]
     if get_origin(kinds[0]) is Literal:
         values = [value for value in get_args(kinds[0]) if value is not None]
         none = [("none", None)] if optional or None in get_args(kinds[0]) else []
-        return _combo_box([*none, *((str(value), value) for value in values)])
-    return LineEdit()
+        return [*none, *((str(value), value) for value in values)]
+    return None
 
 
 def _blank(info: FieldInfo) -> str:
@@ -293,12 +323,6 @@ def _blank(info: FieldInfo) -> str:
         several = any(get_origin(kind) in (tuple, list) for kind in kinds)
         return "needed, as [one, another]" if several else "needed"
     return shown(to_jsonable_python(info.get_default(call_default_factory=True)))
-
-
-def _combo_box(choices: list[tuple[str, Any]]) -> ComboBox:
-    box = ComboBox(choices=choices)
-    box.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
 
 
 def split_optional(annotation: Any) -> tuple[list[Any], bool]:
