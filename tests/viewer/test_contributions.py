@@ -386,6 +386,7 @@ def plugins_of(plugins):
     return SimpleNamespace(plugins=plugins)
 
 
+@pytest.mark.thorough  # nor does it when it is built: tests/widgets/test_what_opening_loads.py
 def test_no_panel_loads_torch_before_it_is_built():
     import subprocess
     import sys

@@ -33,11 +33,14 @@ from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
+from ..thorough import thorough
 from .panels import PANELS
 
 HEIGHT = 900
 #: Heights in pixels of what napari has around a panel, and above and below all of them.
 TITLE, BARS = 32, 55
+#: How often a panel is docked: what grows does so the second time already.
+TIMES = thorough([2, 3], always=[2])
 
 
 @pytest.fixture
@@ -75,9 +78,10 @@ def window_height(viewer):
     return viewer.window.geometry()[3]
 
 
-def test_a_panel_is_as_high_each_time_as_the_first(dock):
+@pytest.mark.parametrize("times", TIMES)
+def test_a_panel_is_as_high_each_time_as_the_first(dock, times):
     heights = {SpectraWidget: [], CompareWidget: []}
-    for _ in range(3):
+    for _ in range(times):
         with dock(SpectraWidget) as (spectra,):
             heights[SpectraWidget].append(spectra.plot.height())
             assert spectra.plot.height() > 0.6 * spectra.height()
@@ -88,9 +92,10 @@ def test_a_panel_is_as_high_each_time_as_the_first(dock):
         assert len(set(measured)) == 1, heights
 
 
-def test_beside_the_wavelengths_the_plot_has_the_rest_each_time(dock, viewer):
+@pytest.mark.parametrize("times", TIMES)
+def test_beside_the_wavelengths_the_plot_has_the_rest_each_time(dock, viewer, times):
     measured = []
-    for _ in range(3):
+    for _ in range(times):
         with dock(WavelengthWidget, SpectraWidget) as (wavelength, spectra):
             assert wavelength.height() <= wavelength.sizeHint().height() + 10
             measured.append(spectra.plot.view.height())

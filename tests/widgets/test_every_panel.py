@@ -56,6 +56,7 @@ from napari_hsr.widgets.train.close_question import ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget, open_dialog
 
+from ..thorough import thorough
 from .panels import PANELS
 
 #: Width and height in pixels of a dock in windows of 1280, 1440 and 1920 pixels.
@@ -268,10 +269,15 @@ def _fits(panel, seen) -> None:
     assert clipped(panel) == [], seen
 
 
-def test_nothing_is_clipped(panel, qtbot):
+#: napari's own differ in colours alone, but to change them lays all out again.
+THEMES = thorough(["dark", "dark light"], always=["dark"])
+
+
+@pytest.mark.parametrize("themes", THEMES)
+def test_nothing_is_clipped(panel, qtbot, themes):
     from napari._qt.qt_resources import get_stylesheet
 
-    for theme in ("dark", "light"):
+    for theme in themes.split():
         panel.setStyleSheet(get_stylesheet(theme))
         panel.show()
         for size in SIZES:
