@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import io
+from napari_hsr.colour import encoding_label
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.io import limits, stacks
@@ -126,7 +127,7 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Trac
         further = _all_found(record.further, folder, told)
         stack = stacks.read_stack([file, *further] if further else file)
         trace = as_read.trace_of_stack(str(file), stack)
-        return replace(stack, encoding=record.encoding or stack.encoding), trace
+        return _encoded(stack, record, file, told), trace
     choice = record.file.choice()
     trace = Trace.of(file)
     thing = io.read(
@@ -138,12 +139,42 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Trac
         no_data=choice.no_data,
     )
     if isinstance(thing, Photograph):
-        return (replace(thing, encoding=record.encoding) if record.encoding else thing), trace
-    nm = record.wavelengths
-    own = thing.wavelengths
-    if nm and (own is None or nm != [float(v) for v in own] or record.assumed != own.assumed):
-        thing = thing.with_wavelengths(nm, record.assumed)
-    return thing, trace
+        return _encoded(thing, record, file, told), trace
+    return _with_wavelengths(thing, record, file, told), trace
+
+
+def _with_wavelengths(cube: Cube, record: LayerRecord, file: Path, told: list[str]) -> Cube:
+    """A cube with the wavelengths that it was saved with: of a file that is another by now, with its own."""
+    nm, own = record.wavelengths, cube.wavelengths
+    if not nm or (
+        own is not None and nm == [float(v) for v in own] and record.assumed == own.assumed
+    ):
+        return cube
+    if record.file is None or record.file.is_of(file):  # the user has stated them
+        return cube.with_wavelengths(nm, record.assumed)
+    if own is not None and not own.assumed:
+        told.append(f"{file.name}: its wavelengths are its own, {own.describe()}.")
+    elif len(nm) != cube.bands:
+        told.append(
+            f"{file.name}: the session has {len(nm)} wavelengths, and it has {cube.bands} bands by now: "
+            "state them anew."
+        )
+    else:
+        told.append(f"{file.name}: its wavelengths are those of the session; it states none.")
+        return cube.with_wavelengths(nm, record.assumed)
+    return cube
+
+
+def _encoded(thing: Any, record: LayerRecord, file: Path, told: list[str]) -> Any:
+    """A photograph or a stack in the encoding that it was saved with; what else its changed file says is told."""
+    if not record.encoding or record.encoding == thing.encoding:
+        return thing
+    if record.file is not None and not record.file.is_of(file):
+        told.append(
+            f"{file.name}: it is taken as {encoding_label(record.encoding)}, as in the session; by the "
+            f"file as it is now it is {encoding_label(thing.encoding)}."
+        )
+    return replace(thing, encoding=record.encoding)
 
 
 def _found(reference: Reference, folder: Path, told: list[str]) -> Path:
@@ -230,6 +261,9 @@ def _add(
     if isinstance(thing, (Cube, Photograph, PhotographStack)):
         ndim = len(thing.data.shape) - isinstance(thing, Photograph)
         fits = {k: v for k, v in look.items() if k not in ("scale", "translate") or len(v) == ndim}
+        if isinstance(thing, Cube) and not _goes_along(thing, record):
+            fits.pop("axis_labels", None)
+            fits |= {k: fits[k][-2:] for k in ("scale", "translate", "units") if k in fits}
         if isinstance(thing, PhotographStack):
             data, keywords, _ = stack_layer(thing, **look)
         else:
@@ -259,6 +293,12 @@ def _add(
         for name in (*COLORS, "size", "symbol", "shape_type", "edge_width"):
             look.pop(name, None)
     return add(thing if len(thing) else None, ndim=record.ndim, **look)
+
+
+def _goes_along(cube: Cube, record: LayerRecord) -> bool:
+    """Whether the axis of the bands is that which the session has."""
+    own = cube.wavelengths
+    return record.wavelengths == (None if own is None else [float(v) for v in own])
 
 
 def _add_labels(
