@@ -150,6 +150,17 @@ def no_data_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def disks_are_not_waited_for() -> Iterator[None]:
+    """What is written reaches the disk when the system finds time: no test takes its power away.
+
+    Tests of files that are cut short, and of disks that are full, count these calls or let them fail.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def numbered_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Makes an empty folder of its own for each that asks: ``numbered_folder("data")``.

@@ -24,6 +24,19 @@ from napari_hsr.models import DEFAULT
 from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import demo_viewer
 
+from ..thorough import thorough
+
+#: Height and width of the photograph and of the chart, in a process that a user starts.
+SIZES = {"small": ((80, 64), (120, 160)), "whole": ((512, 512), (360, 480))}
+#: What makes the samples of such a process small.
+SITE = """
+from functools import partial
+from pathlib import Path
+from napari_hsr import samples
+samples.photograph_path = lambda: Path({photograph!r})
+samples.chart = partial(samples.chart, size={chart})
+"""
+
 
 def at_the_command_line(folder, patch):
     """A run in this process, where there is no napari, on small samples."""
@@ -61,11 +74,22 @@ def runs(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module", params=thorough(SIZES, always=["small"]))
+def sizes(request):
+    return SIZES[request.param]
+
+
 @pytest.fixture(scope="module")
-def whole(runs):
-    """A third as a user starts it: whole samples, with the viewer but without a display."""
+def whole(runs, sizes, tmp_path_factory):
+    """A third as a user starts it: with the viewer but without a display."""
     show = can_start_xvfb() and find_spec("napari") is not None
     environment = {k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    if sizes != SIZES["whole"]:
+        site = tmp_path_factory.mktemp("site")
+        changes = SITE.format(photograph=str(runs[0].files.photograph), chart=sizes[1])
+        (site / "sitecustomize.py").write_text(changes, encoding="utf-8")
+        places = [str(site), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     folder = runs[0].files.metrics.parent
     command = [sys.executable, "-m", "napari_hsr", "demo", "--output", str(folder)]
     return subprocess.run(
@@ -80,8 +104,8 @@ def files(runs, whole):
     return replace(runs[0].files, photograph=samples.photograph_path())
 
 
-def test_the_cubes_are_written_whole(files):
-    assert read(files.photograph_cube).shape == (31, 512, 512)
+def test_the_cubes_are_written_whole(files, sizes):
+    assert read(files.photograph_cube).shape == (31, *sizes[0])
     assert read(files.chart_cube).shape == read(files.chart_truth).shape
     assert read(files.photograph_cube).provenance.model == DEFAULT
 
@@ -128,10 +152,10 @@ def test_a_second_run_replaces_the_first_by_the_same(runs):
     np.testing.assert_array_equal(second.values, first.values)
 
 
-def test_a_run_of_other_samples_replaces_all_of_it(runs, files):
+def test_a_run_of_other_samples_replaces_all_of_it(runs, files, sizes):
     _, second = runs
     assert all(path.stat().st_mtime_ns > changed for path, changed in second.changed.items())
-    assert read(files.chart_cube).shape[1:] == (360, 480)
+    assert read(files.chart_cube).shape[1:] == sizes[1]
 
 
 def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):

@@ -47,30 +47,30 @@ class Disk:
 
 @pytest.mark.parametrize("bands", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (3, 0, 4, 1, 2)])
 @pytest.mark.parametrize("axes", list(permutations(range(3))))
-@pytest.mark.parametrize("key", KEYS, ids=str)
-def test_indexing_is_numpys(key, axes, bands):
+def test_indexing_is_numpys(axes, bands):
     cube = np.arange(5 * 4 * 6, dtype=np.uint16).reshape(5, 4, 6)
     stored = np.ascontiguousarray(cube[np.argsort(bands)].transpose(np.argsort(axes)))
     lazy = LazyArray(Disk(stored), axes, Decoding(divisor=10), bands)
-    expected = (cube.astype(np.float32) / np.float32(10))[key]
-    found = lazy[key]
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    np.testing.assert_array_equal(found, expected)
+    for key in KEYS:
+        expected = (cube.astype(np.float32) / np.float32(10))[key]
+        found = lazy[key]
+        assert found.dtype == np.float32, key
+        assert found.shape == expected.shape, key
+        np.testing.assert_array_equal(found, expected, err_msg=str(key))
 
 
 @pytest.mark.parametrize("axes", list(permutations(range(3))))
-@pytest.mark.parametrize("key", KEYS, ids=str)
-def test_a_memory_map_read_in_chunks_is_the_same(key, axes, tmp_path, monkeypatch):
+def test_a_memory_map_read_in_chunks_is_the_same(axes, tmp_path, monkeypatch):
     monkeypatch.setattr(lazy_module, "CHUNK_BYTES", 16)
     cube = np.arange(5 * 4 * 6, dtype=">i2").reshape(5, 4, 6)
     stored = np.ascontiguousarray(cube[::-1].transpose(np.argsort(axes)))
     (tmp_path / "a").write_bytes(bytes(10) + stored.tobytes())
     mapped = np.memmap(tmp_path / "a", ">i2", "r", 10, stored.shape)
     lazy = LazyArray(mapped, axes, Decoding(divisor=10), (4, 3, 2, 1, 0))
-    expected = (cube.astype(np.float32) / np.float32(10))[key]
-    np.testing.assert_array_equal(lazy[key], expected)
-    assert lazy[key].shape == expected.shape
+    for key in KEYS:
+        expected = (cube.astype(np.float32) / np.float32(10))[key]
+        np.testing.assert_array_equal(lazy[key], expected, err_msg=str(key))
+        assert lazy[key].shape == expected.shape, key
     np.testing.assert_array_equal(np.asarray(lazy), cube.astype(np.float32) / np.float32(10))
 
 
