@@ -217,13 +217,16 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
 def _rows(path: Path) -> list[list[str]]:
     """The cells of all lines; those of comments and empty lines are empty."""
     try:
-        lines = _text(limits.content(path)).splitlines()
+        text = _text(limits.content(path))
     except FileNotFoundError:
         raise not_there(path, "there is no such file") from None
     except UnicodeDecodeError:
         raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    if number_parsing.ends_in_a_cut_number(text):
+        raise FileError(path, "it is cut short in its last number")
+    lines = text.splitlines()
     limits.check_count(path, len(lines), "rows", _MOST_ROWS)
     lines = ["" if line.lstrip().startswith(("#", "%")) else line for line in lines]
     first = next((line for line in lines if line.strip()), None)

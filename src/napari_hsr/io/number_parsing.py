@@ -12,6 +12,10 @@ LONGEST = 64
 NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
+#: The number at the end of a line, by its digits behind the point and in the exponent.
+_AT_THE_END = re.compile(r"[0-9](?:[.,]([0-9]*))?(?:[eE][-+]?([0-9]+))?[ \t;,]*$")
+#: So many lines say how many digits a program writes.
+_LINES = 4
 #: Whole numbers up to here are the same as floats.
 _MOST = 2**53
 
@@ -36,3 +40,21 @@ def whole(value: Any) -> int | None:
     if found is None or not math.isfinite(found) or not found.is_integer() or abs(found) > _MOST:
         return None
     return int(found)
+
+
+def ends_in_a_cut_number(text: str) -> bool:
+    """Whether a table's last number has fewer digits than all above it have, and no end of line: the file was cut short.
+
+    A number that is cut is another number, and no reader can tell: ``0.`` of ``0.4312``.
+    """
+    if text.endswith(("\n", "\r")):
+        return False
+    lines = text[-20_000:].splitlines()[-2 * _LINES - 1 :]
+    found = [_AT_THE_END.search(line) for line in lines]
+    if len(lines) < _LINES + 1 or None in found[1:]:
+        return False
+    digits = [(len(m[1] or ""), len(m[2] or "")) for m in found[1:] if m]
+    usual, last = digits[0], digits[-1]
+    alike = len(digits) > _LINES - 1 and all(d == usual for d in digits[:-1])
+    fewer = last[0] < usual[0] or last[1] < usual[1]
+    return alike and usual[0] > 1 and fewer and last[0] <= usual[0] and last[1] <= usual[1]

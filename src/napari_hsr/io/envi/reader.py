@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,7 @@ def _facts(
     turned = geotiff.read_otherwise(items.get("map info"))
     if turned is not None and found.record is None:
         found.notices += (Notice.warning(Code.PLACE_UNUSABLE, turned),)
+    found.notices += _strange_places(items)
     dark = envi_header.numbers(items, "autodarkstartline")
     if dark and 0 < dark[0] < layout.lines:
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
@@ -263,6 +265,15 @@ def _add_of_gdal(
     if binary is not None and not {"map info", geotiff.KEY} & set(found.metadata):
         place = ground_beside.beside(binary)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
+
+
+def _strange_places(items: dict[str, Any]) -> tuple[Notice, ...]:
+    """That a list says a place under a name that is nearly the one it has, as of a damaged header."""
+    near = [] if "map info" in items else get_close_matches("map info", items, 1, 0.85)
+    if not near or not isinstance(items[near[0]], list):
+        return ()
+    told = f"The header's {near[0]} may be a damaged map info: no place was taken from it."
+    return (Notice.warning(Code.PLACE_UNUSABLE, told),)
 
 
 def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:

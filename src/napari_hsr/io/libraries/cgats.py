@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,9 +97,12 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
 def _check_fields(path: Path, names: list[str], spectral: list[int]) -> None:
     """Refuse a field that is named as those of the spectrum are, but for its wavelength: ``SPECTRAL_NM4O0``."""
     begins = {re.split(r"[0-9]", names[j])[0].upper() for j in spectral}
+    long = [b for b in begins if len(b) > 3]
     longest = max((len(names[j]) for j in spectral), default=0)
     for j, name in enumerate(names):
         begun = any(len(b) > 1 and name.upper().startswith(b) for b in begins)
+        ends = re.fullmatch(r"(.*?)\d{3,4}", name.upper())  # SPECTRAL-NM450 among SPECTRAL_NM…
+        begun = begun or (ends is not None and bool(get_close_matches(ends[1], long, 1, 0.8)))
         if begun and j not in spectral and len(name) <= longest and re.search(r"[0-9]", name):
             raise FileError(
                 path, f"its field {name[:40]!r} names no wavelength, as those beside it do"

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.number_parsing import ends_in_a_cut_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,9 +69,12 @@ def lines_of(path: Path) -> list[str]:
     wide = content.startswith(WIDE)
     for encoding in ("utf-16" if wide else "utf-8-sig", "latin-1"):
         try:
-            lines = content.decode(encoding).splitlines()
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        lines = text.splitlines()
+        if ends_in_a_cut_number(text):
+            raise FileError(path, f"it is cut short in its last number, {lines[-1][-40:]!r}")
         limits.check_count(path, len(lines), "lines", _MOST_LINES)
         return lines
     raise AssertionError("latin-1 takes any byte")

@@ -205,12 +205,14 @@ def lost(metadata: Mapping[str, Any]) -> str | None:
 
 
 def read_otherwise(items: Any) -> str | None:
-    """A sentence on a turned ``map info`` that GDAL lays elsewhere than ENVI; None if both agree.
+    """A sentence on a turned ``map info`` that GDAL lays elsewhere than ENVI, or one that says no place; else None.
 
     GDAL writes half a turn for rows that run to the north and reads it so; it also counts from the corner of
     the first pixel as if the image were not turned, wherever the reference pixel is.
     """
     found = _of_map_info(items)
+    if found is None and items:
+        return "The header's map info is damaged, or too short: no place on the ground was taken from it."
     if found is None or "transformation" not in found:
         return None
     degrees = _rotation([str(item).strip() for item in items])

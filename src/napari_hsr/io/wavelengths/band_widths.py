@@ -22,6 +22,21 @@ def in_nm(
     scale: float | np.ndarray | None,
     unit: str | None = None,
 ) -> tuple[list[Any], Notice | None]:
+    """As :func:`_in_nm`; widths that are none are told, where nothing else is."""
+    found, told = _in_nm(widths, centres, scale, unit)
+    none = sum(isinstance(width, float) and width <= 0 for width in found)
+    if none and told is None:
+        text = f"{none} of {len(found)} widths of the bands are 0 or less: the list has no effect."
+        told = Notice.warning(Code.LIST_UNUSABLE, text)
+    return found, told
+
+
+def _in_nm(
+    widths: Sequence[Any],
+    centres: np.ndarray,
+    scale: float | np.ndarray | None,
+    unit: str | None = None,
+) -> tuple[list[Any], Notice | None]:
     """Widths of the bands in nm, and a notice where their unit cannot be that of the centres.
 
     Parameters

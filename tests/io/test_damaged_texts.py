@@ -1,0 +1,105 @@
+"""Places, widths, fields and tables in texts that are damaged: told, where a part of them had been lost without a word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_hsr.cameras import read_cameras
+from napari_hsr.errors import FileError
+from napari_hsr.io import read, read_library
+from napari_hsr.io.number_parsing import ends_in_a_cut_number
+from napari_hsr.notices import Code
+
+PLACE = "UTM, 1, 1, {}, 5412340.0, 10, 10, 33, North, WGS-84"
+
+
+def header(folder, lines):
+    (folder / "a.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 4\nbands = 3\nheader offset = 0\ndata type = 4\n"
+        f"interleave = bsq\nbyte order = 0\nwavelength = {{500, 510, 520}}\n{lines}\n"
+    )
+    (folder / "a.img").write_bytes(np.zeros((3, 4, 5), "<f4").tobytes())
+    return read(folder / "a.hdr")
+
+
+def told(cube, code):
+    return [str(n) for n in cube.notices if n.code is code]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"map info = {{{PLACE.format('5l2340.0')}}}",
+        "map info = {UTM, 1, 1}",
+        f"map inf0 = {{{PLACE.format('512340.0')}}}",
+        f"mqp info = {{{PLACE.format('512340.0')}}}",
+    ],
+)
+def test_a_map_info_that_says_no_place_is_told(tmp_path, line):
+    assert told(header(tmp_path, line), Code.PLACE_UNUSABLE)
+
+
+def test_a_whole_map_info_is_taken_without_a_word(tmp_path):
+    cube = header(tmp_path, f"map info = {{{PLACE.format('512340.0')}}}\nmap projection = UTM")
+    assert not told(cube, Code.PLACE_UNUSABLE)
+
+
+@pytest.mark.parametrize(("widths", "none"), [("0, 0, 0", 3), ("5, 0, 5", 1), ("5, -1, 5", 1)])
+def test_widths_that_are_none_are_told(tmp_path, widths, none):
+    assert f"{none} of 3" in told(header(tmp_path, f"fwhm = {{{widths}}}"), Code.LIST_UNUSABLE)[0]
+    assert not told(header(tmp_path, "fwhm = {5, 6, 7}"), Code.LIST_UNUSABLE)
+
+
+@pytest.mark.parametrize("damaged", ["SPECTRAL-NM450", "SPECTRA1_NM450", "SPECTRALNM450x"])
+def test_a_field_that_is_named_nearly_as_the_others_is_refused(tmp_path, damaged):
+    path = tmp_path / "a.txt"
+    fields = [f"SPECTRAL_NM{nm}" for nm in range(400, 510, 10)]
+    text = (
+        "CGATS.17\nNUMBER_OF_SETS 1\nBEGIN_DATA_FORMAT\nSAMPLE_ID {}\nEND_DATA_FORMAT\n"
+        "BEGIN_DATA\n1 " + " ".join(["0.5"] * 11) + "\nEND_DATA\n"
+    )
+    path.write_text(text.format(" ".join(fields)))
+    assert len(read_library(path).wavelengths) == 11
+    path.write_text(text.format(" ".join(damaged if f.endswith("450") else f for f in fields)))
+    if damaged != "SPECTRALNM450x":  # longer than the others, perhaps of something else
+        with pytest.raises(FileError, match="names no wavelength"):
+            read_library(path)
+
+
+ROWS = [f"{nm},0.{nm}1,0.{nm}2" for nm in range(400, 500, 10)]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_table_that_is_cut_in_its_last_number_is_refused(tmp_path, lost):
+    path, text = tmp_path / "a.csv", "wavelength,a,b\n" + "\n".join(ROWS)
+    path.write_text(text)
+    assert len(read_library(path).wavelengths) == 10
+    path.write_text(text[:-lost])
+    with pytest.raises(FileError, match="cut short in its last number"):
+        read_library(path)
+    camera = "wavelength,R,G,B\n" + "\n".join(f"{row},0.{i}123" for i, row in enumerate(ROWS))
+    path.write_text(camera)
+    assert list(read_cameras(path)) == ["a"]
+    path.write_text(camera[:-lost])
+    with pytest.raises(FileError, match="cut short in its last number"):
+        read_cameras(path)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "end", "cut"),
+    [
+        (["0.123"] * 6 + ["0.1"], "", True),
+        (["0.123"] * 6 + ["0.1"], "\n", False),  # a line is whole where it ends
+        (["0.123", "0.12", "0.1", "0.13", "0.2"], "", False),  # zeros are left out
+        (["1.5e-03"] * 6 + ["1.5e-0"], "", False),  # too few digits to tell
+        (["1.525e-03"] * 6 + ["1.525e-0"], "", True),
+        (["1.525e-03"] * 6 + ["1.5"], "", True),
+        (["12"] * 6 + ["1"], "", False),
+        (["0.123"] * 2 + ["0.1"], "", False),
+        (["0,123"] * 6 + ["0,"], "", True),
+    ],
+)
+def test_when_a_last_number_counts_as_cut(numbers, end, cut):
+    text = "\n".join(f"{400 + i}\t{number}" for i, number in enumerate(numbers)) + end
+    assert ends_in_a_cut_number(text) == cut
