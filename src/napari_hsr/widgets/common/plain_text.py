@@ -22,6 +22,8 @@ def visible(text: str, longest: int = 10_000) -> str:
     A text that nobody reads is cut: Qt would be busy with it for minutes.
     """
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if text.replace("\n", "").isprintable():  # as nearly all are: looking at each letter takes long
+        return text
     return "".join(
         char
         if char == "\n" or unicodedata.category(char) not in _UNSEEN or char in _SOFT
