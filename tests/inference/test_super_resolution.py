@@ -65,7 +65,12 @@ def test_it_is_what_the_network_says(cube, model, network):
 
 @pytest.mark.parametrize(
     ("scale", "blocks", "intended", "bands"),
-    [(2, 1, True, 28), (3, 2, False, 5), (8, 1, False, 5), (4, 2, True, 9)],
+    [
+        (2, 1, True, 28),
+        (3, 2, False, 5),
+        pytest.param(8, 1, False, 5, marks=pytest.mark.thorough),
+        pytest.param(4, 2, True, 9, marks=pytest.mark.thorough),
+    ],
 )
 def test_in_tiles_it_equals_the_whole_at_any_scale_under_both_rules(scale, blocks, intended, bands):
     torch.manual_seed(scale)
