@@ -232,11 +232,69 @@ def test_a_film_cut_short_gives_what_is_there(film, tmp_path):
             out.mux(packet)
     stack = read_stack(path)
     assert which(stack, 2) == 2
-    with pytest.raises(FileError, match=f"frame 7 of {COUNT} cannot be decoded"):
+    with pytest.raises(FileError, match=f"frame 7 of {COUNT} cannot be decoded, or builds"):
         stack.photograph(6)
     assert not stack.data[6].any()
     assert 6 in stack.failures
     assert which(stack, 3) == 3  # the rest goes on
+
+
+def damaged_film(path, codec, at, options=None):
+    """Of 20 frames, a whole one each five; that at a place is damaged. The frames before it was."""
+    av = pytest.importorskip("av")
+    whole = path.with_name(f"whole{path.suffix}")
+    frames = [np.roll(picture(3), 8 * n, axis=1) for n in range(20)]
+    with av.open(str(whole), "w") as out:
+        stream = out.add_stream(codec, rate=10, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = 5
+        for values in frames:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="rgb24")))
+        out.mux(stream.encode())
+    with av.open(str(whole)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(source.streams.video[0]) if packet.size]
+        shown = sorted(p.dts if p.pts is None else p.pts for p in packets)
+        for packet in packets:
+            if (packet.dts if packet.pts is None else packet.pts) == shown[at]:
+                content = bytes(packet)
+                half = len(content) // 2
+                lost = content[:half] + bytes(8) + content[half + 8 :]  # a sum of check is wrong
+                broken = av.Packet(lost if codec == "ffv1" else bytes(len(content)))
+                broken.pts, broken.dts = packet.pts, packet.dts
+                broken.time_base, broken.is_keyframe = packet.time_base, packet.is_keyframe
+                packet = broken
+            packet.stream = stream
+            out.mux(packet)
+    return read_stack(whole).data
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("x.avi", "mpeg4", {}),
+        ("x.mp4", "libx264", {"bf": "0"}),
+        ("x.mp4", "libx264", {}),
+        ("x.avi", "ffv1", {"slicecrc": "1", "level": "3"}),
+    ],
+)
+def test_frames_that_build_on_a_damaged_one_are_not_given_as_pictures(
+    tmp_path, name, codec, options
+):
+    """Up to the next whole picture they were smeared, without a word."""
+    path = tmp_path / name
+    good = damaged_film(path, codec, 10, options)
+    stack, refused = read_stack(path), []
+    for number in (19, 0, *range(1, 19)):
+        found = stack.data[number]
+        if number in stack.failures:
+            refused.append(number)
+        else:
+            assert np.array_equal(found, np.asarray(good[number])), number
+    assert 10 in refused
+    assert set(refused) <= set(range(6, 15))
+    if codec != "ffv1":  # each of its frames is a whole one
+        assert {11, 12, 13, 14} <= set(refused)
 
 
 def test_what_is_no_film(tmp_path):

@@ -15,6 +15,14 @@ from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError
 from napari_hsr.io import helper_process, limits
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.stacks.film_damage import (
+    ONLY_SAYS,
+    STRICT,
+    STRICT_OF,
+    Sound,
+    complaints,
+    time_of,
+)
 from napari_hsr.io.stacks.pages import KEPT_BYTES, even_step
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -128,12 +136,15 @@ class _Film:
 
         self._path = path
         self._kept: ByteCache[_Decoded] = ByteCache(KEPT_BYTES)
-        self._pictures: Iterator[tuple[int, Any]] | None = None
+        self._pictures: Iterator[tuple[int, Any, bool]] | None = None
         self._next = -1
         with translated(path, _DAMAGED):
             self._container = av.open(f"file:{path}", options=_ONLY_FILMS)
             found = self._container.streams.video
-            self.stream = found[0] if found else None
+            self.stream: Any = found[0] if found else None
+            if self.stream is not None:
+                context = self.stream.codec_context
+                context.options = STRICT_OF.get(context.name, STRICT)
         if self.stream is None:
             # the list of what a film holds stands at its end, as a rule
             cut = not any(one.type in ("audio", "subtitle") for one in self._container.streams)
@@ -146,8 +157,8 @@ class _Film:
             wholes: dict[int, int] = {}
             for packet in self._container.demux(self.stream):
                 if packet.size and not packet.is_discard:
-                    times.add(_time(packet))
-                    if packet.is_keyframe and (time := _time(packet)) is not None:
+                    times.add(time_of(packet))
+                    if packet.is_keyframe and (time := time_of(packet)) is not None:
                         wholes[time] = time if packet.dts is None else int(packet.dts)
                 if packet.size or packet.dts is not None:  # else it only empties the decoder
                     self._packets += 1
@@ -168,7 +179,7 @@ class _Film:
 
     def read(self, number: int) -> np.ndarray:
         """One frame, turned upright."""
-        about = f"frame {number + 1} of {len(self.times)} cannot be decoded"
+        about = f"frame {number + 1} of {len(self.times)} cannot be decoded, or builds on one that cannot"
         found = self._kept.get(number) or self._decoded(number, about)
         with translated(self._path, about):
             return _as_rgb(found.picture)
@@ -179,10 +190,10 @@ class _Film:
             near = self._counted or number <= self._next + _NEAR
             if self._pictures is None or number < self._next or not near:
                 self._pictures = self._entered(wanted)
-            for time, picture in self._pictures:
+            for time, picture, sound in self._pictures:
                 at = bisect_left(self.times, time)
                 self._next = at + 1
-                if not picture.is_corrupt and time <= wanted:
+                if sound and time <= wanted:
                     self._kept.put(at, _Decoded(picture))
                 if time >= wanted:
                     break
@@ -193,8 +204,8 @@ class _Film:
             raise FileError(self._path, about)
         return found
 
-    def _entered(self, wanted: int) -> Iterator[tuple[int, Any]]:
-        """Pictures and their times, from a whole one on that is not shown after the wanted one."""
+    def _entered(self, wanted: int) -> Iterator[tuple[int, Any, bool]]:
+        """Pictures, their times and whether they are sound, from a whole one on that is not shown after the wanted one."""
         # containers look for what is decoded by then, and the whole picture found may be shown later
         shown = bisect_right(self._wholes, wanted, key=itemgetter(0))
         at = 0 if self._counted else max(shown - 1, 0)
@@ -202,30 +213,47 @@ class _Film:
         self._container.seek(place, stream=self.stream, backward=True)
         return self._by_count() if self._counted else self._from_here()
 
-    def _by_count(self) -> Iterator[tuple[int, Any]]:
+    def _by_count(self) -> Iterator[tuple[int, Any, bool]]:
         """All pictures in the order in which the decoder gives them, which is that of showing."""
         number = 0
-        for time, picture in self._from_here():
+        for time, picture, sound in self._from_here():
             if picture.key_frame:  # those before it that cannot be decoded have their numbers
                 number = max(number, bisect_left(self.times, time))
             if number < len(self.times):
-                yield self.times[number], picture
+                yield self.times[number], picture, sound
             number += 1
 
-    def _from_here(self) -> Iterator[tuple[int, Any]]:
-        """Pictures from where the file stands on; what cannot be decoded is passed over."""
+    def _from_here(self) -> Iterator[tuple[int, Any, bool]]:
+        """Pictures from where the file stands on; what cannot be decoded is passed over.
+
+        What is built on such a picture is not sound, up to the next whole one.
+        """
         import av
 
         broken = av.error.InvalidDataError
+        sound = Sound(self._wholes, self._counted)
         for packet in self._container.demux(self.stream):
             try:
-                pictures = packet.decode()
+                pictures, complaint = self._decode(packet)
             except broken:
+                sound.lost()
                 continue
+            if complaint:
+                sound.lost()
+            elif packet.size:
+                sound.decoded(packet)
             for picture in pictures:
-                time = _time(picture)
+                time = time_of(picture)
                 if time is not None:
-                    yield time, picture
+                    yield time, picture, sound.shows(picture, time)
+
+    def _decode(self, packet: Any) -> tuple[list[Any], bool]:
+        """The pictures that come of a packet, and whether the decoder complains of it."""
+        if self.stream.codec_context.name != ONLY_SAYS:
+            return packet.decode(), False
+        with complaints() as said:
+            pictures = packet.decode()
+        return pictures, bool(said)
 
 
 def read(path: Path) -> PhotographStack:
@@ -287,12 +315,6 @@ def _as_rgb(picture: Any) -> np.ndarray:
     source = implied if stated == _UNSPECIFIED else stated
     values = picture.reformat(format="rgb24", src_colorspace=source).to_ndarray()
     return np.ascontiguousarray(np.rot90(values, getattr(picture, "rotation", 0) // 90))
-
-
-def _time(packet: Any) -> int | None:
-    """When a packet or picture is shown; some containers state only the order of decoding."""
-    found = packet.dts if packet.pts is None else packet.pts
-    return None if found is None else int(found)
 
 
 def _check_library(path: Path) -> None:
