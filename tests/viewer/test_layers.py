@@ -86,7 +86,9 @@ def test_a_name_in_a_file_is_no_markup_in_the_list_of_layers(viewer, name):
     assert layer_data.layer_cube(layer).name == name
 
 
-@pytest.mark.parametrize("name", ["../../report", "/etc/passwd", "C:\\report", "a/../../report"])
+@pytest.mark.parametrize(
+    "name", ["../../report", "/etc/passwd", "C:\\report", "a/../../report", "..", "."]
+)
 def test_a_name_in_a_file_leads_out_of_no_folder_that_layers_are_saved_in(viewer, name):
     layer = layers.add_cube(viewer, Cube(np.zeros((3, 2, 2), np.float32), name=name))
     made = layers.add_map(viewer, np.zeros((2, 2)), name=f"sum · {name}", like=layer)

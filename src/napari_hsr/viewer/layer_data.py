@@ -40,6 +40,8 @@ _BREAK = "\u200b"
 _SLASH = "\u2215"
 _LEADS_ELSEWHERE = re.compile(rf"^\s*([{_SLASH}\\~]|[A-Za-z]:)|\.\.")
 _NO_FOLDERS = str.maketrans("\\:", "\u29f5\u2236")
+#: A name of stops alone is a folder: that of the others, or the one around it.
+_STOPS, _STOP = re.compile(r"\s*\.+\s*"), "\u2024"
 #: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
 FRAMES = "frames"
 #: Key in the metadata of a map or a picture: the id of the layer that it was added as. Copies carry it too.
@@ -387,6 +389,8 @@ def layer_name(name: str) -> str:
     plain = name.replace("/", _SLASH)
     if _LEADS_ELSEWHERE.search(plain):
         plain = plain.translate(_NO_FOLDERS)
+    if _STOPS.fullmatch(plain):
+        plain = plain.replace(".", _STOP)
     return untagged(plain)
 
 

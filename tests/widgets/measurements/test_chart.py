@@ -108,6 +108,17 @@ def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
     reconstruct.release()
 
 
+def test_a_chart_that_is_being_measured_is_not_measured_again(viewer, section, qtbot):
+    section.place(CORNERS)
+    section.measure_button.click()
+    section.measure_button.click()  # impatient
+    section.find_button.click()  # which would take the place of the first
+    qtbot.waitUntil(lambda: not section.busy)
+    assert "Kept as the camera profile shot" in section.message.text()
+    assert list_profiles() == ["shot"]
+    assert section.find_button.isEnabled()
+
+
 def test_a_profile_is_not_replaced_and_a_name_that_cannot_be_kept_is_told(viewer, section, qtbot):
     first = viewer.layers[0]
     for name in ("lab", "lab", "Lab"):

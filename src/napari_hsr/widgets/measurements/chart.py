@@ -151,7 +151,9 @@ class ChartSection(QWidget):
                 partial(_find, photograph),
                 finished=partial(self._on_found, layer),
                 failed=self._on_failed,
+                ended=self._update_buttons,
             )
+            self._update_buttons()
 
     def _on_found(self, layer: Any, corners: np.ndarray | None) -> None:
         if corners is None or layer not in self._viewer.layers:
@@ -171,7 +173,7 @@ class ChartSection(QWidget):
         self._update_buttons()
 
     def _update_buttons(self) -> None:
-        there = self.photograph.layer() is not None
+        there = self.photograph.layer() is not None and not self._job.running
         for part in (self.place_button, self.find_button):
             part.setEnabled(there)
         self.measure_button.setEnabled(there and self.overlay is not None)
@@ -203,7 +205,9 @@ class ChartSection(QWidget):
             asks=computing_question,
             finished=partial(self._on_measured, layer, Held(layer)),
             failed=self._on_failed,
+            ended=self._update_buttons,
         )
+        self._update_buttons()  # a second one would keep a second profile
 
     def _on_measured(
         self, layer: Any, held: Held, found: tuple[CameraProfile, ChartFit, Photograph]
