@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from scipy.io import savemat
 
 from napari_hsr import write
 from napari_hsr.cube import Cube, Wavelengths
@@ -268,3 +269,97 @@ def test_texts_beside_that_are_of_something_else_are_not_named(tmp_path):
     np.save(tmp_path / "s.npy", STORED)
     (tmp_path / "s.json").write_text('{"exposure": 3}')
     assert not told(read(tmp_path / "s.npy"))
+
+
+AROUND = {
+    "npz": lambda path, facts: np.savez(path, cube=STORED, **facts),
+    "mat": lambda path, facts: savemat(path, {"cube": STORED.transpose(1, 2, 0), **facts}),
+    "attributes of the file": lambda path, facts: _h5(path, facts, False),
+    "variables of the file": lambda path, facts: _h5(path, facts, True),
+    "json": lambda path, facts: _beside(path, facts),
+}
+ENDING = {"npz": ".npz", "mat": ".mat", "json": ".npy"}
+
+
+def _h5(path, facts, beside):
+    with h5py.File(path, "w") as file:
+        file["cube"] = STORED
+        for name, value in facts.items():
+            if beside:
+                file[name] = value
+            else:
+                file.attrs[name] = value
+
+
+def _beside(path, facts):
+    np.save(path, STORED)
+    note = {"wavelengths": [500, 510, 520], **facts}
+    path.with_suffix(".json").write_text(json.dumps(note, default=lambda array: array.tolist()))
+
+
+@pytest.mark.parametrize("place", AROUND)
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("sca1e_factor", 1e-4, Code.GAIN_NOT_APPLIED),
+        ("scale_facor", 1e-4, Code.GAIN_NOT_APPLIED),
+        ("Scale_Facter", 1e-4, Code.GAIN_NOT_APPLIED),
+        ("reflectance_sca1e_factor", 10000.0, Code.GAIN_NOT_APPLIED),
+        ("add_0ffset", 5.0, Code.GAIN_NOT_APPLIED),
+        ("FillVa1ue", 65535, Code.NO_DATA),
+        ("no_dta", 65535, Code.NO_DATA),
+        ("scale_factor", np.full(7, 1e-4), Code.GAIN_NOT_APPLIED),
+        ("scale_factor", "1O000", Code.GAIN_NOT_APPLIED),
+        ("no_data", "6S535", Code.NO_DATA),
+    ],
+)
+def test_what_stands_around_an_array_is_told_where_it_is_damaged(
+    tmp_path, place, name, value, code
+):
+    path = tmp_path / f"a{ENDING.get(place, '.h5')}"
+    AROUND[place](path, {name: value})
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, STORED)
+    assert told(cube, code)
+
+
+@pytest.mark.parametrize("place", AROUND)
+def test_what_stands_around_an_array_and_is_whole_is_applied(tmp_path, place):
+    path = tmp_path / f"a{ENDING.get(place, '.h5')}"
+    AROUND[place](path, {"scale_factor": 1e-4})
+    cube = read(path)
+    np.testing.assert_allclose(cube.data, STORED * 1e-4, rtol=1e-6)
+    assert not told(cube)
+
+
+@pytest.mark.parametrize(
+    ("limits", "hidden"), [([0.0, 1.0], False), ([0.0, 30000.0], True), ([0.0, 1.5], False)]
+)
+def test_limits_in_floats_beside_packed_integers_are_of_the_values(tmp_path, limits, hidden):
+    stored = STORED.copy()
+    stored[0, 0, 0] = 31000
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["cube"] = stored
+        file["cube"].attrs.update(scale_factor=1e-4, valid_range=np.array(limits))
+    cube = read(tmp_path / "a.nc")
+    assert np.isnan(cube.data).sum() == hidden
+    assert bool(told(cube, Code.NO_DATA))
+
+
+@pytest.mark.parametrize("name", ["no data value", "nodata", "_FillValue", "missing value"])
+def test_other_names_of_missing_values_in_a_header_are_told(tmp_path, name):
+    header(tmp_path, f"{name} = 65535")
+    assert name.lower() in told(read(tmp_path / "a.hdr"), Code.NO_DATA)[0].lower()
+
+
+def test_a_scale_factor_in_one_word_is_told(tmp_path):
+    header(tmp_path, "ScaleFactor = 10000")
+    assert told(read(tmp_path / "a.hdr"))
+
+
+def header(folder, line):
+    (folder / "a.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 4\nbands = 3\nheader offset = 0\ndata type = 12\n"
+        f"interleave = bsq\nbyte order = 0\n{line}\n"
+    )
+    (folder / "a.img").write_bytes(STORED.tobytes())

@@ -12,6 +12,7 @@ import numpy as np
 from napari_hsr.io import embedded_record, json_facts, per_band_facts
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, is_factor, plain_name
 from napari_hsr.io.hdf5.axes import text
+from napari_hsr.io.scale_and_offset import is_nearly_one
 from napari_hsr.io.unfolded_lists import unfolded
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -157,6 +158,11 @@ class _Beside:
     def value(self, variable: Variable) -> Any:
         return self._load(variable.name)
 
+    def one(self, variable: Variable) -> Any:
+        """A single text or number of a variable of one."""
+        value = self._load(variable.name)
+        return value if isinstance(value, (str, bytes)) else next(iter(_flat(value)), "")
+
     def flat(self, variable: Variable) -> np.ndarray:
         return np.ravel(np.asarray(self._load(variable.name)))
 
@@ -240,14 +246,18 @@ def _take_single_facts(beside: _Beside, result: Companions) -> None:
             result.no_data += (float(beside.flat(variable)[0]),)
     result.around = dict(beside.stated)
     for key, variable in (beside.lists | beside.numbers).items():
-        if plain_name(key) in APPLIED:
+        if plain_name(key) in APPLIED or is_nearly_one(key):
             result.around[key] = beside.flat(variable)
+    for variable in beside.near:  # numbers in texts, or what is none
+        key, alone = variable.short, math.prod(variable.shape) <= 1
+        if alone and not variable.real and plain_name(key) in (*APPLIED, *NO_DATA_NAMES):
+            result.around[key] = beside.one(variable)
 
 
 def _take_factors(beside: _Beside, result: Companions) -> None:
     """Factors that nothing applies are kept, and said."""
-    for key in dict.fromkeys([*beside.numbers, *beside.attributes]):
-        variable = beside.numbers.get(key)
+    for key in dict.fromkeys([*beside.lists, *beside.numbers, *beside.attributes]):
+        variable = beside.numbers.get(key) or beside.lists.get(key)
         if not is_factor(key) or plain_name(key) in APPLIED:
             continue
         stated = beside.attributes[key] if variable is None else beside.value(variable)

@@ -54,7 +54,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         way only; others are told, not applied.
     """
     found.notices += _unread(dict(around or {}) | dict(attributes), attributes)
-    found.notices += _misspelt(attributes)
+    found.notices += _misspelt(dict(around or {}) | dict(attributes), attributes)
     if not (found.units or found.record):
         found.notices += _misspelt_units(attributes)
     stated = {str(key): numbers_in(attributes[key]) for key in attributes}
@@ -79,7 +79,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
     )
     for key, taken in (("scale_factor", scale), ("add_offset", offset)):
-        if taken is None and _says_something(attributes.get(key)):
+        if taken is None and (stated.get(key) or _says_something(attributes.get(key))):
             told = f"The file's '{key}' fits neither the array nor one of its axes, or is no number: not applied."
             found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     if divisor != 1.0 and scale is not None:  # CF's is the one that has a convention
@@ -99,7 +99,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
         no_data=tuple(sorted(markers)),
         kind=kind if found.source.dtype.kind in "iu" and kind != found.source.dtype.kind else "",
     )
-    valid = _valid(stated, found)
+    valid = _valid(stated, found, attributes)
     found.decoding = replace(found.decoding, valid=valid)
     if NO_DATA_OF_EACH in attributes:
         of_each = [None if np.isnan(m) else m for m in attributes[NO_DATA_OF_EACH]]
@@ -114,7 +114,7 @@ def state_numbers(found: Found, attributes: Any, around: Any = None) -> None:
 
 def unusable(attributes: Any) -> tuple[Notice, ...]:
     """Notices of what was meant to be a factor or missing values and is none: no number, or a damaged name."""
-    return _unread(dict(attributes), {}) + _misspelt(attributes)
+    return _unread(dict(attributes), {}) + _misspelt(dict(attributes), attributes)
 
 
 def _divisor(found: Found, stated: dict[str, list[float]]) -> float:
@@ -147,6 +147,8 @@ def _unread(every: dict[Any, Any], own: Any) -> tuple[Notice, ...]:
         if not (factor or plain in NO_DATA_NAMES or plain in _LIMITS):
             continue
         said = text(value)
+        if np.asarray(value).dtype.kind == "c":
+            said = str(np.ravel(np.asarray(value))[:1])
         if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
             said = ", ".join(value)
         if said.lower() not in NOTHING and not numbers_in(said):
@@ -175,12 +177,15 @@ def _spelled_otherwise(stated: dict[str, list[float]]) -> dict[str, list[float]]
     return unclear
 
 
-def _misspelt(attributes: Any) -> tuple[Notice, ...]:
-    """Notices of attributes whose names are nearly those of a factor or of missing values, as of a damaged file."""
+def _misspelt(every: dict[Any, Any], own: Any) -> tuple[Notice, ...]:
+    """Notices of names that are nearly those of a factor, of missing values or of limits, as of a damaged file."""
     notices = []
-    for key in map(str, attributes):
-        meant = "" if is_factor(key) else nearly(key, (*APPLIED, *NO_DATA_NAMES))
-        if meant and _says_something(attributes[key]):
+    for key in every:
+        meant = is_nearly_one(str(key))
+        if plain_name(str(key)) in _LIMITS and key not in own and _says_something(every[key]):
+            told = f"The file's '{key}' is not the array's own: it has no effect."
+            notices.append(Notice.warning(Code.NO_DATA, told))
+        if meant and _says_something(every[key]):
             code = Code.GAIN_NOT_APPLIED if meant in APPLIED else Code.NO_DATA
             told = f"The file's '{key}' may be a damaged '{meant}': it has no effect."
             notices.append(Notice.warning(code, told))
@@ -194,6 +199,11 @@ def _misspelt_units(attributes: Any) -> tuple[Notice, ...]:
             told = f"The file's '{one_line(key, 40)}' may be damaged 'units': it has no effect."
             return (Notice.warning(Code.MAYBE_DAMAGED, told),)
     return ()
+
+
+def is_nearly_one(name: str) -> str:
+    """The known name of a factor, of missing values or of limits that a damaged one may have been; empty for others."""
+    return "" if is_factor(name) else nearly(name, (*APPLIED, *NO_DATA_NAMES, *_LIMITS))
 
 
 def _from_around(
@@ -226,7 +236,9 @@ def _from_around(
     return {k: n for k, n in factors.items() if n not in used}
 
 
-def _valid(stated: dict[str, list[float]], found: Found) -> tuple[float, float] | None:
+def _valid(
+    stated: dict[str, list[float]], found: Found, attributes: Any
+) -> tuple[float, float] | None:
     """CF's ``valid_range``, ``valid_min`` and ``valid_max``, which are meant as stored."""
     both = stated.get("valid_range") or []
     least = both[:1] or stated.get("valid_min") or [-np.inf]
@@ -235,9 +247,23 @@ def _valid(stated: dict[str, list[float]], found: Found) -> tuple[float, float] 
     low, high = decoding.meant(least[0], dtype), decoding.meant(most[0], dtype)
     packed = dtype.kind in "iu" and not decoding.scales_nothing
     fractions = any(np.isfinite(v) and v % 1 for v in (low, high))
-    if not low < high or (packed and fractions) or dtype.kind not in "iuf":
-        return None  # none, contradictory, or of the unpacked values against the convention
-    return None if np.isinf(low) and np.isinf(high) else (low, high)
+    unpacked = packed and (fractions or _are_unpacked((low, high), found, attributes))
+    if not low < high or unpacked or len(both) not in (0, 2):
+        told = f"The file's limits of valid values, {low:g} to {high:g}, are none of what is stored: no effect."
+        found.notices += (Notice.warning(Code.NO_DATA, told),)
+        return None
+    return None if (np.isinf(low) and np.isinf(high)) or dtype.kind not in "iuf" else (low, high)
+
+
+def _are_unpacked(ends: tuple[float, float], found: Found, attributes: Any) -> bool:
+    """Whether limits beside scaled integers are of the values: floats which the integers reach when scaled."""
+    kinds = {np.asarray(attributes[k]).dtype.kind for k in attributes if plain_name(k) in _LIMITS}
+    if kinds != {"f"}:
+        return False
+    dtype, decoding = found.source.dtype, found.decoding
+    reached = decoding.values(np.array([np.iinfo(dtype).min, np.iinfo(dtype).max], dtype))
+    known = [end for end in ends if np.isfinite(end)]
+    return bool(known) and all(reached.min() <= end <= reached.max() for end in known)
 
 
 def numbers_in(value: Any) -> list[float]:

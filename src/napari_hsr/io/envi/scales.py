@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.decoding import is_factor, nearly, plain_name
+from napari_hsr.io.decoding import NO_DATA_NAMES, is_factor, nearly, plain_name
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.notices import Code, Notice
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GAINS = ("data", "data reflectance")
 #: Items that programs write without saying which way they go.
 _OTHER_SCALES = re.compile(
-    r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
+    r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]?factor)?"
     r"|[^=]{1,60}[ _](scale|scaling)[ _]factor"  # of any other name, perhaps a damaged one
 )
 #: The item of the number that stands for missing values.
@@ -174,6 +174,12 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
         notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     own = {f"{key} {what} values" for key in _GAINS for what in ("gain", "offset")}
     for key, value in items.items():
+        if key != _IGNORED and plain_name(key) in NO_DATA_NAMES and _is_said(value):
+            told = (
+                f"The header's {key} has no effect: ENVI's name for missing values is {_IGNORED}."
+            )
+            notices += (Notice.warning(Code.NO_DATA, told),)
+            continue
         meant = nearly(key, map(plain_name, (*own, _IGNORED, _FACTOR)))
         unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or is_factor(key) or key in named)
         if meant and unlike and _is_said(value):
