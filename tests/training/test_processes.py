@@ -141,6 +141,23 @@ def test_runs_are_found_again_the_newest_first(fake, tmp_path):
     assert processes.find() == []
 
 
+def test_a_run_whose_folder_is_away_for_a_while_is_listed_when_it_is_back(tmp_path):
+    """A drive that was not mounted when the list was read once had lost its trainings for ever."""
+    folder = tmp_path / "drive" / "one"
+    folder.mkdir(parents=True)
+    write_state(folder, State("stopped", started=1.0))
+    processes.register(folder)
+    (tmp_path / "drive").rename(tmp_path / "away")
+    assert processes.find() == []
+    (tmp_path / "away").rename(tmp_path / "drive")
+    assert [run.output for run in processes.find()] == [folder]
+    (tmp_path / "drive").rename(tmp_path / "away")
+    (entry,) = (processes.trainings_folder() / ".known").iterdir()
+    os.utime(entry, (0, 0))  # not seen for years
+    assert processes.find() == []
+    assert not entry.exists()
+
+
 def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp_path):
     ours = psutil.Process()
     folder = tmp_path / "old"

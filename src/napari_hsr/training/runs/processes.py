@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 START_SECONDS = 60.0
 #: Seconds to wait for a process that has written its end: its libraries take long to unload.
 END_SECONDS = 20.0
+#: Seconds, 90 days, after which a folder that is no longer there is forgotten: until then a drive or a share may come back.
+_FORGOTTEN_AFTER = 90 * 86_400.0
 #: Bytes of a folder's name with all above it, beyond what any system takes.
 _LONGEST_PATH = 2**16
 #: Processes that this one started, by folder, so that it notices when they end.
@@ -365,7 +367,7 @@ def forget(output: Path) -> None:
 
 
 def find() -> list[Run]:
-    """All known runs that still exist, the latest first."""
+    """All known runs that are there, the latest first. One whose folder is away is listed again when it is back."""
     found = []
     for entry in _register().glob("*.txt"):
         try:
@@ -375,8 +377,11 @@ def find() -> list[Run]:
         state = known_state(output)
         if state is not None:
             found.append((state.started, Run(output)))
-        elif not os.path.lexists(output):
-            forget(output)
+        with suppress(OSError):  # the register may be read-only: nothing is lost
+            if os.path.lexists(output):
+                os.utime(entry)  # seen now
+            elif time.time() - entry.stat().st_mtime > _FORGOTTEN_AFTER:
+                forget(output)
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
