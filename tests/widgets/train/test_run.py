@@ -435,6 +435,27 @@ def test_a_folder_that_went_away_is_no_crash(ready, qtbot, training):
     assert ready.result.message.kind == "error"
 
 
+def test_a_training_whose_folder_is_away_for_a_while_is_followed_again(
+    ready, qtbot, training, monkeypatch
+):
+    monkeypatch.setattr(panel_module, "AWAY_MS", 20)
+    training("wait")
+    run = start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    aside = run.output.with_name("aside")
+    run.output.rename(aside)
+    qtbot.waitUntil(lambda: ready.result.message.kind == "error")
+    assert "shown again once its folder is there" in ready.result.message.text()
+    assert not ready.stop_button.isEnabled()
+    ready.obstacle.show_error("It holds no training to resume.")
+    aside.rename(run.output)
+    qtbot.waitUntil(ready.stop_button.isEnabled)
+    assert ready.status.step == 3
+    assert ready.result.message.text() == ready.obstacle.text() == ""
+    ready.stop_button.click()
+    until_the_end(ready, qtbot)
+
+
 def test_the_bar_shows_how_much_of_the_time_has_passed(qtbot, viewer):
     view = ProgressView(viewer)
     qtbot.addWidget(view)

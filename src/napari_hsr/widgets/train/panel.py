@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -17,6 +18,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
+from napari_hsr.training.runs.run_folder import STATE
 from napari_hsr.widgets.common.close_guard import STOP, CloseGuard, answer_of, saving_question
 from napari_hsr.widgets.common.closed_panels import collect_soon
 from napari_hsr.widgets.common.collapsible import Fold
@@ -46,6 +48,8 @@ _RESUME = "Continue from the last checkpoint"
 _AGAIN = "Begin this training anew: it had done no step"
 #: How often the run's folder is looked at, in ms.
 POLL_MS = 500
+#: The same while that folder is away: renamed, or on a disk that is not mounted.
+AWAY_MS = 2_000
 
 
 class TrainWidget(Docked):
@@ -64,7 +68,7 @@ class TrainWidget(Docked):
         self._viewer = viewer
         self._job = JobSlot(self)
         self._finished: Finished | None = None
-        self._ended = False
+        self._ended = self._away = False
         self._budget: float | None = None  # seconds of the run that is shown
         self._listed = ""
         self._followed: dict[Path, Run] = {}
@@ -84,7 +88,6 @@ class TrainWidget(Docked):
         self._lay_out()
         self.finish()
         self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._guard = CloseGuard(
             self,
@@ -169,7 +172,8 @@ class TrainWidget(Docked):
     def follow(self, run: Run | None) -> None:
         """Show a training, from its first event on; None sets a new one up."""
         self._timer.stop()
-        self._finished, self._ended, self._budget = None, False, None
+        self._finished, self._budget = None, None
+        self._ended = self._away = False
         self.progress.clear()
         self.result.clear()
         self.obstacle.clear()
@@ -200,6 +204,10 @@ class TrainWidget(Docked):
         run = self.run
         if run is None:
             return
+        there = os.path.lexists(run.output / STATE)
+        if self._away and there:
+            self.follow(run)  # it is back: from the first event on, as it may have gone on
+            return
         status = run.status()  # before its events: what it wrote before it ended is then read
         events = run.events()
         self.progress.add(events)
@@ -218,7 +226,13 @@ class TrainWidget(Docked):
                 self.progress.show_status("Finishing this step and saving…")
             elif status.status == "starting" and self.progress.began is None and not events:
                 self.progress.show_status("Starting…")
-            self._timer.start()
+            self._timer.start(POLL_MS)
+        elif not there:
+            if not self._away:
+                self._away = True
+                more = "It is shown again once its folder is there."
+                self._show_end(run, replace(status, text=f"{status.text} {more}"))
+            self._timer.start(AWAY_MS)
         elif not self._ended:
             self._ended = True
             self._timer.stop()
