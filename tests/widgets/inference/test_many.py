@@ -323,6 +323,24 @@ def test_a_folder_that_grows_is_shown_until_it_is_stopped(viewer, panel, qtbot, 
     assert len(viewer.layers) == 2
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_folder_that_grows_does_not_write_over_what_its_layers_were_given(
+    viewer, panel, qtbot, tmp_path, at
+):
+    panel.many.watch(tmp_path)
+    save(tmp_path, 0)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    layer = viewer.layers[at]
+    layer.visible = False  # its frames are not asked for any more
+    given = np.ones(layer.data.shape, layer.data.dtype)
+    layer.data = given
+    save(tmp_path, 1)
+    qtbot.waitUntil(lambda: not panel.many.watching)
+    assert "given other values" in panel.many.message.text()
+    assert layer.data is given
+    viewer.dims.set_point(0, 0)
+
+
 def test_the_frame_on_show_and_all_frames_as_files(viewer, panel, qtbot, tmp_path):
     stack = stack_of_array(VALUES, name="film")
     source, cubes = add_stack(viewer, stack), FrameCubes(stack, MODEL)

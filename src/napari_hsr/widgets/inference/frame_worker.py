@@ -75,7 +75,7 @@ class FrameWorker(QObject):
             self._start()  # asked for while it was ending
 
     def _update(self, _progress: object = None) -> None:
-        there = self._layer in self._viewer.layers
+        there = self._layer in self._viewer.layers and self._still_held()
         if there and not self._layer.visible:  # napari draws nothing of it, and looks at no frame
             self._go_on()
         shown = self._frames.shown
@@ -83,6 +83,14 @@ class FrameWorker(QObject):
         if now != self._on_show and there:
             self._on_show = now
             frame_changed(self._layer, drawn=self._drawn == now)
+
+    def _still_held(self) -> bool:
+        """Whether the layer holds the frames; what it was given in their place is the user's."""
+        held = getattr(self._layer.data, "frames", None) is self._frames
+        if not held:
+            for job in self._jobs.values():
+                job.cancel()
+        return held
 
     def _go_on(self) -> None:
         """Go to the frame of the sliders; it is computed once the layer is shown, or a run takes it."""

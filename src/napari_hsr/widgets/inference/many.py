@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hsr.inference.stacks.watched_folder import Grown, watched_events
-from napari_hsr.viewer.frames import add_frames, add_stack, grow
+from napari_hsr.viewer.frames import OnBandAxis, add_frames, add_stack, grow
+from napari_hsr.viewer.layer_data import is_frames
 from napari_hsr.widgets.common.control_settings import remember, set_as_before
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hsr.progress import Progress
+
+_OTHER_VALUES = "The folder is watched no longer: its layers were given other values meanwhile."
 
 
 class ManyPhotographs(QWidget):
@@ -130,6 +133,10 @@ class ManyPhotographs(QWidget):
             self._layers = source, layer
         elif not all(one in self._viewer.layers for one in self._layers):
             self.stop()
+            return
+        elif not (isinstance(self._layers[0].data, OnBandAxis) and is_frames(self._layers[1])):
+            self.stop()  # what the user has put there is not written over
+            self.message.show_warning(_OTHER_VALUES)
             return
         grow(self._viewer, *self._layers, event.stack)
         failed = event.stack.failures
