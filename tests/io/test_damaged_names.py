@@ -63,6 +63,29 @@ def test_an_item_of_an_envi_header(tmp_path, old, new, said):
     assert said in " ".join(read(path).notices)
 
 
+def test_a_header_that_ends_in_half_an_item(tmp_path):
+    (tmp_path / "a.img").write_bytes(CUBE.tobytes())
+    path = tmp_path / "a.hdr"
+    for end, said in (("", False), ("fwh", True), ("; seen\n", False), ("notes = {a,\nb}", False)):
+        path.write_text(HEADER + end)
+        assert ("ends in “fwh”" in " ".join(read(path).notices)) == said
+        assert has(read(path).notices, Code.MAYBE_DAMAGED) == said
+
+
+def test_a_window_of_neon(tmp_path):
+    path = tmp_path / "a.h5"
+    for name, said in (("Band_Window_1_Nanometers", False), ("Band_Wind0w_1_Nanometers", True)):
+        with h5py.File(path, "w") as file:
+            group = file.create_group("SITE/Reflectance")
+            group["Reflectance_Data"] = np.moveaxis((CUBE * 1e4).astype("i2"), 0, -1)
+            group["Reflectance_Data"].attrs["Scale_Factor"] = 10000.0
+            group["Metadata/Spectral_Data/Wavelength"] = NM
+            group.attrs[name] = np.array([540, 560.0])
+        cube = read(path)
+        assert ("bbl" in cube.metadata) != said
+        assert ("may be a damaged window" in " ".join(cube.notices)) == said
+
+
 def of_hdf5(path, **attributes):
     with h5py.File(path, "w") as file:
         file["cube"], file["wavelengths"] = CUBE, NM
@@ -84,6 +107,8 @@ def test_variables_of_matlab(tmp_path):
     stored = {"cube": np.moveaxis(CUBE, 0, -1), "wavelengths": NM, "fwhm": np.full(7, 9.5)}
     scipy.io.savemat(path, stored | {"norm_factor": 4095.0})
     assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    scipy.io.savemat(path, stored | {"NormFactor": 4095.0})
+    assert read(path).metadata["norm_factor"] == 4095.0
     scipy.io.savemat(path, stored | {"normXfactor": 4095.0})
     assert "“normxfactor” may be a damaged" in " ".join(read(path).notices)
     del stored["fwhm"]

@@ -85,6 +85,28 @@ def test_a_spectrum_that_is_there_twice_is_told(tmp_path):
     assert not has(read_library(path).notices, Code.MAYBE_DAMAGED)
 
 
+def test_two_lines_of_a_table_that_became_one_are_refused(tmp_path):
+    """The table had begun below them, without a word."""
+    path = tmp_path / "a.sig"
+    lines = table(EVEN, "  ").splitlines(keepends=True)
+    head = "/*** Spectra Vista SIG Data ***/\nname= a\ndata=\n"
+    path.write_text(head + "".join(lines))
+    assert read_library(path).wavelengths_nm[0] == 400
+    lines[1] = lines[1].strip() + "  "
+    path.write_text(head + "".join(lines))
+    with pytest.raises(FileError, match="line 5 is damaged: 4 cells where 2 were expected"):
+        read_library(path)
+
+
+def test_a_response_without_its_point_is_refused(tmp_path):
+    """``03679``, of 0,3679 in a table with decimal commas, had been ten thousand times the others."""
+    lines = [f"{nm:g};0,1;0,2;0,3679\n" for nm in EVEN]
+    lines[7] = lines[7].replace("0,3679", "03679")
+    (tmp_path / "a.csv").write_text("nm;red;green;blue\n" + "".join(lines))
+    with pytest.raises(FileError, match="line 9 does not hold a wavelength and three numbers"):
+        read_cameras(tmp_path / "a.csv")
+
+
 def test_a_line_lost_from_a_camera_is_refused(tmp_path):
     """It has no notices, and a response between others had been used without a word."""
     path = tmp_path / "camera.csv"

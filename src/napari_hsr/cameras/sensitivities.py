@@ -274,6 +274,8 @@ class _Heading:
             return "", math.nan, []
         try:
             nm, *rgb = (_number(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            if any(re.match(r"\s*0\d", row[columns[key]]) for key in "rgb"):  # 03679 was 0,3679
+                return "", math.nan, []
             if "second green" in columns:
                 rgb[1] = (rgb[1] + _number(row[columns["second green"]])) / 2
             name = row[columns["camera"]].strip() if "camera" in columns else default

@@ -238,9 +238,11 @@ def _take_unit(beside: _Beside, result: Companions) -> None:
 
 def _take_single_facts(beside: _Beside, result: Companions) -> None:
     """Exposure, illuminant… and the numbers that stand for missing values."""
+    spelled = {plain_name(key): key for key in beside.numbers}
     for key in _SCALARS:
-        if key in beside.numbers:
-            result.metadata[key] = beside.flat(beside.numbers[key])[0].item()
+        own = key if key in beside.numbers else spelled.get(plain_name(key))
+        if own is not None:
+            result.metadata[key] = beside.flat(beside.numbers[own])[0].item()
     for key, variable in beside.numbers.items():
         if plain_name(key) in NO_DATA_NAMES:
             result.no_data += (float(beside.flat(variable)[0]),)

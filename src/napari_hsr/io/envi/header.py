@@ -165,6 +165,23 @@ def stated_twice(path: Path) -> tuple[Notice, ...]:
     return (Notice.warning(Code.OTHER, told),)
 
 
+def half_an_item(path: Path) -> tuple[Notice, ...]:
+    """A notice of a header that ends in a line which is no item: it may be cut short."""
+    with translated(path, _DAMAGED):
+        lines = [line for line in _decoded(limits.content(path)).split("\n") if line.strip()]
+    text = "\n".join(lines)
+    last = lines[-1] if len(lines) > 1 and lines[0].lower().startswith("envi") else "="
+    if (
+        "=" in last
+        or "}" in last
+        or last.startswith((";", "#"))
+        or text.count("{") > text.count("}")
+    ):
+        return ()
+    told = f"The header ends in “{one_line(last, 40)}”, which is no item: it may be cut short."
+    return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
 def misnamed(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
     """Notices of items without a name, or whose name is nearly one that is read."""
     notices = []

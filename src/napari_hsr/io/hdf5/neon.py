@@ -14,10 +14,12 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube
+from napari_hsr.io.decoding import nearly, plain_name
 from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.scale_and_offset import numbers_in, unusable
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +31,8 @@ _PARTS_OF_ONE, _NO_DATA = 50000.0, -9999.0
 #: The attributes that say so.
 _FACTORS, _MARKER = ("Scale_Factor", "Scale", "scale_factor"), "Data_Ignore_Value"
 _LONGEST_PLACE = 10_000
-#: Ends of what NEON calls band windows: bands in the absorption of water vapour.
-_WINDOW = re.compile(r"band_window_\d+_nanometers", re.IGNORECASE)
+#: The attribute of each band window, of bands in the absorption of water vapour, as ``plain_name`` writes it, without its number.
+_WINDOW = "bandwindownanometers"
 
 
 class Summed:
@@ -124,11 +126,14 @@ def add_surroundings(path: Path, file: Any, name: str, found: build_cube.Found) 
         stated = text(_alone(values.value(item))) if item is not None else ""
         if 0 < len(stated) <= _LONGEST_PLACE:
             found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
-    ends = [
-        np.ravel(np.asarray(value))
-        for key, value in structure.attributes(group).items()
-        if _WINDOW.fullmatch(key)
-    ]
+    ends = []
+    for key, value in structure.attributes(group).items():
+        name = re.sub(r"\d+", "", plain_name(key))
+        if name == _WINDOW:
+            ends.append(np.ravel(np.asarray(value)))
+        elif nearly(name, (_WINDOW,)):
+            told = f"The file's '{one_line(key, 40)}' may be a damaged window of absorption: it has no effect."
+            found.notices += (Notice.warning(Code.MAYBE_DAMAGED, told),)
     ends = [both for both in ends if both.size == 2 and both.dtype.kind in "iuf"]
     nm = np.ravel(np.asarray(() if found.wavelengths is None else found.wavelengths))
     if not ends or "bbl" in found.per_band or nm.dtype.kind not in "iuf" or nm.size < 2:

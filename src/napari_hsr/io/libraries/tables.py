@@ -237,12 +237,18 @@ def _is_damaged_row(cells: list[str], parsed: list[float | None], grid: np.ndarr
 
 
 def _goes_before(cells: list[str], grid: np.ndarray, comma: bool) -> bool:
-    """Whether a line is one of numbers alone, more or fewer, that goes on with the wavelengths below it."""
+    """Whether a line is one of numbers alone, more or fewer, that goes on with the wavelengths below it.
+
+    Two lines that became one are up to three steps before them.
+    """
     parsed = [_number(cell, comma) for cell in cells]
     if len(parsed) < 2 or parsed[0] is None or None in parsed or len(grid) < 3:
         return False
     steps = np.diff(grid)
-    return bool(np.isclose(grid[0] - parsed[0], steps[0]) and np.allclose(steps, steps[0]))
+    if not (steps[0] and np.allclose(steps, steps[0])):
+        return False
+    before = (grid[0] - parsed[0]) / steps[0]
+    return bool(np.isclose(before, round(before)) and 1 <= round(before) <= _MOST_BEFORE)
 
 
 def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
@@ -259,6 +265,8 @@ def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
     )
 
 
+#: Steps before the wavelengths of a table that a line above it goes on with.
+_MOST_BEFORE = 3
 #: So many numbers in ascending order are wavelengths, whatever stands before them.
 _MANY = 5
 
