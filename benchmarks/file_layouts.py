@@ -279,6 +279,8 @@ def _asd(content: bytes) -> Iterator[Part]:
     yield Part(191, 199, NUMBER, _WAVELENGTHS)
     yield Part(484, 484 + size * bands, PIXELS, _DATA)
     if len(content) > 484 + size * bands + 20:
+        note = 484 + size * bands + 20
+        yield Part(note, len(content) - size * bands, NAME, frozenset())
         yield Part(len(content) - size * bands, len(content), PIXELS, _DATA)
 
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import PIL.Image
 import pytest
+import scipy.io
 import tifffile
 
 from napari_hsr import read, write
@@ -91,6 +92,20 @@ def test_items_of_gdal_of_more_bands_than_the_image_has(tmp_path):
         values = np.zeros((pages, 8, 9), "u2") + np.arange(9, dtype="u2")
         tifffile.imwrite(path, values, photometric="minisblack", metadata=None, extratags=[tag])
         assert ("describe 4 bands" in told(path)) == said
+
+
+def test_bytes_behind_the_arrays_of_a_netcdf_file(tmp_path):
+    """Bytes that were put in had moved all values behind them."""
+    path = tmp_path / "a.nc"
+    with scipy.io.netcdf_file(path, "w") as file:
+        for name, size in zip("byx", (7, 5, 6), strict=True):
+            file.createDimension(name, size)
+        values = np.random.default_rng(2).random((7, 5, 6))
+        file.createVariable("cube", "f4", ("b", "y", "x"))[:] = values
+    content = path.read_bytes()
+    assert not told(path)
+    path.write_bytes(content[:-40] + content[-44:])
+    assert "4 bytes behind the arrays" in told(path)
 
 
 def test_one_band_of_a_camera_set_that_states_no_width(tmp_path):

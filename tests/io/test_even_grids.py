@@ -103,7 +103,7 @@ def test_a_response_without_its_point_is_refused(tmp_path):
     lines = [f"{nm:g};0,1;0,2;0,3679\n" for nm in EVEN]
     lines[7] = lines[7].replace("0,3679", "03679")
     (tmp_path / "a.csv").write_text("nm;red;green;blue\n" + "".join(lines))
-    with pytest.raises(FileError, match="line 9 does not hold a wavelength and three numbers"):
+    with pytest.raises(FileError, match="one value of a, 3679, is far beyond all others"):
         read_cameras(tmp_path / "a.csv")
 
 

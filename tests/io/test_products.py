@@ -446,6 +446,12 @@ class TestXmlBeside:
             for i, n in enumerate(nm, 1)
         )
 
+    def test_a_width_that_is_no_number_is_told(self, tmp_path):
+        xml = ENMAP.format(self.entries([420.5, 500, 940, 950]))
+        cube = read(self.image(tmp_path, "ENMAP01", xml.replace(">6.5<", ">6,5 nm<", 1)))
+        assert "fwhm" not in cube.metadata
+        assert has(cube.notices, Code.LIST_UNUSABLE)
+
     def test_enmap(self, tmp_path, big):
         xml = ENMAP.format(self.entries([420.5, 500, 950, 940]))  # detectors overlap
         cube = read(self.image(tmp_path, "ENMAP01", xml))

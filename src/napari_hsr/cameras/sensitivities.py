@@ -25,6 +25,8 @@ MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
 
 #: Relative units are none from here on.
 _LARGEST = 1e30
+#: No response is so many times all others.
+_ALONE = 50.0
 #: Rows of a table: 49 cameras by nm are 20,000.
 _MOST_ROWS = 200_000
 
@@ -274,8 +276,6 @@ class _Heading:
             return "", math.nan, []
         try:
             nm, *rgb = (_number(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
-            if any(re.match(r"\s*0\d", row[columns[key]]) for key in "rgb"):  # 03679 was 0,3679
-                return "", math.nan, []
             if "second green" in columns:
                 rgb[1] = (rgb[1] + _number(row[columns["second green"]])) / 2
             name = row[columns["camera"]].strip() if "camera" in columns else default
@@ -309,6 +309,9 @@ def _number(cell: str) -> float:
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:
     even_grids.check(path, np.array(list(table)), name)
+    *_, second, most = sorted(abs(value) for row in table.values() for value in row)
+    if len(table) > 3 and most > _ALONE * second > 0:  # 0,3679 that lost its comma
+        raise FileError(path, f"one value of {name}, {most:g}, is far beyond all others")
     nm = sorted(table)
     return Camera(name, np.array(nm), np.array([table[at] for at in nm]), path.name)
 
@@ -319,9 +322,7 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
         _UNITS.sub("", name[: limits.LONGEST_NAME]).strip(): i for name, i in found.items()
     } | found
     found = {_QUANTITY.sub("", name).strip(" _"): i for name, i in found.items()} | found
-    for alias in (
-        "wavelength_nm", "wavelength_um", "wavelengths", "wellenlänge", "wl", "lambda", "nm",
-    ):  # fmt: skip
+    for alias in ("wavelength_nm", "wavelength_um", "wavelengths", "wellenlänge", "wl", "lambda", "nm"):  # fmt: skip
         if alias in found:
             found.setdefault("wavelength", found[alias])
     names = {"r": ("red", "rot"), "g": ("green", "grün"), "b": ("blue", "blau")}

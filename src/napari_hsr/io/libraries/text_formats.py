@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
+from napari_hsr.io import limits, value_notices
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import MOST_REFLECTANCE, REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.wavelengths import resolve as wl
@@ -161,6 +161,8 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
         "the heading",
         metadata={key: value for key, value in items.items() if value},
     )
+    for unit in sorted(filter(None, units)):  # left of several
+        found.notices += value_notices.damaged_unit(unit)
     left = [heading[j] for j in others if j not in kept] if heading else []
     if left:
         listed = ", ".join(repr(name) for name in left[:6]) + (" …" if len(left) > 6 else "")

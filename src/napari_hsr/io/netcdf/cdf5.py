@@ -119,6 +119,17 @@ def check_head(content: bytes, length: int) -> int:
     return _check_sizes(described, records if records != _STREAMING_32 else None, length)
 
 
+def bytes_behind(content: bytes, length: int) -> int:
+    """Bytes behind the values of a file of 32-bit data that has no records; arguments as of :func:`check_head`."""
+    head = _Header(content, ">I", ">Q" if content[3] == 2 else ">I")
+    head.count()
+    described, _ = head.described()
+    if any(map(_is_of_records, described)):
+        return 0
+    ends = [variable[-1] + -(-_bytes(variable) // 4) * 4 for variable in described]
+    return max(length - max(ends, default=length), 0)
+
+
 def _check_sizes(described: list[Any], records: int | None, length: int) -> int:
     """ValueError for a variable whose values are more than its dimensions say: another cube would be read.
 

@@ -44,8 +44,10 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         warnings.simplefilter("ignore")
         if detect.head_of(path, 4) == cdf5.MAGIC:
             stored, of_file, more = cdf5.variables(path)
+            behind = 0
         else:
-            more = cdf5.check_head(detect.head_of(path, limits.MOST_BYTES), path.stat().st_size)
+            head, size = detect.head_of(path, limits.MOST_BYTES), path.stat().st_size
+            more, behind = cdf5.check_head(head, size), cdf5.bytes_behind(head, size)
             with netcdf_file(str(path), "r", mmap=False) as file:
                 stored = {
                     name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
@@ -83,6 +85,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     )
     if more:
         told = f"{more} records behind those that its head counts were left out."
+        found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
+    if behind:
+        told = f"{behind} bytes behind the arrays were left out: the file may be damaged."
         found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
     if choice.variable is None:
         found.notices += left_out(path, variables, chosen)

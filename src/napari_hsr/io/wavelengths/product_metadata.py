@@ -36,7 +36,7 @@ _MOST_APART = 1000.0
 class Product:
     """What the file states, one value a band; gains and offsets are None where it has none.
 
-    ``unclear`` says that it states gains or offsets that are not one number a band; ``not_read`` is what
+    ``unclear`` says that it states gains or offsets that are not one number a band, ``widths_unclear`` the same of widths; ``not_read`` is what
     it states for missing values if that is no number.
     """
 
@@ -47,6 +47,7 @@ class Product:
     offsets: list[float] | None
     no_data: float | None
     unclear: bool = False
+    widths_unclear: bool = False
     not_read: str = ""
 
 
@@ -82,6 +83,9 @@ def add(path: Path, bands: int, found: Found, of_integers: bool) -> None:
         return
     if not own:
         found.wavelengths, found.unit = product.wavelengths, "nm"
+    if product.widths_unclear and not own:
+        told = f"Widths of bands in {product.file} are not one number a band: left out."
+        found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
     if product.fwhm is not None and not own:
         found.per_band["fwhm"] = product.fwhm
     if product.no_data is not None and not found.decoding.markers:
@@ -143,14 +147,16 @@ def _read(file: Path, bands: int, rest: str) -> Product | str:
     markers = (e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue"))
     marker = (next(markers, None) or "").strip()
     no_data = number(marker)
+    widths = _numbers(entries, _WIDTH)
     return Product(
         file.name,
         centres,
-        _numbers(entries, _WIDTH),
+        widths,
         None if lost else gains,
         None if lost else offsets,
         no_data,
         bool(lost),
+        widths is None and any(name in entry for entry in entries for name in _WIDTH),
         marker if no_data is None and marker.lower() not in NOTHING else "",
     )
 
