@@ -57,10 +57,8 @@ def facts(read: Any) -> dict[str, Any]:
             f"{key} of {name}": value for name, one in found.items() for key, value in one.items()
         }
     if dataclasses.is_dataclass(read) and hasattr(read, "matrix"):  # a camera profile
-        return {
-            "settings": {k: v for k, v in dataclasses.asdict(read).items() if k != "name"},
-            "names": read.name,
-        }
+        settings = dataclasses.asdict(read)
+        return {"names": (settings.pop("name"), settings.pop("chart")), "settings": settings}
     wavelengths = getattr(read, "wavelengths_nm", None)
     if wavelengths is None:
         wavelengths = getattr(read, "wavelengths", None)

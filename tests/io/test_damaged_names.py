@@ -152,3 +152,9 @@ def test_what_is_written_here_is_not_damaged(tmp_path):
     for name in ("a.hdr", "a.h5", "a.mat", "a.tif"):
         cube = Cube(CUBE, NM, units="reflectance", metadata={"fwhm": [9.0] * 7})
         assert not has(read(write(cube, tmp_path / name)).notices, Code.MAYBE_DAMAGED)
+
+
+def test_a_unit_in_our_own_record(tmp_path):
+    path = write(Cube(CUBE, NM, units="reflectance"), tmp_path / "a.hdr")
+    path.write_text(path.read_text().replace('"units": "reflectance"', '"units": "refIectance"'))
+    assert "may be a damaged “reflectance”" in " ".join(read(path).notices)

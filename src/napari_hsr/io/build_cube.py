@@ -112,17 +112,18 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     data, of_masks = masks_beside.apply(path, data, found.masks, order, resolved.order)
     notices += [*of_values, *of_masks, *scaled_already(found.decoding, source.dtype, data)]
     record = found.record
-    notices += [] if record else value_notices.damaged_unit(found.units)
     marker = found.metadata.get(NO_DATA)
     if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):
         found.metadata[NO_DATA] = np.nan  # else a value equal to it would be lost on saving
     lacks = record.lacks if record else {"units", "metadata"}
     stated = None if record is None or "metadata" in lacks else record.metadata
     metadata = _metadata(found, resolved, notices) if stated is None else stated
+    units = found.units if record is None or "units" in lacks else record.units
+    notices += value_notices.damaged_unit(units)
     cube = Cube(
         data,
         resolved.wavelengths,
-        units=found.units if record is None or "units" in lacks else record.units,
+        units=units,
         name=(record.name if record else found.name) or path.stem,
         provenance=record.provenance if record else _fresh(path, found, resolved),
         metadata=metadata,
