@@ -23,10 +23,8 @@ from napari_hsr.photograph import CAMERA, slug
 #: Measured cameras included in colour-science.
 MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
 
-#: Relative units are none from here on.
-_LARGEST = 1e30
-#: No response is so many times all others.
-_ALONE = 50.0
+#: Relative units are none from here on, and no response is so many times all others.
+_LARGEST, _ALONE = 1e30, 50.0
 #: Rows of a table: 49 cameras by nm are 20,000.
 _MOST_ROWS = 200_000
 
