@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -17,6 +19,7 @@ from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import layer_cube, layer_state
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.viewer.names import rename
+from napari_hsr.widgets.maps import panel as maps_panel
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 from napari_hsr.widgets.maps.unmix_form import _of_library
 
@@ -177,6 +180,30 @@ def test_endmembers_are_pins_regions_and_spectra_of_a_library(
     ran(panel, qtbot)
     pin = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))
     assert pin.data[2, 2] == pytest.approx(1, abs=0.02)
+
+
+def test_the_window_goes_on_while_maps_are_saved_and_a_fault_is_told(
+    panel, qtbot, tmp_path, monkeypatch
+):
+    panel.index.what.setText("b650")
+    ran(panel, qtbot)
+    threads, work = [], maps_panel._written
+
+    def noted(*about):
+        threads.append(threading.current_thread())
+        return work(*about)
+
+    monkeypatch.setattr(maps_panel, "_written", noted)
+    for folder, kind in ((tmp_path, "info"), (tmp_path / "missing", "error")):
+        chosen = str(folder / "m.tif")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: (chosen, ""))
+        panel.save_button.click()
+        assert not panel.save_button.isEnabled()
+        qtbot.waitUntil(panel.save_button.isEnabled)
+        assert panel.message.kind == kind
+        assert chosen in panel.message.text()
+    assert napari_hsr.read(tmp_path / "m.tif").shape == (1, 5, 6)
+    assert threading.main_thread() not in threads
 
 
 def test_a_pin_that_was_moved_since_it_was_listed_is_measured_where_it_is(panel, viewer, qtbot):

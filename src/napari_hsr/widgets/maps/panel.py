@@ -20,12 +20,13 @@ from napari_hsr.viewer.layer_data import (
     layer_wavelengths,
 )
 from napari_hsr.widgets.common.choosers import LayerChooser
-from napari_hsr.widgets.common.close_guard import computing_question
+from napari_hsr.widgets.common.close_guard import computing_question, saving_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.progress_bar import ProgressBar
 from napari_hsr.widgets.common.qt_typing import present
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -63,7 +64,7 @@ class MapsWidget(Panel):
         self._known: Wavelengths | None = None  # of its cube
         self._called = ""
         self._made: list[Cube] = []
-        self._job = JobSlot(self)
+        self._job, self._saving = JobSlot(self), JobSlot(self)
         self._following = Connections(self)  # the chosen cube
         # pins, shapes and labels that are measured in the thread
         self._held: dict[Any, Callable[[Event], bool]] = {}
@@ -321,11 +322,20 @@ class MapsWidget(Panel):
         name = self._made[0].name.replace("/", "-").replace("*", "-")
         kinds, beside = "TIFF (*.tif)", lambda path: self._paths(path)[1:]
         path = ask_path(self, "Save the maps", f"{name}.tif", kinds, beside)
-        if path is not None:
-            try:
-                self.message.show_info(f"Saved {', '.join(str(one) for one in self.save(path))}.")
-            except HSRError as error:
-                self.message.show_exception(error)
+        if path is None:
+            return
+        made, paths = self._made, self._paths(path)
+        title = f"Saving {one_line(path.name)}"
+        self.message.show_info(f"{title}…")
+        self._saving.start(  # they may be large
+            lambda _cancel: iter([_written(made, paths)]),
+            title,
+            asks=saving_question,
+            finished=lambda to: self.message.show_info(f"Saved {', '.join(map(str, to))}."),
+            failed=lambda error: self.message.show_exception(error, "Saving the maps"),
+            ended=lambda: self.save_button.setEnabled(True),
+        )
+        self.save_button.setEnabled(False)
 
     def save(self, path: str | PathLike[str]) -> list[Any]:
         """Write the last maps; of unmixing the residual goes into a second file beside it.
@@ -335,10 +345,7 @@ class MapsWidget(Panel):
         FileError
             If a file cannot be written.
         """
-        from napari_hsr.io import write
-
-        paths = self._paths(Path(path))
-        return [write(cube, to) for cube, to in zip(self._made, paths, strict=True)]
+        return _written(self._made, self._paths(Path(path)))
 
     def _paths(self, path: Path) -> list[Path]:
         """Where each of the last maps goes."""
@@ -359,6 +366,7 @@ class MapsWidget(Panel):
         self._connections = Connections(self)
         self._connections.connect(self._viewer.layers.events, "_on_layers")
         self._follow(self.chooser.layer())
+        self.save_button.setEnabled(True)  # where it was closed while maps were saved
         self.components.plot.follow_theme(self._viewer)
 
     def _release(self) -> None:
@@ -366,7 +374,14 @@ class MapsWidget(Panel):
         self._connections.close()
         self._following.close()
         self._job.drop()
+        self._saving.drop()
         self._hold({})
         self.index.release()
         self.unmix.release()
         self.components.plot.release()
+
+
+def _written(made: list[Cube], paths: list[Path]) -> list[Path]:
+    from napari_hsr.io import write
+
+    return [write(cube, to) for cube, to in zip(made, paths, strict=True)]
