@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress
+from napari_hsr.widgets.common.close_guard import computing_question
 from napari_hsr.widgets.common.job_slot import JobSlot
 
 
@@ -71,3 +72,18 @@ def test_a_failure_arrives_as_a_value(slot, qtbot):
     slot.start(work, failed=lambda error: heard.append(str(error)))
     qtbot.waitUntil(lambda: not slot.running)
     assert heard == ["It does not fit."]
+
+
+def test_what_ends_with_its_panel_is_told_where_it_would_be_missed(slot, qtbot, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    slot.start(endless, "Checking leaf")
+    slot.leave()
+    assert told == []
+    slot.start(endless, "Reconstruct leaf", asks=computing_question)
+    slot.leave()
+    assert told == ["Reconstruct leaf: this was stopped, as its panel was closed."]
+    slot.start(lambda _cancel: iter(["cube"]), "Reconstruct leaf", asks=computing_question)
+    qtbot.waitUntil(lambda: not slot.running)
+    slot.leave()
+    assert len(told) == 1

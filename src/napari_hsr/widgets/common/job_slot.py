@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.units import one_line
 from napari_hsr.widgets.common.close_guard import ask_while
 from napari_hsr.widgets.common.job import Job, Work
 from napari_hsr.widgets.common.qt_typing import present
@@ -33,6 +34,7 @@ class JobSlot:
         self._panel = panel
         self._job: Job | None = None  # the one that is heard
         self._last: Job | None = None  # the same, until its very end
+        self._title = ""  # of a job whose outcome would be missed
         #: What the job that was cancelled last had finished, if it hands that over.
         self.part: object = None
 
@@ -67,6 +69,7 @@ class JobSlot:
         """
         self.drop()
         job = self._job = Job(work, title, self._panel)
+        self._title = title if asks is not None else ""
         ended = slots.pop("ended", None)
         for name in {*_ENDS, *slots}:
             getattr(job, name).connect(partial(self._pass_on, job, name, slots.get(name)))
@@ -86,6 +89,16 @@ class JobSlot:
         if self._job is not None:
             self._job.cancel()
         self._job = self._last = None
+
+    def leave(self) -> None:
+        """As :meth:`drop`, where the panel is closed: that what was computed ends with it is told."""
+        if self._job is not None and self._title:
+            from napari.utils.notifications import show_warning
+
+            show_warning(
+                one_line(f"{self._title}: this was stopped, as its panel was closed.", 500)
+            )
+        self.drop()
 
     def _pass_on(self, job: Job, name: str, slot: Callable[..., Any] | None, *said: Any) -> None:
         if job is not self._job:

@@ -335,7 +335,7 @@ class CalibrateWidget(Panel):
             chooser.attach()
 
     def _release(self) -> None:
-        self._job.drop()
+        self._job.leave()
         for chooser in self._choosers:
             chooser.release()
 

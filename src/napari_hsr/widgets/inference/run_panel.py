@@ -384,7 +384,7 @@ class RunPanel(Panel):
             self._settle.begin(SETTLE_MS)
 
     def _release(self) -> None:
-        self._job.drop()
+        self._job.leave()
         self.loaded.close()
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:

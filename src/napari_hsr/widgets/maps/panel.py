@@ -373,7 +373,7 @@ class MapsWidget(Panel):
         self.chooser.release()
         self._connections.close()
         self._following.close()
-        self._job.drop()
+        self._job.leave()
         self._saving.drop()
         self._hold({})
         self.index.release()

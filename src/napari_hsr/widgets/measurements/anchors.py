@@ -132,7 +132,7 @@ class AnchorSection(QWidget):
         self._settle.stop()
         self.cube.release()
         self.points.release()
-        self._job.drop()
+        self._job.leave()
 
     def _on_layers(self, event: object = None) -> None:
         self._shapes.close()
