@@ -104,8 +104,6 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     notices: list[Notice] = []
-    if kind == "BMP":
-        notices += bmp_header.check(path, content)
     unusual = jpeg_frames.unusual_frame(path, content) if kind == "JPEG" else None
     if unusual is not None:
         return _read_unusual_jpeg(path, content, unusual, full_scale)
@@ -122,6 +120,8 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
             size = f"{image.width} x {image.height} pixels"
             needed = image.width * image.height * 2 * len(image.getbands())
             limits.check_room(path, needed, f"the picture ({size})")
+            if kind == "BMP":
+                notices += bmp_header.check(path, content)
             _note_camera(image, metadata)
             stated = (
                 icc.parse(profile) if profile else stated_colours.of_exif(image.getexif(), notices)
