@@ -140,6 +140,23 @@ def test_values_that_were_changed_in_place_are_kept(viewer, tmp_path):
     np.testing.assert_array_equal(again.layers["scene"].data, cube.data)
 
 
+def test_hidden_points_the_order_of_shapes_and_columns_with_gaps_come_back(tmp_path):
+    viewer = ViewerModel()
+    columns = {"depth": [1.5, np.nan, np.inf], "name": ["a", "nan", "c"]}
+    points = viewer.add_points([[0, 0], [1, 1], [2, 2]], features=columns, name="points")
+    points.shown = [True, False, True]
+    squares = [[[0, 0], [0, 3], [3, 3], [3, 0]], [[1, 1], [1, 4], [4, 4], [4, 1]]]
+    viewer.add_shapes(squares, shape_type="polygon", z_index=[2, 1], name="shapes")
+    saved(viewer, tmp_path / "a.hsrsession")
+    again, told = opened(tmp_path / "a.hsrsession")
+    assert told == []
+    assert again.layers["points"].shown.tolist() == [True, False, True]
+    found = again.layers["points"].features
+    np.testing.assert_array_equal(found["depth"].to_numpy(dtype=float), columns["depth"])
+    assert found["name"].tolist() == columns["name"]
+    assert list(again.layers["shapes"].z_index) == [2, 1]
+
+
 def test_points_that_were_cleared_and_layers_without_any_are_saved(tmp_path):
     viewer = ViewerModel()
     viewer.add_points(name="new")

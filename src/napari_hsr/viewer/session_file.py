@@ -173,6 +173,8 @@ class Look(_Strict):
     size: Numbers | None = None
     symbol: Annotated[list[Text], Field(max_length=MOST_POINTS)] | None = None
     shape_type: Annotated[list[Text], Field(max_length=MOST_POINTS)] | None = None
+    shown: Annotated[list[bool], Field(max_length=MOST_POINTS)] | None = None
+    z_index: Annotated[list[int], Field(max_length=MOST_POINTS)] | None = None
     face_color: Rows | None = None
     border_color: Rows | None = None
     edge_color: Rows | None = None

@@ -285,14 +285,25 @@ def _add(
     if record.columns:
         import pandas as pd
 
-        look["features"] = pd.DataFrame(record.columns)
+        columns = {name: _as_numbers(values) for name, values in record.columns.items()}
+        look["features"] = pd.DataFrame(columns)
     if record.kind == "labels":
         return _add_labels(viewer, record, thing, look)
     add = viewer.add_points if record.kind == "points" else viewer.add_shapes
     if not len(thing):  # napari takes no empty lists of colours
-        for name in (*COLORS, "size", "symbol", "shape_type", "edge_width"):
+        for name in (*COLORS, "size", "symbol", "shape_type", "edge_width", "shown", "z_index"):
             look.pop(name, None)
     return add(thing if len(thing) else None, ndim=record.ndim, **look)
+
+
+def _as_numbers(values: list[Any]) -> list[Any]:
+    """A column of numbers among which are those that JSON has no number for; any other as it is."""
+    texts = {value for value in values if isinstance(value, str)}
+    others = (value for value in values if not isinstance(value, str))
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in others)
+    if not texts or not texts <= {"nan", "inf", "-inf"} or not numbers:
+        return values
+    return [float(value) for value in values]
 
 
 def _goes_along(cube: Cube, record: LayerRecord) -> bool:

@@ -274,6 +274,10 @@ def _look(layer: Layer) -> Look:
             value = [str(getattr(one, "value", one)) for one in np.atleast_1d(value)]
         elif name == "size" and value is not None:
             value = np.broadcast_to(np.asarray(value, dtype=float), len(layer.data))
+        elif name == "shown" and value is not None:
+            value = None if np.all(value) else np.broadcast_to(value, len(layer.data))
+        elif name == "z_index" and value is not None:
+            value = [int(one) for one in value] if np.any(value) else None
         elif name == "contrast_limits" and getattr(layer, "rgb", False):
             value = None
         if value is not None:
