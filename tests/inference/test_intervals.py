@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from napari_hsr import Photograph, load_model, reconstruct
 from napari_hsr.colour import decode_photograph_tile
@@ -65,6 +66,43 @@ def photograph():
 @pytest.fixture
 def result(model, photograph):
     return result_of(reconstruct_events(photograph, model, intervals=True))
+
+
+NEGATIVE = [[-0.1] * 31] * 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"half_widths": NEGATIVE},
+        {"half_widths": [[0.1] * 31, [0.1] * 31, [0.1] * 30 + [-0.1]]},
+        {"half_widths": [[0.0] * 31] * 3},
+        {"half_widths": [[1e30] * 31] * 3},
+        {"half_widths": [[0.1] * 31] * 2},
+        {"half_widths": [[0.1] * 31, [0.1] * 30, [0.1] * 31]},
+        {"half_widths": [[0.1] * 30] * 3, "region_half_widths": [[0.1] * 30] * 3},
+        {"region_half_widths": [[0.1]] * 3},
+        {"edges": [0.6, 0.3]},
+        {"edges": []},
+        {"centres": [0.2, 0.5]},
+        {"centres": [0.5, 0.2, 0.8]},
+        {"largest": 1e-300},
+        {"largest": float("inf")},
+        {"slopes": [-9.0, 0.1]},
+        {"slopes": [1e308, 1e308]},
+        {"camera": [[1.0, 2.0, 3.0]] * 5},
+        {"rarity": ["?" * RARITY_CELLS] * RARITY_CELLS},
+        {"rarity": ["é" * RARITY_CELLS] * RARITY_CELLS},
+        {"rarity": ["0" * (RARITY_CELLS - 1)] * RARITY_CELLS},
+    ],
+)
+def test_a_table_of_intervals_that_makes_none_is_refused_with_its_card(model, changes):
+    """Lower ends had been above upper ones, and called 90% of all pixels."""
+    whole = model.card.model_dump(mode="json")
+    assert type(model.card).model_validate(whole) == model.card
+    damaged = {**whole, "intervals": {**whole["intervals"], **changes}}
+    with pytest.raises(ValidationError):
+        type(model.card).model_validate(damaged)
 
 
 def test_the_cube_is_that_of_a_run_without_them(model, photograph, result):

@@ -12,6 +12,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from napari_hsr.cube import Wavelengths
@@ -247,6 +248,15 @@ class ModelCard(BaseModel):
     @classmethod
     def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(Wavelengths(np.array(values)))
+
+    @model_validator(mode="after")
+    def _of_its_bands(self) -> ModelCard:
+        table = self.intervals
+        if table is not None and len(table.half_widths[0]) != len(self.wavelengths_nm):
+            raise ValueError(
+                f"intervals: {len(table.half_widths[0])} bands for {len(self.wavelengths_nm)} wavelengths"
+            )
+        return self
 
     @field_validator("training")
     @classmethod

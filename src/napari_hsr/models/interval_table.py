@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_hsr.models.figures_in_words import source_words
 from napari_hsr.trust.difficulty import (
@@ -20,6 +21,14 @@ from napari_hsr.trust.difficulty import (
     spread,
 )
 
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+#: A row of the table of rarity.
+_Row = Annotated[str, Field(pattern=rf"^[{_LETTERS[:-2]}_-]{{{RARITY_CELLS}}}$")]
+#: Relative to the brightness: of the bundled models up to 2.1. A hundred times the values is no knowledge.
+_HalfWidth = Annotated[float, Field(gt=0, le=100)]
+_Difficulty = Annotated[float, Field(gt=0)]
+#: Exponents: of the bundled models up to 0.5.
+_Slope = Annotated[float, Field(ge=0, le=10)]
 #: Rows of what :meth:`IntervalTable.look` finds.
 LEVEL, SCALE, SPREAD, UNLIKE = range(4)
 
@@ -66,24 +75,42 @@ class IntervalTable(BaseModel):
         By source: coverage, mean half-width, share unlike the training.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, ignored_types=(cached_property,), allow_inf_nan=False
+    )
 
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     coverage: float = Field(gt=0, lt=1)
     witnesses: dict[str, str]
-    slopes: tuple[float, float]
+    slopes: tuple[_Slope, _Slope]
     dark_slope: float = Field(default=0.0, ge=0)
     camera: tuple[tuple[float, float, float], ...] = ()
-    rarity: tuple[str, ...] = Field(min_length=RARITY_CELLS, max_length=RARITY_CELLS)
-    edges: tuple[float, ...]
-    centres: tuple[float, ...] = ()
-    half_widths: tuple[tuple[float, ...], ...]
-    region_half_widths: tuple[tuple[float, ...], ...]
+    rarity: tuple[_Row, ...] = Field(min_length=RARITY_CELLS, max_length=RARITY_CELLS)
+    edges: tuple[_Difficulty, ...]
+    centres: tuple[_Difficulty, ...] = ()
+    half_widths: tuple[tuple[_HalfWidth, ...], ...]
+    region_half_widths: tuple[tuple[_HalfWidth, ...], ...]
     unlike_above: float = Field(gt=0)
     largest: float = Field(gt=0)
     photographs: int = Field(ge=1)
     calibrated_on: str
     figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _makes_intervals(self) -> IntervalTable:
+        levels = len(self.edges) + 1
+        sizes = {len(row) for table in (self.half_widths, self.region_half_widths) for row in table}
+        if {len(self.half_widths), len(self.region_half_widths)} != {levels} or len(sizes) != 1:
+            raise ValueError(f"half-widths are not {levels} rows of one number of bands each")
+        if self.camera and {len(self.camera)} != sizes:
+            raise ValueError("the camera has not one row a band")
+        if len(self.centres) not in (0, levels):
+            raise ValueError(f"there are {len(self.centres)} centres for {levels} levels")
+        if any(low > high for low, high in pairwise((*self.edges, self.largest))):
+            raise ValueError("edges do not ascend up to the largest difficulty")
+        if any(low >= high for low, high in pairwise(self.centres)):
+            raise ValueError("centres do not ascend")
+        return self
 
     def __repr__(self) -> str:
         return f"<IntervalTable {self.coverage:.0%} on {self.photographs} photographs>"
@@ -211,7 +238,6 @@ def between(rows: np.ndarray, level: np.ndarray) -> np.ndarray:
     return out
 
 
-_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 _STEP = 13.9 / 63
 
 
