@@ -62,6 +62,24 @@ def test_an_entry_that_its_pixels_contradict(tmp_path, options, code, at, mask):
         read(path)
 
 
+@pytest.mark.parametrize("options", [PLANES, PIXELS])
+@pytest.mark.parametrize("where", ["directory", "values"])
+def test_pixels_that_would_lie_over_the_directory(tmp_path, options, where):
+    """One band had been read from the tags of the file, without a word."""
+    path = write(tmp_path / "a.tif", **options)
+    entry, values = place(path, OFFSETS)
+    if where == "values":
+        values_of = place(path, ROWS if options is PIXELS else COUNTS)
+        target = values_of[1]
+    else:
+        target = entry
+    content = bytearray(path.read_bytes())
+    content[values : values + 4] = target.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="lie over its directory"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("options", "codes"),
     [

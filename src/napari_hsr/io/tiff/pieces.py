@@ -71,6 +71,7 @@ def check(path: Path, page: Any, keyframe: Any, stack: int = 0) -> tuple[Notice,
             f"the TIFF file is damaged: {lost} of the {pieces} strips or tiles of page {page.index + 1} lie nowhere "
             "or have no bytes",
         )
+    _check_beside_directory(path, page, places[~absent], counts[~absent])
     told = _of_absent(page, int(absent.sum()), pieces)
     if sizes is not None and cut_off and not absent[0]:
         _check_first(path, page, keyframe, int(sizes[0]))
@@ -94,6 +95,28 @@ def _check_tags(path: Path, page: Any) -> int:
                 f"the TIFF file is damaged: where the pixels of page {page.index + 1} lie is no list of whole numbers",
             )
     return most
+
+
+def _check_beside_directory(path: Path, page: Any, places: np.ndarray, counts: np.ndarray) -> None:
+    """Refuse pieces that lie over the directory of their page, or over what its tags hold elsewhere."""
+    tags = getattr(page, "tags", None)
+    if not tags:
+        return
+    tiff = page.parent.tiff
+    first = int(page.offset)
+    own = [(first, first + tiff.tagnosize + len(tags) * tiff.tagsize + tiff.offsetsize)]
+    own += [
+        (int(tag.valueoffset), int(tag.valueoffset + tag.valuebytecount)) for tag in tags.values()
+    ]
+    over = np.zeros(places.shape, dtype=bool)
+    for begin, end in own:
+        over |= (places < end) & (places + counts > begin)
+    if over.any():
+        raise FileError(
+            path,
+            f"the TIFF file is damaged: {int(over.sum())} of the strips or tiles of page {page.index + 1} lie over its "
+            "directory",
+        )
 
 
 def _of_absent(page: Any, count: int, pieces: int) -> tuple[Notice, ...]:
