@@ -141,7 +141,7 @@ def test_card_missing_or_wrong(tmp_path):
 
 def test_card_that_contradicts_its_weights(tmp_path):
     model = load_model("rootpoly-srgb")
-    short = model.card.model_copy(update={"wavelengths_nm": (400.0, 500.0)})
+    short = model.card.model_copy(update={"wavelengths_nm": (400.0, 500.0), "intervals": None})
     path = save_model(tmp_path / "short.safetensors", model.module.state_dict(), short)
     with pytest.raises(ModelError, match="2 wavelengths"):
         load_model(path)
