@@ -344,6 +344,8 @@ SHAPES = POINTS.replace("points", "shapes")
         '{"version": 1, "layers": [{"kind": "program", "id": "1", "name": "a"}]}',
         '{"version": 1, "layers": [{"kind": "points", "id": "1", "name": "a", "points": [["b"]]}]}',
         '{"version": 1, "view": {"zoom": NaN}}',
+        '{"version": 1, "view": {"zoom": 1e-300}}',
+        '{"version": 1, "view": {"center": [0, 1e300, 0]}}',
         "[" * 100_000,
         json.dumps({"version": 1, "layers": [{"kind": "points", "id": "1", "name": "a"}] * 201}),
         POINTS % "[[1, 2], [1]]",

@@ -248,11 +248,11 @@ class LayerRecord(_Strict):
 class View(_Strict):
     """Sliders, camera and the active layer."""
 
-    point: Few = []
+    point: Places = []
     ndisplay: Literal[2, 3] = 2
-    center: Few = []
-    zoom: FiniteFloat = Field(1.0, gt=0)
-    angles: Few = []
+    center: Places = []
+    zoom: FiniteFloat = Field(1.0, ge=_SMALLEST, le=_LARGEST)
+    angles: Places = []
     active: Text | None = None
 
 
