@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hsr.inference.stacks.frame_arrays import State
 from napari_hsr.viewer.frames import frame_changed, shown_frame
+from napari_hsr.viewer.layer_data import unwrapped
 from napari_hsr.widgets.common.job import Job
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class FrameWorker(QObject):
 
     def _still_held(self) -> bool:
         """Whether the layer holds the frames; what it was given in their place is the user's."""
-        held = getattr(self._layer.data, "frames", None) is self._frames
+        now = getattr(unwrapped(self._layer).data, "frames", None)
+        held = now is unwrapped(self._frames)  # napari hands out stand-ins of both
         if not held:
             for job in self._jobs.values():
                 job.cancel()
