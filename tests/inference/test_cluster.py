@@ -544,7 +544,7 @@ def test_cancelling_takes_back_figures_that_are_under_way(client):
 
 def forget(client):
     """What a client does with all that it waits for where the connection was lost and made again."""
-    client.cancel([distributed.Future(key, client) for key in client.futures])
+    client.cancel([distributed.Future(key, client) for key in list(client.futures)])
 
 
 def test_figures_that_the_scheduler_forgot_are_computed_again(client):
