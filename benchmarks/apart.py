@@ -95,16 +95,18 @@ def in_turn(
                     call_of, range(at, min(at + _CALLS, count)), folder, theirs, output.fileno()
                 )
             theirs.close()
-            with ours, ours.makefile("r") as answers:
-                ended = False
-                while not ended and at < count:
-                    outcome, ended = _answer(ours, answers, output, child)
-                    if outcome is None:  # all of its calls are done
-                        break
-                    yield outcome
-                    at += 1
-            if not ended:
-                _end(child)
+            ended = False
+            try:
+                with ours, ours.makefile("r") as answers:
+                    while not ended and at < count:
+                        outcome, ended = _answer(ours, answers, output, child)
+                        if outcome is None:  # all of its calls are done
+                            break
+                        yield outcome
+                        at += 1
+            finally:  # whoever asks for a few outcomes alone does not come back
+                if not ended:
+                    _end(child)
 
 
 def _answer(
