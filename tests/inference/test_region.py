@@ -8,7 +8,7 @@ import pytest
 from napari_hsr import Cube, Photograph, reconstruct, super_resolve
 from napari_hsr.errors import InputError
 from napari_hsr.inference import region
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geokeys, geotiff
 from napari_hsr.models import ModelCard
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.models.model import Model
@@ -32,7 +32,7 @@ def test_a_region_of_a_photograph_is_that_of_the_whole_and_knows_its_place(way):
 
 
 def test_a_cube_lies_on_the_ground_where_its_photograph_and_part_do():
-    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geokeys.of_code(32633, True)
     photo = Photograph(IMAGE, "linear-srgb", metadata={geotiff.KEY: grid})
     whole = reconstruct(photo, "rootpoly-srgb", device="cpu")
     part = reconstruct(photo, "rootpoly-srgb", device="cpu", region="4:9,10:22")

@@ -47,7 +47,7 @@ def test_a_name_nearly_known(name, known, meant):
         ("bbl =", "=", "without a name"),
         ("fwhm = {10", "fwhm = 10", "fwhm is no list"),
         ("\nfwhm =", "\nfwhn =", "“fwhm”"),
-        ("map info", "map lnfo", "“mapinfo”"),
+        ("map info", "map lnfo", "map lnfo may be a damaged map info"),
         ("data units", "data un1ts", "“dataunits”"),
         ("= radiance", "= radlance", "may be a damaged “radiance”"),
         ("data units = radiance", "reflectance scaIe factor = 10000", "reflectance scaie factor"),

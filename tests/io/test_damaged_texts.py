@@ -34,15 +34,37 @@ def told(cube, code):
         "map info = {UTM, 1, 1}",
         f"map inf0 = {{{PLACE.format('512340.0')}}}",
         f"mqp info = {{{PLACE.format('512340.0')}}}",
+        f"map = {{{PLACE.format('512340.0')}}}",
+        f"map info = {{{PLACE.format('512340,0')}}}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10.0, 10,0, 33, North, WGS-84}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33 North, WGS-84}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, Nortb, WGS-84}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North, WGS-84, unlts=Feet}",
+        "map info = {Geographic Lat/Lon, 1, 1, 13,5, 52.5, 1e-4, 1e-4, WGS-84, units=Degrees}",
+        "map info = {Arbitrary, 1, 1, 512340,0, 5412340, 10, 10, 0, North}",
     ],
 )
 def test_a_map_info_that_says_no_place_is_told(tmp_path, line):
     assert told(header(tmp_path, line), Code.PLACE_UNUSABLE)
 
 
-def test_a_whole_map_info_is_taken_without_a_word(tmp_path):
-    cube = header(tmp_path, f"map info = {{{PLACE.format('512340.0')}}}\nmap projection = UTM")
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"map info = {{{PLACE.format('512340.0')}}}\nmap projection = UTM",
+        "map info = {Arbitrary, 1, 1, 0, 0, 1, 1, 0, North}",
+        "map info = {Arbitrary, 1, 1, 0, 0, 0.5, 2, units=Meters}",
+        "map info = {State Plane (NAD 83), 1, 1, 6e5, 2e5, 3, 3, 3101, units=Feet, rotation=12.5}",
+        "map info = { UTM , 1.000 , 1.000 , 723522.000 , 4148060.000 , 3.6e+000 , 3.6e+000 , 10 , North , "
+        "WGS-84 , units=Meters , rotation=0.00000000 }",
+        "map info = {UTM, 1, 1, 326000, 4103000, 1, 1, 18, North, WGS-84, units=Meters, 0}",
+        "class names = {None, 1, 2, 3, 4, 5, 6}",
+    ],
+)
+def test_a_whole_map_info_is_taken_without_a_word(tmp_path, line):
+    cube = header(tmp_path, line)
     assert not told(cube, Code.PLACE_UNUSABLE)
+    assert ("map info" in cube.metadata) == line.startswith("map info")
 
 
 @pytest.mark.parametrize(("widths", "none"), [("0, 0, 0", 3), ("5, 0, 5", 1), ("5, -1, 5", 1)])

@@ -15,7 +15,7 @@ from scipy.io import netcdf_file
 
 from napari_hsr import Cube, Photograph, convert, read, super_resolve, write
 from napari_hsr.cli import main
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geokeys, geotiff
 from napari_hsr.io.tiff.length_units import in_metres
 from napari_hsr.notices import Code, has
 from napari_hsr.spectra.ground_coordinates import ground_of
@@ -154,19 +154,19 @@ def test_a_system_in_feet_that_its_number_names_is_no_system_in_metres(monkeypat
     )
     straight = geotiff.of_six((900000, 2, 0, 200000, 0, -2))
     alike = feet.replace("US survey foot", "metre").replace("0.304800609601219", "1")
-    listed = geotiff.of_text(feet)["keys"]
+    listed = geokeys.of_text(feet)["keys"]
     assert listed[-4:] == [3076, 0, 1, 9003]
     for system, unit in (
         (feet, None),
         (alike, "m"),
         (LAEA[:-1] + ',AUTHORITY["EPSG","3035"]]', "m"),
     ):
-        metadata = {geotiff.KEY: straight | geotiff.of_text(system)}
+        metadata = {geotiff.KEY: straight | geokeys.of_text(system)}
         assert ground_of(CUBE.replace(metadata=metadata)).unit == unit
     monkeypatch.setitem(sys.modules, "pyproj", None)  # then a number alone tells of UTM
     in_metres.cache_clear()
     for code, unit in ((2263, None), (32633, "m")):
-        metadata = {geotiff.KEY: straight | geotiff.of_code(code, True)}
+        metadata = {geotiff.KEY: straight | geokeys.of_code(code, True)}
         assert ground_of(CUBE.replace(metadata=metadata)).unit == unit
     in_metres.cache_clear()
 
@@ -188,7 +188,7 @@ def test_a_compound_system_is_its_horizontal_one(text, kind, code, unit):
         'UNIT["metre",1],AUTHORITY["EPSG","25832"]]'
     )
     straight = geotiff.of_six((500000, 2, 0, 200000, 0, -2))
-    of_text = geotiff.of_text(text.format(flat))
+    of_text = geokeys.of_text(text.format(flat))
     keys = of_text["keys"]
     assert keys[keys.index(kind) + 3] == code
     assert ground_of(CUBE.replace(metadata={geotiff.KEY: straight | of_text})).unit == unit
@@ -350,7 +350,7 @@ def test_a_turned_map_info_that_gdal_lays_elsewhere_is_told(tmp_path, first, deg
 
 
 def test_half_a_turn_is_written_so_that_gdal_turns_the_columns_too(tmp_path):
-    grid = geotiff.of_six((500000, -2, 0, 5000000, 0, 2)) | geotiff.of_code(32633, True)
+    grid = geotiff.of_six((500000, -2, 0, 5000000, 0, 2)) | geokeys.of_code(32633, True)
     written = write(CUBE.replace(metadata={geotiff.KEY: grid}), tmp_path / "half.hdr")
     turned = next(r for r in written.read_text().split("\n") if r.startswith("map info"))
     assert "rotation=180" not in turned  # as which GDAL takes rows that run to the north
@@ -370,7 +370,7 @@ def test_a_part_of_turned_pixels_that_are_not_square_lies_where_the_whole_lay(tm
 
 
 def test_what_gdal_keeps_beside_a_tiff_counts_before_its_own_tags(tmp_path):
-    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+    grid = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geokeys.of_code(32633, True)
     path = tmp_path / "a.tif"
     tifffile.imwrite(
         path, CUBE.data, photometric="minisblack", metadata=None, extratags=geotiff.extra_tags(grid)
@@ -383,7 +383,7 @@ def test_what_gdal_keeps_beside_a_tiff_counts_before_its_own_tags(tmp_path):
     assert kept["keys"] == grid["keys"]
 
 
-GRID = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geotiff.of_code(32633, True)
+GRID = geotiff.of_six((500000, 2, 0, 5000000, 0, -2)) | geokeys.of_code(32633, True)
 PICTURE = np.random.default_rng(1).integers(0, 255, (8, 6, 3), dtype=np.uint8)
 
 

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.conversion import convert
     from napari_hsr.errors import PlaceNotKeptWarning
     from napari_hsr.io import WRITE_SUFFIXES, write
-    from napari_hsr.io.tiff import geotiff
+    from napari_hsr.io.tiff import map_info
     from napari_hsr.notices import Code, Notice
 
     out = checked_output(args, WRITE_SUFFIXES, "cubes")
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         warnings.simplefilter("ignore", PlaceNotKeptWarning)  # it is among the notices below
         write(cube, out, **storing)
     notices = [notice for notice in cube.notices if notice not in before]
-    lost = geotiff.lost(cube.metadata) if out.suffix.lower() == ".hdr" else None
+    lost = map_info.lost(cube.metadata) if out.suffix.lower() == ".hdr" else None
     notices += [Notice.warning(Code.PLACE_UNUSABLE, lost)] if lost else []
     nm = None if cube.wavelengths is None else list(cube.wavelengths)
     facts = {"replaced": replaced, "shape": list(cube.shape), "wavelengths_nm": nm}

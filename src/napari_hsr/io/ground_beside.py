@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.number_parsing import number
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geokeys, geotiff
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def beside(path: Path) -> dict[str, Any] | None:
     if grid is None:
         return None
     text = (wkt or of_gdal).strip()
-    return geotiff.of_six(grid) | (geotiff.of_text(text) if text else {})
+    return geotiff.of_six(grid) | (geokeys.of_text(text) if text else {})
 
 
 def stated_by_gdal(path: Path) -> dict[str, Any] | None:
@@ -38,7 +38,7 @@ def stated_by_gdal(path: Path) -> dict[str, Any] | None:
     grid, text = _of_gdal(path)
     if grid is None:
         return None
-    return geotiff.of_six(grid) | (geotiff.of_text(text.strip()) if text.strip() else {})
+    return geotiff.of_six(grid) | (geokeys.of_text(text.strip()) if text.strip() else {})
 
 
 def of_image(path: Path, own: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -85,7 +85,7 @@ def of_photograph(
 def system(path: Path) -> dict[str, Any]:
     """The coordinate system of ``scene.prj`` beside ``scene.bil``; empty where there is none."""
     text = _content(path.with_suffix(".prj")).strip()
-    return geotiff.of_text(text) if text else {}
+    return geokeys.of_text(text) if text else {}
 
 
 def _world(path: Path) -> list[float] | None:

@@ -47,7 +47,7 @@ _MOST_LINES = 40_000
 _BLANKS = re.compile(r"(?<=[\d.])\s+(?=[-+.\d])")
 _STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
 #: Other items by which something is computed or placed, and those whose names are so short that others are near.
-_OF_USE = ("map info", "data units", "wavelength units", "coordinate system string")
+_OF_USE = ("data units", "wavelength units", "coordinate system string")
 _SHORT = ("fwhm", "bbl")
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 

@@ -88,16 +88,16 @@ def _place(stated: dict[str, str]) -> dict[str, Any] | None:
 
 def _system(wkt: str, terms: str) -> dict[str, Any] | None:
     """The coordinate system by its text, or by the terms of PROJ where these say UTM or degrees on WGS 84."""
-    from napari_hsr.io.tiff import geotiff
+    from napari_hsr.io.tiff import geokeys
 
     if wkt:
-        return geotiff.of_text(wkt)
+        return geokeys.of_text(wkt)
     said = dict(term.lstrip("+").partition("=")[::2] for term in terms.split())
     if "WGS84" not in (said.get("datum"), said.get("ellps")):
         return None
     if said.get("proj") == "longlat":
-        return geotiff.of_code(geotiff.WGS84, False)
+        return geokeys.of_code(geokeys.WGS84, False)
     zone = said.get("zone", "")
     if said.get("proj") == "utm" and zone.isdigit():
-        return geotiff.of_code((32700 if "south" in said else 32600) + int(zone), True)
+        return geokeys.of_code((32700 if "south" in said else 32600) + int(zone), True)
     return None

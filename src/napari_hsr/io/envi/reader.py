@@ -13,16 +13,17 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, ground_beside, limits
 from napari_hsr.io.bands import lists_of_bands
-from napari_hsr.io.decoding import with_markers
+from napari_hsr.io.decoding import nearly, with_markers
 from napari_hsr.io.envi import byte_order, scales
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.io.read_choice import ANY, Choice
-from napari_hsr.io.tiff import gdal_metadata, geotiff
+from napari_hsr.io.tiff import gdal_metadata, geotiff, map_info
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -234,7 +235,7 @@ def _facts(
             "The header calls it a classification: its numbers are classes, and no measured values."
         )
         found.notices += (Notice.warning(Code.OTHER, told),)
-    turned = geotiff.read_otherwise(items.get("map info"))
+    turned = map_info.read_otherwise(items.get("map info"))
     if turned is not None and found.record is None:
         found.notices += (Notice.warning(Code.PLACE_UNUSABLE, turned),)
     found.notices += _strange_places(items)
@@ -269,11 +270,12 @@ def _add_of_gdal(
 
 
 def _strange_places(items: dict[str, Any]) -> tuple[Notice, ...]:
-    """That a list says a place under a name that is nearly the one it has, as of a damaged header."""
-    near = [] if "map info" in items else get_close_matches("map info", items, 1, 0.85)
-    if not near or not isinstance(items[near[0]], list):
+    """That a list says a place under another name than the one it has, as of a damaged header."""
+    near = [] if "map info" in items else get_close_matches("map info", items, 3, 0.5)
+    places = [key for key in near if nearly(key, ("mapinfo",)) or map_info.is_one(items[key])]
+    if not places:
         return ()
-    told = f"The header's {near[0]} may be a damaged map info: no place was taken from it."
+    told = f"The header's {one_line(places[0], 40)} may be a damaged map info: no place was taken from it."
     return (Notice.warning(Code.PLACE_UNUSABLE, told),)
 
 

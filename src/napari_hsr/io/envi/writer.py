@@ -17,7 +17,7 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.envi.reader import ITEM
 from napari_hsr.io.stored_numbers import DTYPES, Storing, plan, row_blocks, write_planes
-from napari_hsr.io.tiff import geotiff, stale_note
+from napari_hsr.io.tiff import geotiff, map_info, stale_note
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -51,7 +51,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: st
         If the header has no words for where the pixels lie.
     """
     binary, storing = binary_for(path), storing or plan(cube)
-    lost = geotiff.lost(cube.metadata)
+    lost = map_info.lost(cube.metadata)
     stale_note.check(binary)
     text = _header(cube, storing, interleave)  # refused before all values are written
     with replacing_both(binary, path) as (data, header):
@@ -112,10 +112,10 @@ def _header(cube: Cube, storing: Storing, interleave: str) -> str:
         facts |= {} if storing.no_data is None else {NO_DATA: f"{storing.no_data:.9g}"}
     if storing.factor != 1.0:
         facts["reflectance scale factor"] = f"{storing.factor:.9g}"
-    on_the_ground = geotiff.map_info(cube.metadata.get(geotiff.KEY))
+    on_the_ground = map_info.items(cube.metadata.get(geotiff.KEY))
     if "map info" not in facts and on_the_ground is not None:
         facts["map info"] = on_the_ground
-        system = geotiff.coordinate_system(cube.metadata.get(geotiff.KEY))
+        system = map_info.coordinate_system(cube.metadata.get(geotiff.KEY))
         if system is not None:
             facts.setdefault("coordinate system string", system)
     lines += [f"{key} = {_value(value)}" for key, value in facts.items()]

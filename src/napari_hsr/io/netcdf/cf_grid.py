@@ -14,7 +14,7 @@ import numpy as np
 from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.hdf5.axes import is_column, is_row, text
 from napari_hsr.io.number_parsing import number
-from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import geokeys, geotiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ def of_array(
     """
     grid = _transform(mapping) or _centres(coordinates)
     system = next((text(mapping.get(key)) for key in _TEXTS if text(mapping.get(key))), "")
-    keys = geotiff.of_text(system) if system else _by_parameters(mapping)
+    keys = geokeys.of_text(system) if system else _by_parameters(mapping)
     return None if grid is None or keys is None else grid | keys
 
 
@@ -77,14 +77,14 @@ def _by_parameters(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
     if flattening is None or abs(flattening - 298.257223563) > 1e-6:
         return None
     if name == "latitude_longitude":
-        return geotiff.of_code(geotiff.WGS84, projected=False)
+        return geokeys.of_code(geokeys.WGS84, projected=False)
     meridian, north = stated("longitude_of_central_meridian"), stated("false_northing")
     zone = None if meridian is None else (meridian + 183) / 6
     usual = (stated("scale_factor_at_central_meridian"), stated("false_easting"))
     if name != "transverse_mercator" or zone is None or zone % 1 or usual != (0.9996, 500000.0):
         return None
     first = {0.0: _UTM_NORTH, 1e7: _UTM_SOUTH}.get(north if north is not None else -1.0)
-    return None if first is None else geotiff.of_code(first + int(zone), projected=True)
+    return None if first is None else geokeys.of_code(first + int(zone), projected=True)
 
 
 def of_data_set(
