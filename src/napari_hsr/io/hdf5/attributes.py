@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io import limits
 from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, plain_name
+from napari_hsr.io.hdf5 import number_types
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
 
@@ -61,6 +62,9 @@ def _stored_attributes(item: Any) -> Iterator[tuple[str, Any]]:
             free = kind.get_class() == h5py.h5t.VLEN or (
                 isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
             )
+            strange = number_types.contradiction(kind)
+            if strange:
+                raise OSError(strange)  # as of what the library cannot read
             if count * kind.get_size() > _LARGEST_ATTRIBUTE or (free and count > _MOST_TEXTS):
                 continue
             yield name, item.attrs[name]

@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
+from napari_hsr.io.hdf5 import number_types
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import shortened
 
@@ -57,7 +58,11 @@ class CheckedDataset:
         if self.chunks is not None:
             self._chunk_bytes = math.prod(self.chunks) * dataset.id.get_type().get_size()
             self._note_filters()
-        elif dataset.id.get_offset() is not None and not dataset.is_virtual:
+        packed = any(code in _COUNT_AND_SIZE for code, _ in self._filters)
+        strange = number_types.contradiction(dataset.id.get_type(), packed)
+        if strange:
+            raise FileError(path, f"{_DAMAGED}: {self.name} is described as {strange}")
+        if self.chunks is None and dataset.id.get_offset() is not None and not dataset.is_virtual:
             size = dataset.id.get_storage_size()
             end = dataset.id.get_offset() + size
             if end > self._held:
