@@ -319,6 +319,26 @@ def test_a_file_that_is_no_preview_is_left_out(viewer, tmp_path, wrong):
     assert not viewer.layers
 
 
+def test_a_layer_of_a_preview_that_was_given_other_data_is_the_users(viewer, tmp_path):
+    write_preview(tmp_path, 0.5)
+    preview = Preview(viewer)
+    preview.follow(tmp_path)
+    preview.show(tmp_path / "preview.npz", "b")
+    cube, sam = preview.layers()
+    mine = cube.data * 0.5
+    cube.data = mine
+    write_preview(tmp_path, 0.6)
+    preview.show(tmp_path / "preview.npz", "b")
+    assert cube.data is mine
+    assert preview.layers() == [sam]
+    assert not is_training_preview(cube)
+    preview.follow(tmp_path / "another")  # whose layers take the place of those of this one
+    write_preview(tmp_path, 0.7)
+    preview.show(tmp_path / "preview.npz", "b")
+    assert cube in viewer.layers
+    assert sam not in viewer.layers
+
+
 def test_a_preview_of_other_wavelengths_gets_layers_of_its_own(viewer, tmp_path):
     write_preview(tmp_path, 0.5)
     preview = Preview(viewer)

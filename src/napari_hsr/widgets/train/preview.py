@@ -17,6 +17,7 @@ from napari_hsr.viewer.layer_data import (
     cube_layers,
     is_training_preview,
     spatial_transform,
+    unwrapped,
 )
 from napari_hsr.viewer.layers import add_cube, add_map, put_below_drawings
 from napari_hsr.widgets.train.training_work import stems_of
@@ -30,7 +31,7 @@ class Preview:
 
     They lie over the image itself where the viewer shows it, the map beside it; of a training
     for finer pixels the coarse cube lies under them. A layer that the user has deleted does not
-    come back; the others go on.
+    come back, and one that was given other data is the user's; the others go on.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class Preview:
         self._layers: dict[str, Any] | None = None
         self._shown: tuple[int, int] | None = None
         self._what: tuple[Any, ...] = ()  # what the layers were made for
+        self._given: dict[Any, Any] = {}  # the data of each layer as it was set here
         self._before: list = []  # layers of other runs, to be replaced
 
     def follow(self, folder: Path) -> None:
@@ -81,20 +83,33 @@ class Preview:
             return True
         for key, data in (("cube", held_out.prediction), ("sam", held_out.sam)):
             layer = self._layers[key]
-            if layer in self._viewer.layers:
+            if self._is_ours(layer):
                 layer.data = data
+                self._note(layer)
         return True
 
     def layers(self) -> list:
-        """Those of this run that are still in the viewer."""
+        """Those of this run that are still in the viewer, and show what it wrote."""
         found = self._layers.values() if self._layers else ()
-        return [layer for layer in found if layer in self._viewer.layers]
+        return [layer for layer in found if self._is_ours(layer)]
+
+    def _note(self, layer) -> None:
+        self._given[unwrapped(layer)] = unwrapped(layer.data)
+
+    def _is_ours(self, layer) -> bool:
+        """Whether a layer is there and has the data that it was given here; it is a preview no longer if not."""
+        if layer not in self._viewer.layers:
+            return False
+        if unwrapped(layer.data) is self._given.get(unwrapped(layer)):
+            return True
+        layer.metadata.pop(PREVIEW_KEY, None)
+        return False
 
     def _add(self, held_out: _HeldOut, image: str) -> dict:
         for layer in self._before:
-            if layer in self._viewer.layers:
+            if self._is_ours(layer):
                 self._viewer.layers.remove(layer)
-        self._before = []
+        self._before, self._given = [], {}
         title, found = f"{image}, held out", {}
         active = self._viewer.layers.selection.active
         over = self._shown_already(image, held_out.size)
@@ -126,6 +141,8 @@ class Preview:
             **place(pixel, beside),
         )
         put_below_drawings(self._viewer, found["sam"])
+        for layer in found.values():
+            self._note(layer)
         # It comes by itself: the user may be at work on another layer.
         there = active in self._viewer.layers
         self._viewer.layers.selection.active = active if there else found["cube"]
