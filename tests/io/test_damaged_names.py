@@ -97,9 +97,11 @@ def test_units_of_hdf5(tmp_path):
     assert not has(of_hdf5(tmp_path / "a.h5", units="reflectance").notices, Code.MAYBE_DAMAGED)
     assert not has(of_hdf5(tmp_path / "a.h5", unit="sr-1").notices, Code.MAYBE_DAMAGED)
     assert "'unyts' may be" in " ".join(of_hdf5(tmp_path / "b.h5", unyts="reflectance").notices)
-    cube = of_hdf5(tmp_path / "c.h5", units="refIectance")
-    assert cube.units == "refIectance"
-    assert "may be a damaged “reflectance”" in " ".join(cube.notices)
+    for damaged in ("refIectance", "reflectajce", "reflectane"):
+        cube = of_hdf5(tmp_path / f"{damaged}.h5", units=damaged)
+        assert cube.units == damaged
+        assert "may be a damaged “reflectance”" in " ".join(cube.notices)
+    assert not has(of_hdf5(tmp_path / "c.h5", units="count").notices, Code.MAYBE_DAMAGED)
 
 
 def test_variables_of_matlab(tmp_path):

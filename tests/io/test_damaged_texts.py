@@ -8,7 +8,7 @@ import pytest
 from napari_hsr.cameras import read_cameras
 from napari_hsr.errors import FileError
 from napari_hsr.io import read, read_library
-from napari_hsr.io.number_parsing import ends_in_a_cut_number
+from napari_hsr.io.number_parsing import Ending, how_it_ends
 from napari_hsr.notices import Code
 
 PLACE = "UTM, 1, 1, {}, 5412340.0, 10, 10, 33, North, WGS-84"
@@ -89,6 +89,31 @@ def test_a_field_that_is_named_nearly_as_the_others_is_refused(tmp_path, damaged
             read_library(path)
 
 
+def test_cgats_without_the_end_of_its_data_is_refused(tmp_path):
+    path = tmp_path / "a.txt"
+    fields = " ".join(f"SPECTRAL_NM{nm}" for nm in range(400, 510, 10))
+    text = (
+        f"CGATS.17\nNUMBER_OF_SETS 1\nBEGIN_DATA_FORMAT\nSAMPLE_ID {fields}\nEND_DATA_FORMAT\n"
+        "BEGIN_DATA\n1" + " 0.512" * 11
+    )
+    path.write_text(f"{text}\nEND_DATA\n")
+    assert len(read_library(path).wavelengths) == 11
+    path.write_text(text[:-2])
+    with pytest.raises(FileError, match="no END_DATA"):
+        read_library(path)
+
+
+@pytest.mark.parametrize(
+    ("end", "maybe"), [("0.5,0", True), ("0.5,0\n", False), ("0.5,0.2", False)]
+)
+def test_a_table_that_may_be_cut_in_its_last_number_is_told(tmp_path, end, maybe):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "wavelength,a,b\n" + "".join(f"{nm},0.5,0.2\n" for nm in range(400, 490, 10)) + f"490,{end}"
+    )
+    assert bool(told(read_library(path), Code.MAYBE_DAMAGED)) == maybe
+
+
 ROWS = [f"{nm},0.{nm}1,0.{nm}2" for nm in range(400, 500, 10)]
 
 
@@ -111,17 +136,23 @@ def test_a_table_that_is_cut_in_its_last_number_is_refused(tmp_path, lost):
 @pytest.mark.parametrize(
     ("numbers", "end", "cut"),
     [
-        (["0.123"] * 6 + ["0.1"], "", True),
-        (["0.123"] * 6 + ["0.1"], "\n", False),  # a line is whole where it ends
-        (["0.123", "0.12", "0.1", "0.13", "0.2"], "", False),  # zeros are left out
-        (["1.5e-03"] * 6 + ["1.5e-0"], "", False),  # too few digits to tell
-        (["1.525e-03"] * 6 + ["1.525e-0"], "", True),
-        (["1.525e-03"] * 6 + ["1.5"], "", True),
-        (["12"] * 6 + ["1"], "", False),
-        (["0.123"] * 2 + ["0.1"], "", False),
-        (["0,123"] * 6 + ["0,"], "", True),
+        (["0.123"] * 6 + ["0.1"], "", Ending.CUT),
+        (["0.123"] * 6 + ["0.1"], "\n", Ending.WHOLE),  # a line is whole where it ends
+        (["0.123", "0.12", "0.1", "0.13", "0.2"], "", Ending.WHOLE),  # zeros are left out
+        (["0.123", "0.12", "0.15", "0.134", "0.2"], "", Ending.DOUBTFUL),
+        (["1.5e-03"] * 6 + ["1.5e-0"], "", Ending.DOUBTFUL),  # too few digits to tell
+        (["1.525e-03"] * 6 + ["1.525e-0"], "", Ending.CUT),
+        (["1.525e-03"] * 6 + ["1.5"], "", Ending.CUT),
+        (["0.5"] * 6 + ["0"], "", Ending.DOUBTFUL),
+        (["0.5"] * 6 + ["0."], "", Ending.CUT),
+        (["0.5"] * 6 + ["0.25"], "", Ending.WHOLE),
+        (["0.5\t0.1"] * 6 + ["0.5\t"], "", Ending.DOUBTFUL),
+        (["12"] * 6 + ["1"], "", Ending.WHOLE),
+        (["1"] * 6 + ["0"], "", Ending.WHOLE),
+        (["0.123"] * 2 + ["0.1"], "", Ending.WHOLE),
+        (["0,123"] * 6 + ["0,"], "", Ending.CUT),
     ],
 )
 def test_when_a_last_number_counts_as_cut(numbers, end, cut):
     text = "\n".join(f"{400 + i}\t{number}" for i, number in enumerate(numbers)) + end
-    assert ends_in_a_cut_number(text) == cut
+    assert how_it_ends(text) is cut

@@ -191,6 +191,34 @@ def neon(path, kind="Reflectance"):
     return values.transpose(2, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("Metadata", "Metad4ta"),
+        ("Metadata/Coordinate_System", "Metadata/Coordinate-System"),
+        ("Metadata/Coordinate_System/Map_Info", "Metadata/Coordinate_System/Map_Inf0"),
+        ("", ""),
+    ],
+)
+def test_a_damaged_name_on_the_way_to_where_neon_lies_is_told(tmp_path, name, damaged):
+    path = tmp_path / "a.h5"
+    neon(path)
+    with h5py.File(path, "r+") as file:
+        if name:
+            file["SOAP/Reflectance"].move(name, damaged)
+    found = [n for n in read(path).notices if n.code is Code.PLACE_UNUSABLE]
+    assert bool(found) == bool(name)
+
+
+def test_a_damaged_map_info_of_neon_is_told(tmp_path):
+    path = tmp_path / "a.h5"
+    neon(path)
+    with h5py.File(path, "r+") as file:
+        place = file["SOAP/Reflectance/Metadata/Coordinate_System/Map_Info"]
+        place[()] = place[()].replace(b"4103000", b"41O3000")
+    assert "map info is damaged" in " ".join(read(path).notices)
+
+
 def test_neon_states_its_place_and_its_bad_bands(tmp_path):
     """As an ENVI header does; both had been left out."""
     neon(tmp_path / "NEON_refl.h5")

@@ -18,6 +18,7 @@ from napari_hsr.io.found import Found as Found
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
+from napari_hsr.io.tiff import map_info
 from napari_hsr.io.wavelengths import band_widths
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -120,6 +121,8 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     metadata = _metadata(found, resolved, notices) if stated is None else stated
     units = found.units if record is None or "units" in lacks else record.units
     notices += value_notices.damaged_unit(units)
+    place = None if record else map_info.read_otherwise(found.metadata.get("map info"))
+    notices += [] if place is None else [Notice.warning(Code.PLACE_UNUSABLE, place)]
     cube = Cube(
         data,
         resolved.wavelengths,

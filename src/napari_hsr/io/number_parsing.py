@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from enum import Enum, auto
 from typing import Any
 
 #: No number that is meant has more characters.
@@ -13,7 +14,11 @@ NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
 #: The number at the end of a line, by its digits behind the point and in the exponent.
-_AT_THE_END = re.compile(r"[0-9](?:[.,]([0-9]*))?(?:[eE][-+]?([0-9]+))?[ \t;,]*$")
+_AT_THE_END = {
+    point: re.compile(rf"[0-9](?:[{point}]([0-9]*))?(?:[eE][-+]?([0-9]+))?[ \t;,]*$")
+    for point in ".,"
+}
+_SEPARATORS = ("\t", ";", ",")
 #: So many lines say how many digits a program writes.
 _LINES = 4
 #: Whole numbers up to here are the same as floats.
@@ -42,19 +47,36 @@ def whole(value: Any) -> int | None:
     return int(found)
 
 
-def ends_in_a_cut_number(text: str) -> bool:
-    """Whether a table's last number has fewer digits than all above it have, and no end of line: the file was cut short.
+class Ending(Enum):
+    """How a text of numbers ends: as one that is whole, perhaps cut short, or certainly."""
 
-    A number that is cut is another number, and no reader can tell: ``0.`` of ``0.4312``.
+    WHOLE = auto()
+    DOUBTFUL = auto()
+    CUT = auto()
+
+
+def how_it_ends(text: str) -> Ending:
+    """Whether a table's last number has fewer digits than all above it have, and no end of line.
+
+    A number that is cut is another number, and no reader can tell: ``0.`` of ``0.4312``. Where a program
+    writes all with as many digits, or writes them behind a point, the last is certainly cut; where their
+    digits differ, or are one, its own may be few by chance.
     """
     if text.endswith(("\n", "\r")):
-        return False
+        return Ending.WHOLE
     lines = text[-20_000:].splitlines()[-2 * _LINES - 1 :]
-    found = [_AT_THE_END.search(line) for line in lines]
-    if len(lines) < _LINES + 1 or None in found[1:]:
-        return False
-    digits = [(len(m[1] or ""), len(m[2] or "")) for m in found[1:] if m]
-    usual, last = digits[0], digits[-1]
-    alike = len(digits) > _LINES - 1 and all(d == usual for d in digits[:-1])
-    fewer = last[0] < usual[0] or last[1] < usual[1]
-    return alike and usual[0] > 1 and fewer and last[0] <= usual[0] and last[1] <= usual[1]
+    point = "." if any(re.search(r"[0-9]\.", line) for line in lines) else ","
+    found = [_AT_THE_END[point].search(line) for line in lines]
+    above = next((at for at, each in enumerate(reversed(found)) if each is None), len(found))
+    digits = [(len(m[1] or ""), len(m[2] or "")) for m in found[len(found) - above :] if m]
+    if len(digits) < _LINES + 1:
+        return Ending.WHOLE
+    *others, last = digits
+    least = min(d[0] for d in others), min(d[1] for d in others)
+    fewer = last[0] < least[0] or last[1] < least[1]
+    if not fewer or last[0] > max(d[0] for d in others):
+        begun = lines[-1].endswith(_SEPARATORS) and not lines[-2].endswith(_SEPARATORS)
+        return Ending.DOUBTFUL if begun else Ending.WHOLE
+    alike = len(set(others)) == 1 and least[0] > 1
+    bare = least[0] > 0 and lines[-1].rstrip(" \t;,").endswith((".", ","))
+    return Ending.CUT if alike or bare else Ending.DOUBTFUL

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io.decoding import nearly, undeclared
+from napari_hsr.io.decoding import nearly, plain_name, undeclared
 from napari_hsr.notices import Code, Notice
-from napari_hsr.quantities import quantity_of
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -46,9 +45,9 @@ def no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
 
 
 def damaged_unit(units: str | None) -> list[Notice]:
-    """A notice of a unit that is none, but one letter from what many files have."""
-    meant = "" if quantity_of(units) is not None else nearly(units or "", _USUAL_UNITS)
-    if not meant:
+    """A notice of a unit that is one letter from what many files have, and no plural of it."""
+    meant = nearly(units or "", _USUAL_UNITS)
+    if not meant or plain_name(units or "").rstrip("s") == meant.rstrip("s"):
         return []
     told = f"The file states the unit “{one_line(str(units), 40)}”, which may be a damaged “{meant}”: it was kept as it is."
     return [Notice.warning(Code.MAYBE_DAMAGED, told)]

@@ -235,9 +235,6 @@ def _facts(
             "The header calls it a classification: its numbers are classes, and no measured values."
         )
         found.notices += (Notice.warning(Code.OTHER, told),)
-    turned = map_info.read_otherwise(items.get("map info"))
-    if turned is not None and found.record is None:
-        found.notices += (Notice.warning(Code.PLACE_UNUSABLE, turned),)
     found.notices += _strange_places(items)
     dark = envi_header.numbers(items, "autodarkstartline")
     if dark and 0 < dark[0] < layout.lines:

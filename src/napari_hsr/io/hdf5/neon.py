@@ -122,7 +122,10 @@ def add_surroundings(path: Path, file: Any, name: str, found: build_cube.Found) 
         ("map info", "Map_Info"),
         ("coordinate system string", "Coordinate_System_String"),
     ):
-        item = structure.own_path(file, f"{folder}/Metadata/Coordinate_System/{place}")
+        item, damaged = _below(group, ("Metadata", "Coordinate_System", place))
+        if damaged:
+            told = f"The file's '{one_line(damaged, 40)}' may be a damaged part of where it lies: it has no effect."
+            found.notices += (Notice.warning(Code.PLACE_UNUSABLE, told),)
         stated = text(_alone(values.value(item))) if item is not None else ""
         if 0 < len(stated) <= _LONGEST_PLACE:
             found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
@@ -144,6 +147,23 @@ def add_surroundings(path: Path, file: Any, name: str, found: build_cube.Found) 
         windows = ", ".join(f"{both.min():g}–{both.max():g}" for both in ends)
         told = f"Bands in the file's windows of absorption, {windows} nm, are marked as bad."
         found.notices += (Notice.info(Code.OTHER, told),)
+
+
+def _below(group: Any, names: tuple[str, ...]) -> tuple[Any, str]:
+    """What lies at a path below a group, or None, and a name on the way that is nearly the one that is missing."""
+    if not names:
+        return group, ""
+    name, *rest = names
+    there = structure.own(group, name)
+    if there is not None:
+        return _below(there, tuple(rest))
+    plain = plain_name(name)
+    for key in group if hasattr(group, "keys") else ():
+        if plain_name(key) == plain or nearly(key, (plain,)):
+            further = structure.own(group, key)
+            if further is not None and _below(further, tuple(rest)) != (None, ""):
+                return None, key
+    return None, ""
 
 
 def _alone(value: Any) -> Any:

@@ -49,7 +49,8 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     FileError
         If no table has spectra, or a line of it has more or fewer values than there are fields.
     """
-    lines = [line.strip() for line in tables.lines_of(path)]
+    listed, told = tables.lines_of(path)
+    lines = [line.strip() for line in listed]
     fields = _between(lines, "BEGIN_DATA_FORMAT", "END_DATA_FORMAT")
     names = " ".join(fields).split()
     limits.check_count(path, len(names), "fields")
@@ -57,6 +58,8 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     _check_fields(path, names, [j for j, _ in at])
     if len(at) < _FEWEST:
         raise FileError(path, "its table names no fields of a spectrum, such as SPECTRAL_NM400")
+    if "END_DATA" not in map(str.upper, lines):
+        raise FileError(path, "it has no END_DATA behind its data: it is cut short")
     rows = [_values(line) for line in _between(lines, "BEGIN_DATA", "END_DATA") if line]
     spectra, called = [], []
     label = next((names.index(n) for n in _NAMES if n in names), None)
@@ -90,6 +93,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         0.01 if percent else 1 / norm if norm != 1.0 else None,
         "a field's name" if percent else "its SPECTRAL_NORM",
         metadata=stated,
+        notices=told,
     )
     return assemble(path, found, choice)
 

@@ -83,7 +83,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     FileError
         If there is no spectrum in it, it is cut short or damaged, or its spectra have different grids.
     """
-    blocks = _blocks(tables.lines_of(path))
+    blocks = _blocks(tables.lines_of(path)[0])
     tabled = [block for block in blocks if block.kind in ("XYDATA", "XYPOINTS")]
     if not tabled:
         kinds = sorted({block.kind.lower() for block in blocks if block.kind})

@@ -11,7 +11,9 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.number_parsing import ends_in_a_cut_number
+from napari_hsr.io.number_parsing import Ending, how_it_ends
+from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +54,8 @@ class Table:
     numbers: np.ndarray
 
 
-def lines_of(path: Path) -> list[str]:
-    """The lines of a text file, whatever its encoding.
+def lines_of(path: Path) -> tuple[list[str], list[Notice]]:
+    """The lines of a text file, whatever its encoding, and a notice of one that may be cut short.
 
     Raises
     ------
@@ -73,11 +75,20 @@ def lines_of(path: Path) -> list[str]:
         except UnicodeDecodeError:
             continue
         lines = text.splitlines()
-        if ends_in_a_cut_number(text):
+        ending = how_it_ends(text)
+        if ending is Ending.CUT:
             raise FileError(path, f"it is cut short in its last number, {lines[-1][-40:]!r}")
         limits.check_count(path, len(lines), "lines", _MOST_LINES)
-        return lines
+        return lines, [] if ending is Ending.WHOLE else [_maybe_cut(lines[-1])]
     raise AssertionError("latin-1 takes any byte")
+
+
+def _maybe_cut(line: str) -> Notice:
+    told = (
+        f"The file's last line, “{one_line(line[-40:])}”, has no end and a last number of fewer digits than "
+        "those above it: the file may be cut short."
+    )
+    return Notice.warning(Code.MAYBE_DAMAGED, told)
 
 
 def is_number(cell: str) -> bool:

@@ -75,17 +75,22 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     FileError
         If there is no table in it, it is cut short, or no column holds wavelengths.
     """
-    lines = tables.lines_of(path)
+    lines, told = tables.lines_of(path)
+    found = _found(path, lines, choice)
+    return assemble(path, replace(found, notices=[*told, *found.notices]), choice)
+
+
+def _found(path: Path, lines: list[str], choice: Choice) -> Found:
     if _is_one_column(lines):
-        return assemble(path, _usgs(path, lines, choice), choice)
+        return _usgs(path, lines, choice)
     table = tables.find(path, lines)
     items = _items(table.above)
     _check_count(path, items, len(table.numbers))
     if any("spectra vista" in line.lower() for line in table.above[:1]):
         table.heading = _SIG[: table.numbers.shape[1]]
     if "y units" in items and "x units" in items:
-        return assemble(path, _ecostress(path, items, table.numbers), choice)
-    return assemble(path, _columns(path, items, table, choice), choice)
+        return _ecostress(path, items, table.numbers)
+    return _columns(path, items, table, choice)
 
 
 def _items(lines: list[str]) -> dict[str, str]:
@@ -350,7 +355,7 @@ def _one_column(path: Path, lines: list[str]) -> tuple[str, list[float]]:
 
 
 def _wavelength_file(path: Path) -> tuple[list[float], str | None]:
-    title, values = _one_column(path, tables.lines_of(path))
+    title, values = _one_column(path, tables.lines_of(path)[0])
     if tables.is_number(title.strip()):
         values.insert(0, float(title))
     return values, _unit_in(title)

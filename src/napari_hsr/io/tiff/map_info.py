@@ -207,23 +207,23 @@ def read_otherwise(items: Any) -> str | None:
     """
     found = tags(items)
     if found is None and items:
-        return "The header's map info is damaged, or too short: no place on the ground was taken from it."
+        return "The file's map info is damaged, or too short: no place on the ground was taken from it."
     if found is None or "transformation" not in found:
         return None
     degrees = _rotation([str(item).strip() for item in items])
     if abs(degrees) == _HALF_A_TURN:
         return (
-            "The header's map info says rotation=180: rows and columns were taken as turned, as ENVI does; "
+            "The file's map info says rotation=180: rows and columns were taken as turned, as ENVI does; "
             "GDAL, which writes this of rows that run to the north, does not turn the columns."
         )
     if float(items[5]) != float(items[6]):
         return (
-            "The header's map info turns pixels that are not square: so their place was taken as GDAL takes it; "
+            "The file's map info turns pixels that are not square: so their place was taken as GDAL takes it; "
             "others may lay it elsewhere."
         )
     if [float(item) for item in items[1:3]] != [1.0, 1.0]:
         return (
-            "The header's map info turns the image around a pixel that is not the first: so its place was taken, "
+            "The file's map info turns the image around a pixel that is not the first: so its place was taken, "
             "as ENVI does; GDAL lays it elsewhere."
         )
     return None
