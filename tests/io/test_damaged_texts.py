@@ -9,6 +9,7 @@ from napari_hsr.cameras import read_cameras
 from napari_hsr.errors import FileError
 from napari_hsr.io import read, read_library
 from napari_hsr.io.number_parsing import Ending, how_it_ends
+from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code
 
 PLACE = "UTM, 1, 1, {}, 5412340.0, 10, 10, 33, North, WGS-84"
@@ -54,7 +55,8 @@ def test_a_map_info_that_says_no_place_is_told(tmp_path, line):
         f"map info = {{{PLACE.format('512340.0')}}}\nmap projection = UTM",
         "map info = {Arbitrary, 1, 1, 0, 0, 1, 1, 0, North}",
         "map info = {Arbitrary, 1, 1, 0, 0, 0.5, 2, units=Meters}",
-        "map info = {State Plane (NAD 83), 1, 1, 6e5, 2e5, 3, 3, 3101, units=Feet, rotation=12.5}",
+        "map info = {State Plane (NAD 83), 1, 1, 6e5, 2e5, 3, 3, 3101, units=Feet, rotation=12.5}\n"
+        'coordinate system string = {PROJCS["NAD_1983_StatePlane",GEOGCS["GCS_North_American_1983"]]}',
         "map info = { UTM , 1.000 , 1.000 , 723522.000 , 4148060.000 , 3.6e+000 , 3.6e+000 , 10 , North , "
         "WGS-84 , units=Meters , rotation=0.00000000 }",
         "map info = {UTM, 1, 1, 326000, 4103000, 1, 1, 18, North, WGS-84, units=Meters, 0}",
@@ -87,6 +89,64 @@ def test_a_field_that_is_named_nearly_as_the_others_is_refused(tmp_path, damaged
     if damaged != "SPECTRALNM450x":  # longer than the others, perhaps of something else
         with pytest.raises(FileError, match="names no wavelength"):
             read_library(path)
+
+
+@pytest.mark.parametrize("datum", ["WGS-8", "WG5-84", "WGS 84 or so"])
+def test_a_map_info_without_a_known_system_is_told_and_kept(tmp_path, datum):
+    line = f"map info = {{UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North, {datum}}}"
+    cube = header(tmp_path, line)
+    assert "no coordinate system that is known" in told(cube, Code.PLACE_UNUSABLE)[0]
+    assert geotiff.corner_and_pixel(geotiff.stated(cube.metadata))[0] == (512340, 5412340)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("data units units = radiance", Code.MAYBE_DAMAGED),
+        ("units = radiance", Code.MAYBE_DAMAGED),
+        ("data units radiance", Code.MAYBE_DAMAGED),
+        ("data values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
+        ("data gain gain values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
+        ("reflectance scale factor factor = 10000", Code.GAIN_NOT_APPLIED),
+        ("sensor = 3", None),
+        ("; data units radiance", None),
+    ],
+)
+def test_an_item_of_which_a_word_is_lost_or_doubled_is_told(tmp_path, line, code):
+    cube = header(tmp_path, f"{line}\nsensor type = X")
+    codes = {n.code for n in cube.notices} & {Code.MAYBE_DAMAGED, Code.GAIN_NOT_APPLIED}
+    assert codes == ({code} if code else set())
+
+
+def test_a_library_tells_damaged_items_too(tmp_path):
+    lines = (
+        "ENVI\nsamples = 3\nlines = 1\nbands = 1\nheader offset = 0\ndata type = 4\ninterleave = bsq\n"
+        "byte order = 0\nfile type = ENVI Spectral Library\nspectra names = {a}\ndata units = radiance\n"
+        "wavelength units = nm\nwavelength = {500, 510, 520}\n"
+    )
+    (tmp_path / "a.sli").write_bytes(np.ones((1, 3), "<f4").tobytes())
+    for text, damaged in ((lines, False), (lines.replace("data units", "dat units"), True)):
+        (tmp_path / "a.hdr").write_text(text)
+        assert bool(told(read_library(tmp_path / "a.sli"), Code.MAYBE_DAMAGED)) == damaged
+
+
+def test_a_row_above_a_table_that_goes_on_with_it_is_no_heading(tmp_path):
+    path, rows = tmp_path / "a.txt", [f"{400 + i} 0.5{i}0\n" for i in range(10)]
+    path.write_text("".join(rows))
+    assert len(read_library(path).wavelengths) == 10
+    for damaged in ("4010.510\n", "0.510\n"):
+        path.write_text("".join([rows[0], damaged, *rows[2:]]))
+        with pytest.raises(FileError, match="line 2 is damaged"):
+            read_library(path)
+
+
+def test_cells_without_a_number_are_told(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"{400 + i},0.{i}5,0.2\n" for i in range(10)]
+    path.write_text("wavelength,a,b\n" + "".join([*rows[:-1], "409,0.95,\n"]))
+    library = read_library(path)
+    assert np.isnan(library.values[1, -1])
+    assert "1 of the values are empty" in told(library, Code.NO_DATA)[0]
 
 
 def test_cgats_without_the_end_of_its_data_is_refused(tmp_path):
@@ -149,7 +209,11 @@ def test_a_table_that_is_cut_in_its_last_number_is_refused(tmp_path, lost):
         (["0.5\t0.1"] * 6 + ["0.5\t"], "", Ending.DOUBTFUL),
         (["12"] * 6 + ["1"], "", Ending.WHOLE),
         (["1"] * 6 + ["0"], "", Ending.WHOLE),
-        (["0.123"] * 2 + ["0.1"], "", Ending.WHOLE),
+        (["0.123"] * 2 + ["0.1"], "", Ending.DOUBTFUL),
+        (["0.123"] * 2 + ["0.13"], "\n", Ending.WHOLE),
+        (["0.123"] * 2 + ["0."], "", Ending.DOUBTFUL),
+        (["0.123\t0.2"] * 2 + ["0.123\t0."], "", Ending.CUT),
+        (["0.123"], "", Ending.WHOLE),
         (["0,123"] * 6 + ["0,"], "", Ending.CUT),
     ],
 )

@@ -98,12 +98,20 @@ def test_two_lines_of_a_table_that_became_one_are_refused(tmp_path):
         read_library(path)
 
 
-def test_a_response_without_its_point_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        ("03679", "line 9 does not hold a wavelength and three numbers"),
+        ("00001", "line 9 does not hold a wavelength and three numbers"),
+        ("3679", "one value of a, 3679, is far beyond all others"),
+    ],
+)
+def test_a_response_without_its_point_is_refused(tmp_path, damaged, said):
     """``03679``, of 0,3679 in a table with decimal commas, had been ten thousand times the others."""
     lines = [f"{nm:g};0,1;0,2;0,3679\n" for nm in EVEN]
-    lines[7] = lines[7].replace("0,3679", "03679")
+    lines[7] = lines[7].replace("0,3679", damaged)
     (tmp_path / "a.csv").write_text("nm;red;green;blue\n" + "".join(lines))
-    with pytest.raises(FileError, match="one value of a, 3679, is far beyond all others"):
+    with pytest.raises(FileError, match=said):
         read_cameras(tmp_path / "a.csv")
 
 

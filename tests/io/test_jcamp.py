@@ -135,3 +135,13 @@ def test_a_factor_that_the_file_contradicts_is_told(library):
 def test_damage_is_one_sentence(library, content, told):
     with pytest.raises(FileError, match=told):
         library(content)
+
+
+@pytest.mark.parametrize(
+    ("good", "damaged"), [("##END=", ""), ("##YUNITS=", "##UNITS="), ("##YUNITS=", "##YUNIT=")]
+)
+def test_a_missing_end_and_a_label_without_its_axis_are_told(library, good, damaged):
+    whole = text(table("squeezed"))
+    assert good in whole
+    assert not has(library(whole).notices, Code.MAYBE_DAMAGED)
+    assert has(library(whole.replace(good, damaged)).notices, Code.MAYBE_DAMAGED)

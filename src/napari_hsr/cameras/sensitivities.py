@@ -15,7 +15,7 @@ import numpy as np
 from napari_hsr.arguments import told
 from napari_hsr.colour.observers import OBSERVERS, colour_science, observer_table
 from napari_hsr.errors import FileError, InputError, did_you_mean
-from napari_hsr.io import limits, number_parsing
+from napari_hsr.io import limits, number_parsing, text_files
 from napari_hsr.io.library_errors import not_there
 from napari_hsr.io.wavelengths import even_grids
 from napari_hsr.photograph import CAMERA, slug
@@ -27,6 +27,7 @@ MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
 _LARGEST, _ALONE = 1e30, 50.0
 #: Rows of a table: 49 cameras by nm are 20,000.
 _MOST_ROWS = 200_000
+_NO_POINT = re.compile(r"-?0\d+")  # 00001, of 0,0001
 
 #: Words beside the name of a channel: ``QE Red``, ``relative response of green``.
 _QUANTITY = re.compile(
@@ -217,7 +218,7 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
 def _rows(path: Path) -> list[list[str]]:
     """The cells of all lines; those of comments and empty lines are empty."""
     try:
-        text = _text(limits.content(path))
+        text = text_files.decoded(limits.content(path))
     except FileNotFoundError:
         raise not_there(path, "there is no such file") from None
     except UnicodeDecodeError:
@@ -246,18 +247,6 @@ def _rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _text(content: bytes) -> str:
-    """The text in UTF-8, in UTF-16 as spreadsheets save it, or in Latin-1 without control characters."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
-            raise
-        return content.decode("latin-1")
-
-
 @dataclass(frozen=True)
 class _Heading:
     """Which column holds what, and from which row on (from 0) the numbers stand."""
@@ -274,6 +263,8 @@ class _Heading:
             return "", math.nan, []
         try:
             nm, *rgb = (_number(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            if any(_NO_POINT.fullmatch(row[columns[key]].strip()) for key in "rgb"):
+                return "", math.nan, []
             if "second green" in columns:
                 rgb[1] = (rgb[1] + _number(row[columns["second green"]])) / 2
             name = row[columns["camera"]].strip() if "camera" in columns else default
@@ -302,7 +293,7 @@ def _is_numbers(cells: list[str]) -> bool:
 
 def _number(cell: str) -> float:
     """The number in a cell; NaN where it is none."""
-    return math.nan if (found := number_parsing.number(cell)) is None else found
+    return math.nan if (n := number_parsing.number(cell)) is None else n
 
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:

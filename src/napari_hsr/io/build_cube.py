@@ -121,7 +121,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     metadata = _metadata(found, resolved, notices) if stated is None else stated
     units = found.units if record is None or "units" in lacks else record.units
     notices += value_notices.damaged_unit(units)
-    place = None if record else map_info.read_otherwise(found.metadata.get("map info"))
+    place = None if record else _of_place(found.metadata)
     notices += [] if place is None else [Notice.warning(Code.PLACE_UNUSABLE, place)]
     cube = Cube(
         data,
@@ -135,6 +135,12 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         _value_range=found.value_range,
     )
     return cube if choice.bands is None else _only(path, cube, list(choice.bands))
+
+
+def _of_place(metadata: dict[str, Any]) -> str | None:
+    """What is to be told of where the image lies, as ENVI's items say it."""
+    system = metadata.get("coordinate system string")
+    return map_info.read_otherwise(metadata.get("map info"), system)
 
 
 def _check_scales(found: Found, bands: int, notices: list[Notice]) -> None:

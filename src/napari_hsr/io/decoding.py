@@ -379,6 +379,18 @@ def nearly(name: str, known: Iterable[str]) -> str:
     return next(iter(alike or get_close_matches(plain, near, 1, 0.88)), "")
 
 
+def nearly_words(name: str, known: Iterable[str]) -> str:
+    """The known name, of several words, that another is but for a word that is missing or there twice; else empty."""
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    for one in known:
+        meant = re.findall(r"[a-z0-9]+", one.lower())
+        without = [meant[:at] + meant[at + 1 :] for at in range(len(meant))]
+        twice = [meant[: at + 1] + meant[at:] for at in range(len(meant))]
+        if len(meant) > 1 and words in (*without, *twice):
+            return one
+    return ""
+
+
 def _one_letter_apart(one: str, other: str) -> bool:
     """Whether a letter that is another, too many or missing is all that two names differ in."""
     same = 0

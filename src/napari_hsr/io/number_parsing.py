@@ -18,6 +18,7 @@ _AT_THE_END = {
     point: re.compile(rf"[0-9](?:[{point}]([0-9]*))?(?:[eE][-+]?([0-9]+))?[ \t;,]*$")
     for point in ".,"
 }
+_BEHIND = {point: re.compile(rf"[0-9][{point}]([0-9]*)") for point in ".,"}
 _SEPARATORS = ("\t", ";", ",")
 #: So many lines say how many digits a program writes.
 _LINES = 4
@@ -56,27 +57,31 @@ class Ending(Enum):
 
 
 def how_it_ends(text: str) -> Ending:
-    """Whether a table's last number has fewer digits than all above it have, and no end of line.
+    """Whether a table's last number has fewer digits than others have, and no end of line.
 
     A number that is cut is another number, and no reader can tell: ``0.`` of ``0.4312``. Where a program
     writes all with as many digits, or writes them behind a point, the last is certainly cut; where their
-    digits differ, or are one, its own may be few by chance.
+    digits differ, or are one, or where there are few lines, its own may be few by chance.
     """
     if text.endswith(("\n", "\r")):
         return Ending.WHOLE
     lines = text[-20_000:].splitlines()[-2 * _LINES - 1 :]
     point = "." if any(re.search(r"[0-9]\.", line) for line in lines) else ","
-    found = [_AT_THE_END[point].search(line) for line in lines]
-    above = next((at for at, each in enumerate(reversed(found)) if each is None), len(found))
-    digits = [(len(m[1] or ""), len(m[2] or "")) for m in found[len(found) - above :] if m]
-    if len(digits) < _LINES + 1:
+    ends = [_AT_THE_END[point].search(line) for line in lines]
+    since = next((at for at in range(len(ends), 0, -1) if ends[at - 1] is None), 0)
+    lines, numbers = lines[since:], [m for m in ends[since:] if m]
+    if not numbers:
         return Ending.WHOLE
-    *others, last = digits
-    least = min(d[0] for d in others), min(d[1] for d in others)
-    fewer = last[0] < least[0] or last[1] < least[1]
-    if not fewer or last[0] > max(d[0] for d in others):
-        begun = lines[-1].endswith(_SEPARATORS) and not lines[-2].endswith(_SEPARATORS)
-        return Ending.DOUBTFUL if begun else Ending.WHOLE
-    alike = len(set(others)) == 1 and least[0] > 1
-    bare = least[0] > 0 and lines[-1].rstrip(" \t;,").endswith((".", ","))
-    return Ending.CUT if alike or bare else Ending.DOUBTFUL
+    *above, last = ((len(m[1] or ""), len(m[2] or "")) for m in numbers)
+    behind = [len(m[1]) for line in lines for m in _BEHIND[point].finditer(line)]
+    others = behind[: len(behind) - (numbers[-1][1] is not None)]
+    if numbers[-1][1] == "" and min(others, default=0) > 0:
+        return Ending.CUT if len(others) >= _LINES else Ending.DOUBTFUL
+    if len(lines) > 1 and lines[-1][-1] in _SEPARATORS and lines[-2][-1] not in _SEPARATORS:
+        return Ending.DOUBTFUL
+    if len(above) < _LINES:
+        return Ending.DOUBTFUL if last[0] < min(others, default=0) else Ending.WHOLE
+    fewer = any(last[k] < min(digits[k] for digits in above) for k in (0, 1))
+    if not fewer or last[0] > max(digits[0] for digits in above):
+        return Ending.WHOLE
+    return Ending.CUT if len(set(above)) == 1 and above[0][0] > 1 else Ending.DOUBTFUL

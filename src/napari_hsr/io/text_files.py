@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,24 @@ def write_text(path: str | os.PathLike[str], text: str, *, shared: bool = False)
         # names of files may hold what is no Unicode
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     return target
+
+
+def decoded(content: bytes) -> str:
+    """The text in UTF-8, in UTF-16 as spreadsheets save it, or in Latin-1 without control characters.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        For what is no text.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
+            raise
+        return content.decode("latin-1")
 
 
 def csv_text(rows: Iterable[Iterable[object]], separator: str = ",") -> str:

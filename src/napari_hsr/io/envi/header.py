@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
-from napari_hsr.io.decoding import nearly, plain_name
+from napari_hsr.io.decoding import nearly, nearly_words, plain_name
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.envi import esri_header, r_header
 from napari_hsr.io.library_errors import translated
@@ -165,20 +165,26 @@ def stated_twice(path: Path) -> tuple[Notice, ...]:
     return (Notice.warning(Code.OTHER, told),)
 
 
-def half_an_item(path: Path) -> tuple[Notice, ...]:
-    """A notice of a header that ends in a line which is no item: it may be cut short."""
+def no_items(path: Path) -> tuple[Notice, ...]:
+    """A notice of lines that are no items: the header may be cut short, or a sign of it lost."""
     with translated(path, _DAMAGED):
         lines = [line for line in _decoded(limits.content(path)).split("\n") if line.strip()]
-    text = "\n".join(lines)
-    last = lines[-1] if len(lines) > 1 and lines[0].lower().startswith("envi") else "="
-    if (
-        "=" in last
-        or "}" in last
-        or last.startswith((";", "#"))
-        or text.count("{") > text.count("}")
-    ):
+    strange, inside = [], 0
+    for at, line in enumerate(lines):
+        if (
+            not inside
+            and not line.startswith((";", "#", "{"))
+            and not {"=", "}"} & set(line)
+            and at
+        ):
+            strange.append((at, line))
+        inside = max(inside + line.count("{") - line.count("}"), 0)
+    if inside or not strange or not lines[0].lower().startswith("envi"):
         return ()
-    told = f"The header ends in “{one_line(last, 40)}”, which is no item: it may be cut short."
+    at, line = strange[-1]
+    told = f"The header's line “{one_line(line, 40)}” is no item: it has no effect."
+    if at == len(lines) - 1:
+        told = f"The header ends in “{one_line(line, 40)}”, which is no item: it may be cut short."
     return (Notice.warning(Code.MAYBE_DAMAGED, told),)
 
 
@@ -189,7 +195,7 @@ def misnamed(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
         listed = len(entries(value)) if isinstance(value, list) else 1
         words = key.split()
         doubled = " ".join(words[: len(words) // 2]) if words[::2] == words[1::2] else ""
-        meant = nearly(key, map(plain_name, _OF_USE)) or doubled
+        meant = nearly(key, map(plain_name, _OF_USE)) or nearly_words(key, _OF_USE) or doubled
         if listed in (bands, bands + 1) and not meant:
             meant = nearly(key, _SHORT)
         if not key.strip():

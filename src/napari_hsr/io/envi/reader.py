@@ -75,7 +75,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"{binary.name} has {actual}",
         )
     found = _facts(header, binary, items, layout)
-    found.notices += notices + envi_header.stated_twice(header) + envi_header.half_an_item(header)
+    found.notices += notices + envi_header.stated_twice(header) + envi_header.no_items(header)
     found.notices += envi_header.long_lists(header)
     suffix = binary.suffix.lower().lstrip(".")
     if suffix in _AXES and suffix != layout.interleave:

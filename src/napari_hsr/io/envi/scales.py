@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.decoding import NO_DATA_NAMES, is_factor, nearly, plain_name
+from napari_hsr.io.decoding import NO_DATA_NAMES, is_factor, nearly, nearly_words, plain_name
 from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.number_parsing import NOTHING
 from napari_hsr.notices import Code, Notice
@@ -180,7 +180,8 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
             )
             notices += (Notice.warning(Code.NO_DATA, told),)
             continue
-        meant = nearly(key, map(plain_name, (*own, _IGNORED, _FACTOR)))
+        known = (*sorted(own), _IGNORED, _FACTOR)
+        meant = nearly(key, map(plain_name, known)) or plain_name(nearly_words(key, known))
         unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or is_factor(key) or key in named)
         if meant and unlike and _is_said(value):
             code = Code.NO_DATA if meant == plain_name(_IGNORED) else Code.GAIN_NOT_APPLIED

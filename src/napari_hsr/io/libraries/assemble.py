@@ -100,6 +100,11 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         values[missing] = np.nan
         told = f"{int(missing.sum())} of the values are marked as missing: they are NaN."
         notices.append(Notice.warning(Code.NO_DATA, told))
+    elif np.isnan(values).any():
+        told = (
+            f"{int(np.isnan(values).sum())} of the values are empty, or no numbers: they are NaN."
+        )
+        notices.append(Notice.warning(Code.NO_DATA, told))
     if not np.isfinite(values).any():
         raise FileError(path, "no spectrum in it has a finite value")
     largest = np.max(np.abs(values), axis=1, initial=0.0, where=np.isfinite(values))

@@ -61,6 +61,8 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     gains = [key for key in items if re.fullmatch(r"data (reflectance )?(gain|offset) values", key)]
     told = f"The header's {' and '.join(gains)} were not applied: values are as stored."
     notices = [Notice.warning(Code.GAIN_NOT_APPLIED, told)] if gains else []
+    doubts = envi_header.stated_twice(header) + envi_header.no_items(header)
+    doubts += envi_header.misnamed(items, layout.samples)
     listed, unit = envi_header.wavelengths(items)
     found = Found(
         _names(header, items, layout.lines),
@@ -73,7 +75,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         markers[0] if markers and len(markers) == 1 else None,
         {"fwhm": widths} if widths is not None and len(widths) == layout.samples else {},
         {key: items[key] for key in _KEPT if key in items},
-        [*layout.notices, *contradictions, *notices],
+        [*layout.notices, *contradictions, *notices, *doubts],
     )
     return assemble(header.with_suffix(".sli"), found, choice)
 

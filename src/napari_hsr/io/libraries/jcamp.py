@@ -32,6 +32,8 @@ _MOST_POINTS, _MOST_SPECTRA = 10**6, 10**4
 _LABEL = re.compile(r"\s*##(.*?)=(.*)")
 #: Labels that say what the numbers are, and others so like them that none is taken for a damaged one.
 _LABELS = ("XUNITS", "YUNITS", "XFACTOR", "YFACTOR", "FIRSTX", "LASTX", "DELTAX", "NPOINTS")
+#: Of several axes at once, where tables of two have X or Y before them.
+_OF_TUPLES = ("UNITS", "FACTOR", "FIRST", "LAST")
 _NEAR_LABELS = (
     "FIRSTY",
     "LASTY",
@@ -83,7 +85,8 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     FileError
         If there is no spectrum in it, it is cut short or damaged, or its spectra have different grids.
     """
-    blocks = _blocks(tables.lines_of(path)[0])
+    lines, maybe_cut = tables.lines_of(path)
+    blocks = _blocks(lines)
     tabled = [block for block in blocks if block.kind in ("XYDATA", "XYPOINTS")]
     if not tabled:
         kinds = sorted({block.kind.lower() for block in blocks if block.kind})
@@ -106,7 +109,10 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         told = f"Tables that are no spectra, such as lists of peaks, were left out: {left}."
         notices.append(Notice.info(Code.OTHER_ARRAYS_LEFT_OUT, told))
     notices += [told for block in tabled for told in _damage(block)][:3]
-    notices += _contradicted(tabled, spectra)
+    notices += _contradicted(tabled, spectra) + maybe_cut
+    if not any(re.match(r"\s*##\s*END\s*=", line, re.IGNORECASE) for line in lines[-20:]):
+        told = "The file does not end in ##END=, as one of its kind does: it may be cut short."
+        notices.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     y_units = first.get("YUNITS", "")
     units = y_units.lower() or None
     found = Found(
@@ -158,7 +164,8 @@ def _damage(block: _Block) -> list[Notice]:
     known = tuple(map(plain_name, (*_LABELS, *_NEAR_LABELS)))
     for label in block.items:
         meant = nearly(label, known)
-        if _HALF_A_LABEL.match(label) or plain_name(meant) in map(plain_name, _LABELS):
+        alone = label in _OF_TUPLES and block.kind in ("XYDATA", "XYPOINTS")
+        if alone or _HALF_A_LABEL.match(label) or plain_name(meant) in map(plain_name, _LABELS):
             told = f"The file's label “{one_line(label, 40)}” may be damaged: it has no effect."
             found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     if not block.form.startswith("(X++(Y..Y))"):

@@ -85,8 +85,8 @@ def lines_of(path: Path) -> tuple[list[str], list[Notice]]:
 
 def _maybe_cut(line: str) -> Notice:
     told = (
-        f"The file's last line, “{one_line(line[-40:])}”, has no end and a last number of fewer digits than "
-        "those above it: the file may be cut short."
+        f"The file's last line, “{one_line(line[-40:])}”, has no end, and fewer digits or cells than "
+        "others have: the file may be cut short."
     )
     return Notice.warning(Code.MAYBE_DAMAGED, told)
 
@@ -144,6 +144,9 @@ def _of_columns(
         if len(parsed) != width or None in parsed:
             raise _damaged(path, rows, i, width, parsed)
         numbers.append(parsed)
+    for i in above[-_MOST_BEFORE:-1]:  # what follows it stands above the table, and is damaged
+        if _goes_before(rows[i], np.array(numbers, float)[:, 0], comma):
+            raise _damaged(path, rows, above[above.index(i) + 1], width, [])
     if above and len(rows[above[-1]]) == width:
         parsed = [_number(cell, comma) for cell in rows[above[-1]]]
         if _is_damaged_row(rows[above[-1]], parsed, np.array(numbers, float)[:, 0]):

@@ -199,16 +199,21 @@ def is_one(stated: Any) -> bool:
     return _number(words[0]) is None and all(_number(word) is not None for word in words[1:])
 
 
-def read_otherwise(items: Any) -> str | None:
+def read_otherwise(items: Any, system: Any = None) -> str | None:
     """A sentence on a turned ``map info`` that GDAL lays elsewhere than ENVI, or one that says no place; else None.
 
     GDAL writes half a turn for rows that run to the north and reads it so; it also counts from the corner of
     the first pixel as if the image were not turned, wherever the reference pixel is.
     """
-    found = tags(items)
+    found = tags(items, system)
     if found is None and items:
         return "The file's map info is damaged, or too short: no place on the ground was taken from it."
-    if found is None or "transformation" not in found:
+    if found is None:
+        return None
+    known = geokeys.values(found).get(geokeys.MODEL) is not None
+    if not known and str(items[0]).strip().lower() != "arbitrary":
+        return "The file's map info names no coordinate system that is known here: its place was taken without one."
+    if "transformation" not in found:
         return None
     degrees = _rotation([str(item).strip() for item in items])
     if abs(degrees) == _HALF_A_TURN:
