@@ -102,6 +102,8 @@ def _of_bytes(
     first, last = (changed[0], changed[-1] + 1) if changed and in_place else (change.start, change.end)  # fmt: skip
     met = [part for part in parts if part.start < last and first < part.end]
     covered = all(any(p.start <= at < p.end for p in met) for at in (changed if in_place else range(first, last)))  # fmt: skip
+    if (not met or not covered) and _is_a_digit(change, content) and facts <= _MAY_CHANGE:
+        return NUMBERS
     if not met or not covered:
         return UNEXPLAINED
     if not in_place and not all(part.moves for part in met):
@@ -110,6 +112,27 @@ def _of_bytes(
         return UNEXPLAINED
     kinds = {part.what for part in met}
     return BYTES if PIXELS in kinds else NUMBERS if NUMBER in kinds else NAMES
+
+
+def _is_a_digit(change: Change, content: bytes) -> bool:
+    """Whether a digit of a text in a file of bytes became another one."""
+    around = content[max(change.start - 6, 0) : change.end + 6]
+    digits = content[change.start : change.end].isdigit() and change.put.isdigit()
+    return digits and len(change.put) == 1 and all(32 <= byte < 127 for byte in around)
+
+
+def without_pixels(change: Change, content: bytes, parts: list[Part]) -> Change | None:
+    """The change of what lies beside the pixels; None where it met none of them, or nothing else."""
+    if len(change.put) != change.end - change.start:
+        return None
+    put = bytearray(change.put)
+    for part in parts:
+        if part.what == PIXELS:
+            first, last = max(part.start, change.start), min(part.end, change.end)
+            if first < last:
+                put[first - change.start : last - change.start] = content[first:last]
+    rest = Change(change.how, change.start, change.end, bytes(put), change.field)
+    return rest if bytes(put) not in (change.put, content[change.start : change.end]) else None
 
 
 def _of_text(
@@ -183,4 +206,14 @@ def _rows_missed(wavelengths: Any) -> bool:
     )
 
 
-__all__ = ["BYTES", "LINES", "NAME", "NAMES", "NUMBERS", "UNEXPLAINED", "Change", "reason"]
+__all__ = [
+    "BYTES",
+    "LINES",
+    "NAME",
+    "NAMES",
+    "NUMBERS",
+    "UNEXPLAINED",
+    "Change",
+    "reason",
+    "without_pixels",
+]

@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import apart
 import file_layouts
 import stated_files
-from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, reason
+from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, reason, without_pixels
 
+from napari_hsr.cameras.cut_off import cut_off
 from napari_hsr.errors import HSRError
 
 if TYPE_CHECKING:
@@ -82,8 +83,14 @@ def facts(read: Any) -> dict[str, Any]:
 
 
 def notices(read: Any) -> set[str]:
-    """What is told of it, without numbers: those of a scale that is told are the file's own."""
-    return {re.sub(r"[\d.]+", "#", notice.text) for notice in getattr(read, "notices", ())}
+    """What is told of it, without numbers: those of a scale that is told are the file's own.
+
+    Of cameras that is what is told wherever they are used.
+    """
+    told = getattr(read, "notices", ())
+    if isinstance(read, dict):
+        told = cut_off(read.values(), np.arange(400.0, 701.0, 10.0))
+    return {re.sub(r"[\d.]+", "#", notice.text) for notice in told}
 
 
 def differing(good: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -206,6 +213,18 @@ def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str,
             path = rng.choice(one.changed or one.files)
             return one, path, changed(contents[path], rng)
 
+        def without_effect(
+            one: stated_files.Stated, path: Path, rest: Change, content: bytes
+        ) -> bool:
+            """Whether what changed beside the pixels changes nothing by itself."""
+            now = path.read_bytes()
+            path.write_bytes(rest.of(content))
+            answer = apart.apart(
+                lambda: int(outcome(known[one.name], one.read)[0] != SAME), str(work)
+            )
+            path.write_bytes(now)
+            return answer.how == apart.TAKEN
+
         def call_of(index: int) -> Callable[[], int]:
             if index:
                 last = chosen(index - 1)[1]
@@ -229,6 +248,9 @@ def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str,
             if how == SILENT:
                 text = file_layouts.is_text(content)
                 how = reason(change, content, parts[path], text, told)
+                rest = without_pixels(change, content, parts[path])
+                if how == UNEXPLAINED and rest is not None and not text:
+                    how = BYTES if without_effect(one, path, rest, content) else how
             yield {
                 "file": one.name,
                 "part": path.name,

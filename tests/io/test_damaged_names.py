@@ -9,6 +9,7 @@ import scipy.io
 
 from napari_hsr import read, read_library, write
 from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
 from napari_hsr.io.decoding import nearly
 from napari_hsr.notices import Code, has
 
@@ -160,3 +161,39 @@ def test_a_unit_in_our_own_record(tmp_path):
     path = write(Cube(CUBE, NM, units="reflectance"), tmp_path / "a.hdr")
     path.write_text(path.read_text().replace('"units": "reflectance"', '"units": "refIectance"'))
     assert "may be a damaged “reflectance”" in " ".join(read(path).notices)
+
+
+def test_names_that_matlab_does_not_give_are_told(tmp_path):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(
+        path, {"cube": np.moveaxis(CUBE, 0, -1), "wavelengths": NM, "norm_factor": 4.0}
+    )
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    path.write_bytes(path.read_bytes().replace(b"norm_factor", b"norm_fact/r"))
+    assert "“norm_fact/r” is no name" in " ".join(read(path).notices)
+
+
+def test_an_archive_that_lists_fewer_arrays_than_it_has_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, spectra=np.ones((3, 7)), names=np.array(["a", "b", "c"]), wavelengths=NM)
+    assert read_library(path).names == ("a", "b", "c")
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")
+    content[entry + 33] = 0x40  # a comment that takes the next entries in
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="says that it has 3 arrays, and lists 1"):
+        read_library(path)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mat", ".npz"])
+def test_our_record_that_is_none_any_more_is_told(tmp_path, suffix):
+    path = write(Cube(CUBE, NM, units="reflectance"), tmp_path / f"a{suffix}")
+    if suffix == ".npz":
+        with np.load(path) as found:
+            np.savez(path, **{n: v if v.shape else np.array("\0\0") for n, v in found.items()})
+    else:
+        with h5py.File(path, "r+") as file:
+            kept = file["napari_hsr"]
+            del file["napari_hsr"]
+            file["napari_hsr"] = "\1\1" if suffix == ".h5" else np.zeros_like(kept)
+    assert has(read(path).notices, Code.RECORD_UNUSABLE)

@@ -138,7 +138,13 @@ def test_damage_is_one_sentence(library, content, told):
 
 
 @pytest.mark.parametrize(
-    ("good", "damaged"), [("##END=", ""), ("##YUNITS=", "##UNITS="), ("##YUNITS=", "##YUNIT=")]
+    ("good", "damaged"),
+    [
+        ("##END=", ""),
+        ("##YUNITS=", "##UNITS="),
+        ("##YUNITS=", "##YUNIT="),
+        ("YUNITS=REFLECTANCE\n", "YUNITS="),
+    ],
 )
 def test_a_missing_end_and_a_label_without_its_axis_are_told(library, good, damaged):
     whole = text(table("squeezed"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_makers_own_headers(tmp_path):
         (b"II*\0\xff\xff\xff\xff", None),
     ):
         (tmp_path / "a.raw").write_bytes(content)
-        assert raw_photographs.camera_name(tmp_path / "a.raw") == name
+        assert raw_photographs.camera_name((tmp_path / "a.raw").read_bytes()) == name
 
 
 def test_without_the_library_it_is_a_sentence_and_never_the_thumbnail(tmp_path, monkeypatch):
@@ -177,3 +178,26 @@ def test_a_sensor_that_is_wholly_at_its_limit_is_said_in_words(tmp_path):
     found = read(write_dng(tmp_path / "leaf.dng", np.full((64, 96), WHITE, np.uint16)))
     clipped = next(n for n in found.notices if n.code is Code.PIXELS_CLIPPED)
     assert clipped.text.startswith("All of the sensor's pixels")
+
+
+@pytest.mark.parametrize(
+    ("good", "damaged", "named"),
+    [
+        (b"NIKON D700\0", b"NIKON D700x", "Model"),
+        (b"NIKON CORPORATION\0", b"NIKON CORPORATIONS", "Make"),
+        (struct.pack("<HHI", 50721, 10, 9), struct.pack("<HHI", 50721, 10, 8), "ColorMatrix1"),
+        (struct.pack("<HH", 50721, 10), struct.pack("<HH", 50719, 10), "ColorMatrix1"),
+        (struct.pack("<HHI", 50714, 4, 1), struct.pack("<HHI", 50714, 4, 65537), "BlackLevel"),
+        (struct.pack("<HHI", 50717, 4, 1), struct.pack("<HHI", 50717, 4, 2), "WhiteLevel"),
+        (struct.pack("<HHI", 50728, 5, 3), struct.pack("<HHI", 50728, 5, 2), "AsShotNeutral"),
+        (b"", b"", ""),
+    ],
+)
+def test_a_damaged_tag_that_the_colours_follow_from_is_told(tmp_path, good, damaged, named):
+    path = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
+    content = path.read_bytes()
+    assert good in content
+    path.write_bytes(content.replace(good, damaged, 1))
+    found = [n.text for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
+    assert bool(found) == bool(named)
+    assert all(named in text for text in found)

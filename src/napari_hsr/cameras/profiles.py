@@ -184,7 +184,7 @@ class _Stored(BaseModel):
             raise ValueError(f"{TERMS} terms")
         if min(self.gains) <= 0 or np.linalg.matrix_rank(np.array(self.matrix)) < 3:
             raise ValueError("gains above 0, and a matrix that keeps three colours apart")
-        normalise_encoding(self.encoding)
+        self.encoding = normalise_encoding(self.encoding)  # in any spelling
         return self
 
 

@@ -132,6 +132,11 @@ def parse(found: Any) -> Record | None:
     return _unusable(_TOO_DEEP) if limits.too_deep(found) else _Fields(found).record()
 
 
+def of_variable(name: str, found: Any) -> Record | None:
+    """As :func:`parse`, of what a file holds under a name: a record of ours, whatever it holds, if that is :data:`KEY`."""
+    return parse(found) or (_unusable("it is damaged") if name == KEY else None)
+
+
 class _Fields:
     """The fields of a record, each held against what it is to be."""
 

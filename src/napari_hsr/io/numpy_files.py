@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
+#: How a ZIP archive ends: a mark, and how many members there are; archives of many say it elsewhere.
+_END, _COUNTED_ELSEWHERE = struct.Struct("<4s6xH10x"), 0xFFFF
 #: Arrays of one archive that are looked at.
 _MOST_ARRAYS = 2_000
 #: Bytes of the head of an array.
@@ -163,6 +166,7 @@ def read_npz(path: Path, choice: Choice = ANY) -> Cube:
     with file:
         with translated(path, "the NumPy archive is damaged or cut short"):
             archive: Any = np.load(file, allow_pickle=False)
+        _check_all_listed(path, archive)
         limits.check_count(path, len(archive.files), "arrays", _MOST_ARRAYS)
         return _read_archive(path, archive, choice)
 
@@ -182,6 +186,7 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
         path.open("rb") as file,
         np.load(file, allow_pickle=False) as archive,
     ):
+        _check_all_listed(path, archive)
         limits.check_count(path, len(archive.files), "arrays", _MOST_ARRAYS)
         for name in archive.files:
             described = _variable(archive, name)
@@ -217,7 +222,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
 
         wanted: tuple[str, ...] = ()
         own = embedded_record.stored_as(archive.files)
-        ours = embedded_record.parse(load(own)[()]) if own else None
+        ours = embedded_record.of_variable(own, load(own)[()]) if own else None
         named = bands_apart.offered(named)
         chosen = choose_cube(path, named, ours is not None, choice.variable)
         wanted = chosen.parts or (chosen.name,)
@@ -250,6 +255,17 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             told = f"Pickled Python objects are not opened: {', '.join(pickled)}."
             found.notices += (Notice.warning(Code.OTHER_ARRAYS_LEFT_OUT, told),)
         return build_cube.build(path, found, choice)
+
+
+def _check_all_listed(path: Path, archive: Any) -> None:
+    """Refuse an archive of whose members one is lost: its end says how many there are, and zipfile does not look."""
+    file: zipfile.ZipFile = archive.zip
+    with path.open("rb") as content:
+        content.seek(-_END.size - len(file.comment), os.SEEK_END)
+        mark, count = _END.unpack(content.read(_END.size))
+    if mark == b"PK\5\6" and count not in (len(file.infolist()), _COUNTED_ELSEWHERE):
+        problem = f"the NumPy archive is damaged: it says that it has {count} arrays, and lists {len(file.infolist())}"
+        raise FileError(path, problem)
 
 
 def _member(archive: Any, name: str) -> zipfile.ZipInfo:

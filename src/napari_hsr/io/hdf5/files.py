@@ -319,7 +319,7 @@ def _record(file: Any, values: structure.References) -> embedded_record.Record |
         stored = stored[0] if stored else ""
     elif isinstance(stored, np.ndarray) and stored.dtype.kind in "iu":  # the same, not marked so
         stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16", "replace")
-    return embedded_record.parse(stored)
+    return embedded_record.of_variable(own, stored)
 
 
 def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:

@@ -168,6 +168,9 @@ def _damage(block: _Block) -> list[Notice]:
         if alone or _HALF_A_LABEL.match(label) or plain_name(meant) in map(plain_name, _LABELS):
             told = f"The file's label “{one_line(label, 40)}” may be damaged: it has no effect."
             found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
+    if merged := [label for label, value in block.items.items() if value.startswith("##")]:
+        told = f"The file's label “{one_line(merged[0], 40)}” holds the next one: a line of it may be damaged."
+        found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     if not block.form.startswith("(X++(Y..Y))"):
         return found
     rests = [re.sub(r"^\s*[+-]?[\d.]+(?:[eE][+-]\d+)?[\s,;]*", "", line) for line in block.lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.scale_and_offset import state_numbers
 from napari_hsr.io.variable import Variable
 from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from napari_hsr.cube import Cube
-    from napari_hsr.notices import Notice
 
 _DAMAGED = "the MATLAB file is damaged or cut short"
 #: Structures inside one another are entered so far.
@@ -70,7 +72,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     variables = bands_apart.offered(file.variables)
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     own = embedded_record.stored_as(texts)
-    ours = embedded_record.parse(_char(load, texts, own)) if own else None
+    ours = embedded_record.of_variable(own, _char(load, texts, own)) if own else None
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
     file.wanted += chosen.parts or (chosen.name,)
     arrays = [load(name) for name in chosen.parts or (chosen.name,)]
@@ -92,7 +94,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         units=units,
         metadata=beside.metadata,
         per_band=beside.per_band,
-        notices=(*folded, *beside.notices, *left),
+        notices=(*file.told, *folded, *beside.notices, *left),
         record=ours,
         looked_in="its variables and structures",
         masks=masks_beside.find(variables, chosen, load),
@@ -110,6 +112,8 @@ class _MatFile:
     ----------
     variables
         Those of the file, and of its structures and cells once they are opened.
+    told
+        What is to be told of names that no program gives.
     wanted
         The names of what becomes the cube, whose size is held against the free memory.
     """
@@ -122,6 +126,13 @@ class _MatFile:
             mat_validation.check(path)
         with translated(path, _DAMAGED), path.open("rb") as file:
             inside = whosmat(file)
+        strange = [
+            name for name, _, _ in inside if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII)
+        ]
+        self.told: tuple[Notice, ...] = ()
+        if strange:
+            told = f"“{one_line(strange[0], 40)}” is no name of a variable of MATLAB: the file may be damaged."
+            self.told = (Notice.warning(Code.MAYBE_DAMAGED, told),)
         self.variables = [
             Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside
         ]

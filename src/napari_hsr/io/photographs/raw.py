@@ -12,6 +12,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import helper_process, limits
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.photographs import dng_tags
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph, camera_encoding
@@ -51,8 +52,10 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
     assert values is not None  # develop gives them, or refuses the file
     balance, told = _white_balance(facts["noted"], facts["daylight"])
     black, white, saturated = facts["black"], facts["white"], facts["saturated"]
-    model = camera_name(path)
-    notices = [told]
+    with translated(path, "it cannot be read"):
+        content = limits.content(path, _LARGEST)
+    model = camera_name(content)
+    notices = [told, *dng_tags.damaged(content)]
     if model is None:
         text = "The file does not name its camera: state the encoding of its linear values."
         notices.append(Notice.warning(Code.ENCODING_UNKNOWN, text))
@@ -142,10 +145,8 @@ def _saturated(raw: Any) -> float:
     return float((np.asarray(raw.raw_image_visible) >= raw.white_level).mean())
 
 
-def camera_name(path: Path) -> str | None:
-    """The camera as the file names it: its model with the maker in front, once."""
-    with translated(path, "it cannot be read"):
-        content = limits.content(path, _LARGEST)
+def camera_name(content: bytes) -> str | None:
+    """The camera as a file's bytes name it: its model with the maker in front, once."""
     make, model = _make_and_model(content)
     if not model:
         return None

@@ -1,0 +1,79 @@
+"""Tags that every DNG has and that its colours follow from: missing or damaged ones are told."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from typing import Any
+
+from napari_hsr.notices import Code, Notice
+
+_VERSION, _MATRIX = 50706, 50721
+#: Tags that hold text, which ends in a NUL: maker, model, and the model's name without a language.
+_TEXTS = {271: "Make", 272: "Model", 50708: "UniqueCameraModel"}
+_SIGNED_RATIONAL, _TEXT = 10, 2
+#: Numbers of a matrix from XYZ to three colours.
+_NUMBERS = 9
+_NEUTRAL, _COLOURS = 50728, 3
+#: Of the page with the sensor's values: samples of a pixel, and cells, levels of black, and of white.
+_SAMPLES, _CELLS, _BLACK, _WHITE = 277, 50713, 50714, 50717
+_READ = _TEXTS | {_NEUTRAL: "AsShotNeutral", _BLACK: "BlackLevel", _WHITE: "WhiteLevel"}
+
+
+def damaged(content: bytes) -> tuple[Notice, ...]:
+    """A notice of them; none of a file that is no DNG.
+
+    LibRaw takes another white level, or multipliers of its own, where they cannot be read, and does not say so.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
+            tags = file.pages.first.tags
+            if _VERSION not in tags:
+                return ()
+            wrong = [name for number, name in _TEXTS.items() if not _ends(tags, number, content)]
+            matrix = tags.get(_MATRIX)
+            if matrix is None or (matrix.dtype, matrix.count) != (_SIGNED_RATIONAL, _NUMBERS):
+                wrong.append("ColorMatrix1")
+            if (neutral := tags.get(_NEUTRAL)) is not None and neutral.count != _COLOURS:
+                wrong.append("AsShotNeutral")
+            pages = [file.pages.first, *(file.pages.first.pages or ())]
+            wrong += [name for page in pages for name in _levels(page.tags)]
+            wrong += [name for page in pages for name in _unread(content, page)]
+    except (tifffile.TiffFileError, struct.error, TypeError, ValueError, IndexError):
+        return ()  # no such header; LibRaw has read another one
+    if not wrong:
+        return ()
+    told = (
+        f"Of a DNG's tags {' and '.join(wrong)} {'are' if wrong[1:] else 'is'} missing or damaged: "
+        "its colours may be others than the camera recorded."
+    )
+    return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
+def _levels(tags: Any) -> list[str]:
+    """Levels of black and white that are not one for each cell or sample."""
+    samples = int(tags[_SAMPLES].value) if _SAMPLES in tags else 1
+    cells = math.prod(map(int, tags[_CELLS].value)) if _CELLS in tags else 1
+    counts = {"BlackLevel": (_BLACK, cells * samples), "WhiteLevel": (_WHITE, samples)}
+    stated = {name: tags.get(number) for name, (number, _) in counts.items()}
+    return [n for n, tag in stated.items() if tag is not None and tag.count != counts[n][1]]
+
+
+def _unread(content: bytes, page: Any) -> list[str]:
+    """Tags of a page that tifffile left out, as their values do not lie in the file."""
+    order = page.parent.byteorder
+    (count,) = struct.unpack_from(f"{order}H", content, page.offset)
+    entries = struct.iter_unpack(f"{order}H10x", content[page.offset + 2 :][: 12 * count])
+    return [_READ[number] for (number,) in entries if number in _READ and number not in page.tags]
+
+
+def _ends(tags: Any, number: int, content: bytes) -> bool:
+    """Whether a text, if there is one, ends as texts in TIFFs do."""
+    tag = tags.get(number)
+    if tag is None:
+        return True
+    end = tag.valueoffset + tag.valuebytecount
+    return tag.dtype == _TEXT and content[end - 1 : end] == b"\0"
