@@ -85,3 +85,13 @@ def test_an_old_header_is_read_without_a_word(tmp_path, picture):
     found = read(tmp_path / "c.bmp")
     np.testing.assert_array_equal(found.data, picture)
     assert found.notices == ()
+
+
+def test_a_table_of_colours_that_reaches_into_the_pixels_is_told(tmp_path):
+    path = tmp_path / "a.bmp"
+    few = Image.fromarray(np.arange(120, dtype=np.uint8).reshape(12, 10) % 16).convert("P")
+    few.putpalette(bytes(range(48)))
+    few.save(path)
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    changed(path, 46, "<I", 0)  # as many as 8 bits can count
+    assert has(read(path).notices, Code.MAYBE_DAMAGED)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _FILE, _OLDEST = 14, 12
 #: Compressions of pixels that lie there as they are: none, and masks of bits.
 _PLAIN = (0, 3, 6)
+#: Up to so many bits a pixel is a number of a colour.
+_INDEXED = 8
 #: Programs write so many bytes more, for the size of the file to be one of four.
 _PADDING = 3
 
@@ -30,16 +32,20 @@ def check(path: Path, content: bytes) -> tuple[Notice, ...]:
     if len(content) < _FILE + _OLDEST:
         return ()
     stated, offset, size = struct.unpack_from("<I4xII", content, 2)
-    picture = compression = 0
+    picture = compression = colours = 0
     if size == _OLDEST:
         width, height, bits = struct.unpack_from("<HH2xH", content, 18)
     elif len(content) >= _FILE + 40:
         width, height, bits, compression, picture = struct.unpack_from("<ii2xHII", content, 18)
+        (colours,) = struct.unpack_from("<I", content, 46)
     else:
         return ()
     wrong = []
     if offset < _FILE + size:
         wrong.append("its pixels lie in its header")
+    table = 0 if bits > _INDEXED else (colours or 2**bits) * (3 if size == _OLDEST else 4)
+    if _FILE + size <= offset < _FILE + size + table:
+        wrong.append("its pixels lie in its table of colours")
     if 0 < len(content) < stated:
         wrong.append(f"it says {stated:,} bytes, and the file has {len(content):,}")
     if compression in _PLAIN:
