@@ -121,16 +121,15 @@ def _is_a_digit(change: Change, content: bytes) -> bool:
     return digits and len(change.put) == 1 and all(32 <= byte < 127 for byte in around)
 
 
-def without_pixels(change: Change, content: bytes, parts: list[Part]) -> Change | None:
-    """The change of what lies beside the pixels; None where it met none of them, or nothing else."""
+def without_parts(change: Change, content: bytes, parts: list[Part]) -> Change | None:
+    """The change of what lies beside the known parts; None where it met none of them, or nothing else."""
     if len(change.put) != change.end - change.start:
         return None
     put = bytearray(change.put)
     for part in parts:
-        if part.what == PIXELS:
-            first, last = max(part.start, change.start), min(part.end, change.end)
-            if first < last:
-                put[first - change.start : last - change.start] = content[first:last]
+        first, last = max(part.start, change.start), min(part.end, change.end)
+        if first < last:
+            put[first - change.start : last - change.start] = content[first:last]
     rest = Change(change.how, change.start, change.end, bytes(put), change.field)
     return rest if bytes(put) not in (change.put, content[change.start : change.end]) else None
 
@@ -215,5 +214,5 @@ __all__ = [
     "UNEXPLAINED",
     "Change",
     "reason",
-    "without_pixels",
+    "without_parts",
 ]

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import apart
 import file_layouts
 import stated_files
-from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, reason, without_pixels
+from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, reason, without_parts
 
 from napari_hsr.cameras.cut_off import cut_off
 from napari_hsr.errors import HSRError
@@ -216,7 +216,7 @@ def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str,
         def without_effect(
             one: stated_files.Stated, path: Path, rest: Change, content: bytes
         ) -> bool:
-            """Whether what changed beside the pixels changes nothing by itself."""
+            """Whether what changed beside the known parts changes nothing by itself."""
             now = path.read_bytes()
             path.write_bytes(rest.of(content))
             answer = apart.apart(
@@ -248,7 +248,7 @@ def run(count: int, seed: int, only: tuple[str, ...] = ()) -> Iterator[dict[str,
             if how == SILENT:
                 text = file_layouts.is_text(content)
                 how = reason(change, content, parts[path], text, told)
-                rest = without_pixels(change, content, parts[path])
+                rest = without_parts(change, content, parts[path])
                 if how == UNEXPLAINED and rest is not None and not text:
                     how = BYTES if without_effect(one, path, rest, content) else how
             yield {

@@ -95,3 +95,12 @@ def test_a_table_of_colours_that_reaches_into_the_pixels_is_told(tmp_path):
     assert not has(read(path).notices, Code.MAYBE_DAMAGED)
     changed(path, 46, "<I", 0)  # as many as 8 bits can count
     assert has(read(path).notices, Code.MAYBE_DAMAGED)
+
+
+def test_runs_of_pixels_of_other_bits_are_told(tmp_path):
+    path = tmp_path / "a.bmp"
+    few = Image.fromarray(np.arange(120, dtype=np.uint8).reshape(12, 10) % 16).convert("P")
+    few.putpalette(bytes(range(48)))
+    few.save(path)
+    assert not has(read(path).notices, Code.MAYBE_DAMAGED)
+    assert has(read(changed(path, 30, "<I", 2)).notices, Code.MAYBE_DAMAGED)

@@ -97,6 +97,7 @@ def of_hdf5(path, **attributes):
 def test_units_of_hdf5(tmp_path):
     assert not has(of_hdf5(tmp_path / "a.h5", units="reflectance").notices, Code.MAYBE_DAMAGED)
     assert not has(of_hdf5(tmp_path / "a.h5", unit="sr-1").notices, Code.MAYBE_DAMAGED)
+    assert of_hdf5(tmp_path / "d.h5", Units="reflectance").units == "reflectance"
     assert "'unyts' may be" in " ".join(of_hdf5(tmp_path / "b.h5", unyts="reflectance").notices)
     for damaged in ("refIectance", "reflectajce", "reflectane"):
         cube = of_hdf5(tmp_path / f"{damaged}.h5", units=damaged)

@@ -73,3 +73,29 @@ def test_a_described_scale_with_another_byte(tmp_path):
     path.write_bytes(content)
     lost = [n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
     assert "scale_factor cannot be read" in lost[0]
+
+
+def test_a_name_that_a_group_lists_but_does_not_find_is_refused(tmp_path):
+    """The library looks names up in their order, which a damaged one breaks."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("cube", "map", "wavelengths"):
+            file[name] = NM if name == "wavelengths" else CUBE
+    content = path.read_bytes()
+    assert content.count(b"cube\0") == 1
+    path.write_bytes(content.replace(b"cube\0", b"zube\0"))
+    with pytest.raises(FileError, match="is not to be found"):
+        read(path)
+
+
+def test_units_of_no_known_type_are_told(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"], file["wavelengths"] = CUBE, NM
+        file["cube"].attrs["units"] = "reflectance"
+    content = bytearray(path.read_bytes())
+    at = content.index(b"units\0\0\0") + 8
+    assert content[at] == 0x19  # of free length
+    content[at + 2] = 3  # the letters of no known set
+    path.write_bytes(content)
+    assert "units cannot be read" in " ".join(read(path).notices)

@@ -188,6 +188,7 @@ def test_a_sensor_that_is_wholly_at_its_limit_is_said_in_words(tmp_path):
         (struct.pack("<HHI", 50721, 10, 9), struct.pack("<HHI", 50721, 10, 8), "ColorMatrix1"),
         (struct.pack("<HH", 50721, 10), struct.pack("<HH", 50719, 10), "ColorMatrix1"),
         (struct.pack("<HHI", 50714, 4, 1), struct.pack("<HHI", 50714, 4, 65537), "BlackLevel"),
+        (struct.pack("<HHI", 258, 3, 1), struct.pack("<HHI", 258, 3, 0x8101), "BitsPerSample"),
         (struct.pack("<HHI", 50717, 4, 1), struct.pack("<HHI", 50717, 4, 2), "WhiteLevel"),
         (struct.pack("<HHI", 50728, 5, 3), struct.pack("<HHI", 50728, 5, 2), "AsShotNeutral"),
         (b"", b"", ""),

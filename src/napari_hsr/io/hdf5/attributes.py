@@ -11,7 +11,7 @@ from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Bytes of an attribute that is read.
 _LARGEST_ATTRIBUTE = 2**20
@@ -34,14 +34,17 @@ def attributes(item: Any) -> dict[str, Any]:
 
 def damaged(item: Any) -> tuple[Notice, ...]:
     """A notice of attributes that say what the numbers are, but whose values the file does not give."""
-    failed = (name for name, value in _stored_attributes(item) if isinstance(value, OSError))
+    failed = (name for name, value in _stored_attributes(item) if _failed(value))
     lost = [name for name in failed if plain_name(name) in _OF_USE]
     if not lost:
         return ()
-    told = (
-        f"The file's {one_line(', '.join(lost), 80)} cannot be read, as it is damaged: no effect."
-    )
+    told = f"The file's {one_line(', '.join(lost), 80)} cannot be read, as it is damaged, or of no type that is known here: no effect."
     return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
+def named(stated: Mapping[str, Any], name: str) -> Any:
+    """The attribute of that name, whatever letters of it are capital; None if there is none."""
+    return next((value for key, value in stated.items() if key.lower() == name), None)
 
 
 def _failed(value: Any) -> bool:

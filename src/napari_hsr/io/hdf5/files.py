@@ -29,6 +29,7 @@ from napari_hsr.io.hdf5 import neon, structure
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
 from napari_hsr.io.hdf5.attributes import damaged as damaged_attributes
+from napari_hsr.io.hdf5.attributes import named
 from napari_hsr.io.hdf5.axes import (
     NamedAxes,
     as_line,
@@ -273,7 +274,7 @@ def _found(
         flipped=matlab,
         wavelengths=beside.wavelengths,
         unit=unit,
-        units=text(stated.get("units")) or None,
+        units=text(named(stated, "units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
         width_unit=beside.width_unit,

@@ -121,6 +121,10 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
         for name in names_of(group):
             count += 1
             item = own(group, name)
+            if item is None and not group.id.links.exists(_key(name)):
+                raise FileError(
+                    path, f"it is damaged: {_shown(name)} is listed in it, but is not to be found"
+                )
             if isinstance(item, h5py.Dataset):
                 yield above + name, item
             elif isinstance(item, h5py.Group) and (above or name != "#refs#"):
@@ -128,6 +132,10 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
                 if (place.fileno, place.addr) not in entered:
                     entered.add((place.fileno, place.addr))
                     ahead.append((f"{above}{name}/", item, depth + 1))
+
+
+def _key(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
 
 
 def names_of(group: Any) -> list[str]:
@@ -146,7 +154,7 @@ def own(group: Any, name: str) -> Any:
     """What a group holds under a name, None if it holds nothing: links elsewhere are not followed."""
     import h5py
 
-    key = name.encode("utf-8", "surrogateescape")
+    key = _key(name)
     if (
         isinstance(group, h5py.Dataset)
         or not group.id.links.exists(key)

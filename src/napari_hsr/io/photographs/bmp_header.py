@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _FILE, _OLDEST = 14, 12
 #: Compressions of pixels that lie there as they are: none, and masks of bits.
 _PLAIN = (0, 3, 6)
+#: Bits of a pixel that each way of packing runs of pixels is for.
+_PACKED = {1: 8, 2: 4}
 #: Up to so many bits a pixel is a number of a colour.
 _INDEXED = 8
 #: Programs write so many bytes more, for the size of the file to be one of four.
@@ -48,6 +50,8 @@ def check(path: Path, content: bytes) -> tuple[Notice, ...]:
         wrong.append("its pixels lie in its table of colours")
     if 0 < len(content) < stated:
         wrong.append(f"it says {stated:,} bytes, and the file has {len(content):,}")
+    if bits != _PACKED.get(compression, bits):
+        wrong.append(f"its compression, {compression}, is none of {bits} bits")
     if compression in _PLAIN:
         needed = (abs(width) * bits + 31) // 32 * 4 * abs(height)
         if len(content) < offset + needed:

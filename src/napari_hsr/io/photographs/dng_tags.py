@@ -17,8 +17,13 @@ _SIGNED_RATIONAL, _TEXT = 10, 2
 _NUMBERS = 9
 _NEUTRAL, _COLOURS = 50728, 3
 #: Of the page with the sensor's values: samples of a pixel, and cells, levels of black, and of white.
-_SAMPLES, _CELLS, _BLACK, _WHITE = 277, 50713, 50714, 50717
-_READ = _TEXTS | {_NEUTRAL: "AsShotNeutral", _BLACK: "BlackLevel", _WHITE: "WhiteLevel"}
+_BITS, _SAMPLES, _CELLS, _BLACK, _WHITE = 258, 277, 50713, 50714, 50717
+_READ = _TEXTS | {
+    _BITS: "BitsPerSample",
+    _NEUTRAL: "AsShotNeutral",
+    _BLACK: "BlackLevel",
+    _WHITE: "WhiteLevel",
+}
 
 
 def damaged(content: bytes) -> tuple[Notice, ...]:
@@ -57,7 +62,11 @@ def _levels(tags: Any) -> list[str]:
     """Levels of black and white that are not one for each cell or sample."""
     samples = int(tags[_SAMPLES].value) if _SAMPLES in tags else 1
     cells = math.prod(map(int, tags[_CELLS].value)) if _CELLS in tags else 1
-    counts = {"BlackLevel": (_BLACK, cells * samples), "WhiteLevel": (_WHITE, samples)}
+    counts = {
+        "BitsPerSample": (_BITS, samples),
+        "BlackLevel": (_BLACK, cells * samples),
+        "WhiteLevel": (_WHITE, samples),
+    }
     stated = {name: tags.get(number) for name, (number, _) in counts.items()}
     return [n for n, tag in stated.items() if tag is not None and tag.count != counts[n][1]]
 
@@ -66,8 +75,11 @@ def _unread(content: bytes, page: Any) -> list[str]:
     """Tags of a page that tifffile left out, as their values do not lie in the file."""
     order = page.parent.byteorder
     (count,) = struct.unpack_from(f"{order}H", content, page.offset)
-    entries = struct.iter_unpack(f"{order}H10x", content[page.offset + 2 :][: 12 * count])
-    return [_READ[number] for (number,) in entries if number in _READ and number not in page.tags]
+    content = content[page.offset + 2 :][: 12 * count]
+    numbers = [number for (number,) in struct.iter_unpack(f"{order}H10x", content)]
+    lost = [_READ[number] for number in numbers if number in _READ and number not in page.tags]
+    # they ascend: a number that does not was another one
+    return lost + ["others"] * (numbers != sorted(numbers))
 
 
 def _ends(tags: Any, number: int, content: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io.decoding import nearly
@@ -18,6 +19,13 @@ _UNITS = {METRE: "Meters", FOOT: "Feet"}
 _HALF_A_TURN, _NEARLY_HALF = 180.0, 179.999999999
 #: Units of latitude and longitude, and how many of them are a degree.
 _PARTS_OF_DEGREES = {"minutes": 60, "seconds": 3600}
+#: Units that ENVI has, in small letters.
+_LENGTHS = (
+    "m", "meter", "meters", "metre", "metres", "feet", "foot", "ft", "km", "kilometers", "yards", "miles", "nautical miles",
+)  # fmt: skip
+_ANGLES = ("degrees", "degree", "minutes", "seconds", "radians")
+#: How the entries with a name begin.
+_NAMED = re.compile(r"units|rotation", re.IGNORECASE)
 #: Entries that every map info has, and how many times longer than wide no pixel is.
 _LEAST, _MOST_OBLONG = 7, 100
 
@@ -70,8 +78,12 @@ def _shifted(words: Sequence[str]) -> bool:
     named = [word.partition("=")[0] for word in words if "=" in word]
     if any(nearly(name, ("units", "rotation")) for name in named):
         return True
+    if any(_NAMED.match(word) and "=" not in word for word in words):
+        return True
     narrow, wide = sorted(abs(float(word)) for word in words[5:7])
     end = next((at for at, word in enumerate(words) if "=" in word), len(words))  # NEON adds a 0
+    if any(_number(word) is None and "=" not in word for word in words[end:]):
+        return True
     numbers = [at for at in range(_LEAST, end) if _number(words[at]) is not None]
     if wide > _MOST_OBLONG * narrow or numbers not in ([], [_LEAST]):
         return True
@@ -82,6 +94,10 @@ def _shifted(words: Sequence[str]) -> bool:
         return False
     half = words[_LEAST + 1].lower() if len(words) > _LEAST + 1 else ""
     return zone is None or not 1 <= zone <= 60 or half not in ("north", "south", "n", "s")
+
+
+def _known_unit(words: Sequence[str]) -> bool:
+    return _stated_unit(list(words)) in ("", *_LENGTHS, *_ANGLES)
 
 
 def _number(word: str) -> float | None:
@@ -213,6 +229,8 @@ def read_otherwise(items: Any, system: Any = None) -> str | None:
     known = geokeys.values(found).get(geokeys.MODEL) is not None
     if not known and str(items[0]).strip().lower() != "arbitrary":
         return "The file's map info names no coordinate system that is known here: its place was taken without one."
+    if not _known_unit([str(item).strip() for item in items]):
+        return "The file's map info states a unit that is not known here: sizes of pixels are as stated."
     if "transformation" not in found:
         return None
     degrees = _rotation([str(item).strip() for item in items])
