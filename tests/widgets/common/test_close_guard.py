@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.common.close_guard import (
@@ -123,3 +123,36 @@ def test_closing_napari_while_something_is_written_asks(qtbot):
     close()  # nothing is written any more
     assert len(asked) == 2
     timer.stop()  # it would call what is gone once the test has ended
+
+
+def test_what_is_to_be_stopped_goes_on_where_the_next_question_is_cancelled(qtbot):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    stopped, done, answers = [], [], {}
+
+    def guard(name):
+        panel = QWidget(window)
+        made = CloseGuard(panel, lambda: name, running_question, stopped.append)
+        made.watch(panel)
+
+    guard("asked last")
+    guard("asked first")  # Qt calls the filter that came last first
+    timer = QTimer(window)
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            given = answers[box.text().partition(":")[0]]
+            next(b for b in box.buttons() if b.objectName() == given).click()
+
+    timer.timeout.connect(answer)
+    timer.start(10)
+    for count, given in ((1, (STOP, CANCEL)), (2, (CANCEL, STOP)), (3, (STOP, STOP))):
+        answers.update(zip(("asked first", "asked last"), given, strict=True))
+        QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+        qtbot.waitUntil(lambda count=count: len(done) == count)
+        assert done[-1] == (count == 3)
+        assert sorted(stopped) == ([] if count < 3 else ["asked first", "asked last"])
+    timer.stop()

@@ -78,7 +78,8 @@ class CloseGuard(QObject):
     ask : callable
         ``ask(window, running)`` makes the question, which can be cancelled.
     stop : callable
-        ``stop(running)`` is called where the answer is STOP.
+        ``stop(running)`` is called where the answer is STOP, once the window closes: somebody else may
+        be asked after that, and cancel.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class CloseGuard(QObject):
         self._running, self.ask, self._stop = running, ask, stop
         self._box: QMessageBox | None = None  # the question that is open
         self._over = False
+        self._agreed: Any = None  # what is to be stopped, once the window closes
         # Weak: a panel that Python keeps for a while must not keep the whole viewer.
         self._window: Callable[[], QWidget | None] = lambda: None
 
@@ -111,6 +113,7 @@ class CloseGuard(QObject):
 
     def leave(self) -> None:
         """Watch no window: one that stays must not call what is being collected."""
+        self._stop_agreed()  # the panel goes first, with the window behind it
         before, self._window = self.window, lambda: None
         if before is not None:
             with suppress(RuntimeError):  # it was deleted
@@ -128,8 +131,13 @@ class CloseGuard(QObject):
     def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
         """Hold the closing up until there is an answer; scripts are not asked."""
         window = self.window
-        if event.type() != QEvent.Type.Close or window is None or watched is not window:
+        if window is None or watched is not window:
             return False
+        if event.type() == QEvent.Type.Hide and not event.spontaneous():  # not iconified
+            self._stop_agreed()
+        if event.type() != QEvent.Type.Close:
+            return False
+        self._agreed = None  # the last time somebody else cancelled
         running = self._running()
         if running is None or present(QThread.currentThread()).loopLevel() == 0:
             return False
@@ -143,8 +151,13 @@ class CloseGuard(QObject):
             event.ignore()
             return True
         if answer == STOP:
-            self._stop(running)
+            self._agreed = running
         return False
+
+    def _stop_agreed(self) -> None:
+        agreed, self._agreed = self._agreed, None
+        if agreed is not None:
+            self._stop(agreed)
 
 
 def saving_question(parent: QWidget | None, what: str) -> QMessageBox:
