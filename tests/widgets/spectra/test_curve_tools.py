@@ -902,3 +902,19 @@ def test_a_reference_is_set_anew_where_its_layer_was_closed_before_a_session_is_
     assert panel.processing.other.value()[0] == again.unique_id
     (white,) = (one for one in panel.shown if one.name == name)
     np.testing.assert_allclose(white.curve.mean, 1)
+
+
+def test_all_curves_are_shown_again_by_one_drawing(panel, settled, monkeypatch):
+    """Each drawing takes all curves: one for each of them held the window up for seconds."""
+    settled()
+    for y in range(5):
+        panel.pin((550, y, 3))
+    settled()
+    table = panel.open_window("Table")
+    for one in panel.kept:
+        panel.set_hidden(one.key, True)
+    drawings, draw = [], panel._draw_kept
+    monkeypatch.setattr(panel, "_draw_kept", lambda: drawings.append(draw()))
+    table.show_all_button.click()
+    assert not any(panel.look.is_hidden(one.key) for one in panel.kept)
+    assert len(drawings) == 1

@@ -27,7 +27,7 @@ from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
 from napari_hsr.widgets.spectra.processing import Look, Marks, ProcessingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from os import PathLike
 
     from qtpy.QtWidgets import QHBoxLayout, QWidget
@@ -167,6 +167,12 @@ class CurvePanel(Panel):
     def set_hidden(self, key: Any, hidden: bool) -> None:
         """Hide the curve with this key, or show it again."""
         self.look.set_hidden(key, hidden)
+        self._draw_kept()
+
+    def show_all(self, keys: Iterable[Any]) -> None:
+        """Show the curves with these keys again, and draw once: each drawing takes all of them."""
+        for key in keys:
+            self.look.set_hidden(key, False)
         self._draw_kept()
 
     def add_unticked(self, layer: Any) -> None:

@@ -195,8 +195,7 @@ class CurveTable(QDialog):
             self._panel.highlight(key)
 
     def _show_all(self) -> None:
-        for one in self._shown:
-            self._panel.set_hidden(one.key, False)
+        self._panel.show_all([one.key for one in self._shown])
 
     def export(self, path: Path) -> Path:
         """Write the ticked curves, as measured.
