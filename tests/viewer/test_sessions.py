@@ -200,6 +200,18 @@ def test_what_lies_where_napari_can_show_nothing_is_refused(look, tmp_path):
         opened(path)
 
 
+def test_texts_beside_points_that_are_not_kept_are_told(viewer, tmp_path):
+    layer = viewer.add_points([[1, 2], [3, 4]], features={"what": ["a", "b"]}, name="mine")
+    assert saved(viewer, tmp_path / "s.hsrsession").told == []
+    layer.text = {"string": "{what}"}
+    (sentence,) = saved(viewer, tmp_path / "s.hsrsession").told
+    assert sentence.startswith("mine: the texts drawn beside it are not kept")
+    viewer.layers.remove(layer)
+    pins = viewer.add_points([[1, 2], [3, 4]], features={"pin": [1, 2]})
+    pins.text = {"string": "{pin}"}  # as those of pins, which come back
+    assert saved(viewer, tmp_path / "s.hsrsession").told == []
+
+
 def test_a_moved_folder_is_found_a_missing_file_told_and_the_rest_opened(viewer, tmp_path):
     folder = tmp_path / "work"
     folder.mkdir()

@@ -19,8 +19,8 @@ from napari_hsr.io.stacks.files import FileFrames
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.units import one_line
+from napari_hsr.viewer import session_losses
 from napari_hsr.viewer.as_read import file_of
-from napari_hsr.viewer.canvas_text import is_map
 from napari_hsr.viewer.computed_cubes import computed_cube
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import OnBandAxis
@@ -152,7 +152,7 @@ def plan(
 def _plan_layer(made: Plan, layer: Layer) -> None:
     kind = _kind(layer)
     if kind is None:
-        made.told.append(f"{layer.name}: {_why_left_out(layer)}")
+        made.told.append(f"{layer.name}: {session_losses.why_left_out(layer)}")
         return
     at = len(made.session.layers)
     values: dict[str, Any] = {}
@@ -184,8 +184,8 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         made.files[at] = first or Path(source.path), dict(layer.metadata.get(READ_AS) or {})
     elif thing is not None:
         made.things[at] = thing
-        if kind in ("cube", "photograph") and (lost := _lost(layer)):
-            made.told.append(f"{layer.name}: {lost}.")
+    if not own_file and (lost := session_losses.of_layer(layer, kind)):
+        made.told.append(f"{layer.name}: {lost}.")
     if trace is not None and not trace.holds():
         shown = "the session names it as it is now" if own_file else "what is on show is in no file"
         made.told.append(f"{layer.name}: {Path(trace.path).name} {trace.changed()}; {shown}.")
@@ -239,22 +239,6 @@ def _kind(layer: Layer) -> str | None:
     if is_cube(layer):
         return "cube"
     return "map" if isinstance(layer.data, np.ndarray) else None
-
-
-def _why_left_out(layer: Layer) -> str:
-    if is_frames(layer):
-        return "cubes of frames are computed when they are looked at; run Reconstruct on it again."
-    if is_map(layer):
-        return "it is computed when it is looked at; run Reconstruct again."
-    return "a session keeps no layers of this kind; save it with napari."
-
-
-def _lost(layer: Layer) -> str:
-    """What of a picture without a file is not written; empty if all of it is."""
-    dtype = np.dtype(layer.data.dtype)
-    if not np.can_cast(dtype, np.float32):
-        return f"its values ({dtype}) are kept as float32"
-    return "its alpha channel is not kept" if layer.rgb and layer.data.shape[-1] > 3 else ""
 
 
 def _look(layer: Layer) -> Look:
