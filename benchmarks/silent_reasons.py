@@ -117,7 +117,9 @@ def _of_bytes(
 def _is_a_digit(change: Change, content: bytes) -> bool:
     """Whether a digit of a text in a file of bytes became another one."""
     around = content[max(change.start - 6, 0) : change.end + 6]
-    digits = content[change.start : change.end].isdigit() and change.put.isdigit()
+    digits = content[change.start : change.end].isdigit() and (
+        change.put.isdigit() or change.put == b" "
+    )
     return digits and len(change.put) == 1 and all(32 <= byte < 127 for byte in around)
 
 
@@ -137,7 +139,7 @@ def without_parts(change: Change, content: bytes, parts: list[Part]) -> Change |
 def _of_text(
     change: Change, content: bytes, _: list[Part], facts: frozenset[str], other: Mapping[str, Any]
 ) -> str:
-    if facts <= {"names"}:
+    if facts <= {"names"} or change.field == "illuminant":
         return NAMES
     good, bad = content.decode("latin-1"), change.of(content).decode("latin-1")
     if change.how in ("line gone", "cut"):

@@ -109,6 +109,7 @@ def test_a_map_info_without_a_known_system_is_told_and_kept(tmp_path, datum):
         ("data units units = radiance", Code.MAYBE_DAMAGED),
         ("units = radiance", Code.MAYBE_DAMAGED),
         ("data units radiance", Code.MAYBE_DAMAGED),
+        ("bbl {1, 1, 1}", Code.MAYBE_DAMAGED),
         ("data values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("data gain gain values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("reflectance scale factor factor = 10000", Code.GAIN_NOT_APPLIED),
@@ -142,6 +143,13 @@ def test_a_row_above_a_table_that_goes_on_with_it_is_no_heading(tmp_path):
         path.write_text("".join([rows[0], damaged, *rows[2:]]))
         with pytest.raises(FileError, match="line 2 is damaged"):
             read_library(path)
+    for damaged in ("4000.500\n", "400 0.5.0\n"):
+        path.write_text("".join(["data=\n", damaged, *rows[1:]]))
+        with pytest.raises(FileError, match="line 2 is damaged"):
+            read_library(path)
+    for heading in ("10\n", "wavelength leaf\n", "4000 scans\n"):
+        path.write_text("".join([heading, *rows]))
+        assert len(read_library(path).wavelengths) == 10
 
 
 def test_cells_without_a_number_are_told(tmp_path):

@@ -99,3 +99,16 @@ def test_units_of_no_known_type_are_told(tmp_path):
     content[at + 2] = 3  # the letters of no known set
     path.write_bytes(content)
     assert "units cannot be read" in " ".join(read(path).notices)
+
+
+def test_values_that_lie_over_others_are_refused(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"], file["wavelengths"] = CUBE, NM
+        place, other = (file[name].id.get_offset() for name in ("cube", "wavelengths"))
+    content, size = path.read_bytes(), NM.nbytes.to_bytes(8, "little")
+    stated = other.to_bytes(8, "little") + size
+    assert content.count(stated) == 1
+    path.write_bytes(content.replace(stated, (place + 16).to_bytes(8, "little") + size))
+    with pytest.raises(FileError, match="lie over each other"):
+        read(path)

@@ -171,12 +171,7 @@ def no_items(path: Path) -> tuple[Notice, ...]:
         lines = [line for line in _decoded(limits.content(path)).split("\n") if line.strip()]
     strange, inside = [], 0
     for at, line in enumerate(lines):
-        if (
-            not inside
-            and not line.startswith((";", "#", "{"))
-            and not {"=", "}"} & set(line)
-            and at
-        ):
+        if not inside and at and "=" not in line and not line.startswith((";", "#", "{", "}")):
             strange.append((at, line))
         inside = max(inside + line.count("{") - line.count("}"), 0)
     if inside or not strange or not lines[0].lower().startswith("envi"):

@@ -87,6 +87,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     try:
         with translated(path, _DAMAGED):
             items = dict(structure.datasets(path, file))
+            structure.check_apart(path, items.values())
             items |= hdf5_cells.cells(path, file, items)
             variables = [_describe(name, item) for name, item in items.items()]
             variables = [v for v in variables if v.kind != _DIMENSION]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,7 +20,7 @@ from napari_hsr.io.hdf5.attributes import attributes as attributes
 from napari_hsr.io.hdf5.chunks import CheckedDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: How the places begin in which texts of free length lie.
 _HEAP = b"GCOL\x01\0\0\0"
@@ -132,6 +133,25 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
                 if (place.fileno, place.addr) not in entered:
                     entered.add((place.fileno, place.addr))
                     ahead.append((f"{above}{name}/", item, depth + 1))
+
+
+def check_apart(path: Path, items: Iterable[Any]) -> None:
+    """Refuse data sets whose values, in one piece each, lie over each other's: one of their places is damaged.
+
+    Raises
+    ------
+    FileError
+        Naming both.
+    """
+    pieces = sorted(
+        (item.id.get_offset(), item.id.get_storage_size(), str(item.name))
+        for item in items
+        if item.chunks is None and not item.is_virtual and item.id.get_offset() is not None
+    )
+    for (start, size, name), (after, _, other) in pairwise(pieces):
+        if start < after < start + size:
+            problem = f"it is damaged: the values of {_shown(name)} and {_shown(other)} lie over each other"
+            raise FileError(path, problem)
 
 
 def _key(name: str) -> bytes:

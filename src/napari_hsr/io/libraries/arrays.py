@@ -100,6 +100,7 @@ def read_hdf5(path: Path, choice: Choice) -> SpectralLibrary:
                 for name, item in structure.datasets(path, file)
                 if item.shape is not None and len(item.shape) < 3
             }
+            structure.check_apart(path, items.values())
             units = [
                 structure.attributes(i).get("units") for n, i in items.items() if _key(n) in wl.KEYS
             ]

@@ -151,7 +151,10 @@ def _of_columns(
         parsed = [_number(cell, comma) for cell in rows[above[-1]]]
         if _is_damaged_row(rows[above[-1]], parsed, np.array(numbers, float)[:, 0]):
             raise _damaged(path, rows, above[-1], width, parsed)
-    elif above and _goes_before(rows[above[-1]], np.array(numbers, float)[:, 0], comma):
+    elif above and (
+        _goes_before(rows[above[-1]], np.array(numbers, float)[:, 0], comma)
+        or _begins_before(rows[above[-1]], np.array(numbers, float)[:, 0])
+    ):
         raise _damaged(path, rows, above[-1], width, [])
     heading = None
     named = re.split(r"\s{2,}", lines[above[-1]].strip()) if above else []
@@ -263,6 +266,16 @@ def _goes_before(cells: list[str], grid: np.ndarray, comma: bool) -> bool:
         return False
     before = (grid[0] - parsed[0]) / steps[0]
     return bool(np.isclose(before, round(before)) and 1 <= round(before) <= _MOST_BEFORE)
+
+
+def _begins_before(cells: list[str], grid: np.ndarray) -> bool:
+    """Whether a line begins with the wavelength that an even grid has a step before its first: ``4000.500`` of ``400 0.500``."""
+    steps = np.diff(grid)
+    if len(grid) < 3 or not steps[0] or not np.allclose(steps, steps[0]):
+        return False
+    expected = f"{grid[0] - steps[0]:.6g}"
+    rest = cells[0].removeprefix(expected)
+    return rest != cells[0] and (not rest or (len(cells) == 1 and _number(rest, True) is not None))
 
 
 def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
