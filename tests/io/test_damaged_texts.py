@@ -115,6 +115,7 @@ def test_a_map_info_without_a_known_system_is_told_and_kept(tmp_path, datum):
         ("reflectance scale factor factor = 10000", Code.GAIN_NOT_APPLIED),
         ("sensor = 3", None),
         ("; data units radiance", None),
+        ("data gain values = {2, 2, 2}\ndata offset values = {1, 1, 1}", None),
     ],
 )
 def test_an_item_of_which_a_word_is_lost_or_doubled_is_told(tmp_path, line, code):

@@ -381,9 +381,9 @@ def nearly(name: str, known: Iterable[str]) -> str:
 
 def nearly_words(name: str, known: Iterable[str]) -> str:
     """The known name, of several words, that another is but for a word that is missing or there twice; else empty."""
-    words = re.findall(r"[a-z0-9]+", name.lower())
-    for one in known:
-        meant = re.findall(r"[a-z0-9]+", one.lower())
+    split = re.compile(r"[a-z0-9]+").findall
+    words, listed = split(name.lower()), [(one, split(one.lower())) for one in known]
+    for one, meant in listed if all(words != each for _, each in listed) else ():
         without = [meant[:at] + meant[at + 1 :] for at in range(len(meant))]
         twice = [meant[: at + 1] + meant[at:] for at in range(len(meant))]
         if len(meant) > 1 and words in (*without, *twice):
