@@ -144,7 +144,7 @@ def test_a_row_above_a_table_that_goes_on_with_it_is_no_heading(tmp_path):
         path.write_text("".join([rows[0], damaged, *rows[2:]]))
         with pytest.raises(FileError, match="line 2 is damaged"):
             read_library(path)
-    for damaged in ("4000.500\n", "400 0.5.0\n"):
+    for damaged in ("4000.500\n", "400 0.5.0\n", "0.500\n"):
         path.write_text("".join(["data=\n", damaged, *rows[1:]]))
         with pytest.raises(FileError, match="line 2 is damaged"):
             read_library(path)

@@ -269,7 +269,12 @@ def _goes_before(cells: list[str], grid: np.ndarray, comma: bool) -> bool:
 
 
 def _begins_before(cells: list[str], grid: np.ndarray) -> bool:
-    """Whether a line begins with the wavelength that an even grid has a step before its first: ``4000.500`` of ``400 0.500``."""
+    """Whether a line begins with the wavelength that an even grid has a step before its first, or has lost it.
+
+    ``4000.500``, or ``0.500``, of ``400 0.500``. A whole number alone may count the lines.
+    """
+    if len(cells) == 1 and re.fullmatch(r"-?\d+[.,]\d+", cells[0]):
+        return True
     steps = np.diff(grid)
     if len(grid) < 3 or not steps[0] or not np.allclose(steps, steps[0]):
         return False
