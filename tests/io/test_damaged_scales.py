@@ -72,6 +72,18 @@ def test_items_of_our_own_file_whose_xml_is_cut(tmp_path):
     assert "cannot be read" in told(read(path))[0]
 
 
+def test_an_item_of_our_own_file_whose_band_is_damaged(tmp_path):
+    path = tmp_path / "a.tif"
+    data = np.linspace(0, 1, STORED.size, dtype=np.float32).reshape(STORED.shape)
+    write(Cube(data, Wavelengths([400, 500, 600])), path, dtype="uint16", factor=10000)
+    content = path.read_bytes()
+    assert content.count(b'sample="1" role="scale"') == 1
+    path.write_bytes(content.replace(b'sample="1" role="scale"', b'samqle="1" role="scale"'))
+    cube = read(path)
+    assert cube.data[1].max() > 1000 * cube.data[0].max()
+    assert "some bands alone" in told(cube)[0]
+
+
 def test_bands_of_which_some_state_a_scale(tmp_path):
     cube = gdal(tmp_path / "a.tif", ["0.0001", None, "0.0001"], [None] * 3)
     np.testing.assert_array_equal(cube.data[1], STORED[1])

@@ -220,7 +220,7 @@ def _add_scale(facts: BandFacts, stated: dict[str, dict[int, str]], bands: int) 
     facts.decoding = Decoding(scale=found[0], offset=found[1])
     if partly and not facts.decoding.scales_nothing:
         told = "GDAL's SCALE or OFFSET is stated of some bands alone: the others are as stored."
-        facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        facts.damage += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
 
 
 def _add_lists(
