@@ -375,3 +375,20 @@ def header(folder, line):
         f"interleave = bsq\nbyte order = 0\n{line}\n"
     )
     (folder / "a.img").write_bytes(STORED.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("units", "factor", "said"),
+    [
+        ("reflectance", 9000, True),
+        ("reflectance", 1.2, False),
+        ("radiance", 9000, False),
+        (None, 9000, False),
+    ],
+)
+def test_what_is_called_reflectance_and_is_far_beyond_it_is_told(tmp_path, units, factor, said):
+    """As where the scale of a file of ours is lost: its numbers had been shown as reflectance."""
+    values = np.random.default_rng(0).random((3, 8, 9)).astype(np.float32) * factor
+    cube = read(write(Cube(values, Wavelengths([400, 500, 600]), units), tmp_path / "a.h5"))
+    assert ("a factor may be lost" in " ".join(cube.notices)) == said
+    assert np.array_equal(cube.data, values)

@@ -121,6 +121,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     metadata = _metadata(found, resolved, notices) if stated is None else stated
     units = found.units if record is None or "units" in lacks else record.units
     notices += value_notices.damaged_unit(units)
+    notices += value_notices.far_beyond_reflectance(units, data)
     place = None if record else _of_place(found.metadata)
     notices += [] if place is None else [Notice.warning(Code.PLACE_UNUSABLE, place)]
     cube = Cube(

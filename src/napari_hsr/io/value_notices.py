@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.io.decoding import nearly, plain_name, undeclared
 from napari_hsr.notices import Code, Notice
+from napari_hsr.quantities import Quantity, quantity_of
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Whole numbers up to here are exact in float32.
 _LARGEST_EXACT = 2**24
+#: Of a few rows, half are beyond this where a factor is lost.
+_ROWS, _FAR_BEYOND = 4, 2.0
 #: Units in words, as ``plain_name`` writes them.
 _USUAL_UNITS = (
     "reflectance",
@@ -51,6 +54,30 @@ def damaged_unit(units: str | None) -> list[Notice]:
         return []
     told = f"The file states the unit “{one_line(str(units), 40)}”, which may be a damaged “{meant}”: it was kept as it is."
     return [Notice.warning(Code.MAYBE_DAMAGED, told)]
+
+
+def far_beyond_reflectance(units: str | None, data: Any) -> list[Notice]:
+    """A notice of what is called reflectance, and is mostly far beyond it: its factor may be lost.
+
+    Parameters
+    ----------
+    units : str or None
+    data : array-like (bands, height, width)
+        Of which a few rows of the middle band are read.
+    """
+    if quantity_of(units) is not Quantity.REFLECTANCE:
+        return []
+    rows = slice(data.shape[1] // 2, data.shape[1] // 2 + _ROWS)
+    values = np.asarray(data[data.shape[0] // 2, rows])
+    values = values[np.isfinite(values)]
+    usual = float(np.median(values)) if values.size else 0.0
+    if usual <= _FAR_BEYOND:
+        return []
+    told = (
+        f"The file calls its values reflectance, and they are about {usual:.3g}: a factor may be lost, or not stated. "
+        "They were kept as they are (to divide them: convert --scale)."
+    )
+    return [Notice.warning(Code.OTHER, told)]
 
 
 def no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
