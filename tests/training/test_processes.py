@@ -27,6 +27,9 @@ from napari_hsr.training.runs.run_folder import (
     read_state,
     write_state,
 )
+from napari_hsr.training.runs.run_folder import (
+    RECIPE as RECIPE_FILE,
+)
 
 from ..patience import wait_for
 from .stand_ins import FAKE, fake_trainings
@@ -310,3 +313,17 @@ def test_a_state_that_cannot_be_read_ends_no_training(tmp_path, how):
         (tmp_path / STATE).write_bytes(b"{" * (2**21 if how == "too large" else 3))
     assert (run.status().status, run.status().step, run.alive()) == ("running", 3, True)
     assert processes.Run(tmp_path).status().status == "died"  # of another nothing is known
+
+
+@pytest.mark.parametrize(("recipe", "told"), [("name: [", "recipe"), ("nmae: mine", "nmae")])
+def test_a_recipe_that_is_none_is_told_before_anything_is_resumed(fake, tmp_path, recipe, told):
+    fake("finish")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / RECIPE_FILE).write_text(recipe)
+    write_state(run, State("stopped", step=3, total=6))
+    before = read_state(run)
+    with pytest.raises(HSRError, match=told):
+        processes.resume(run)
+    assert read_state(run) == before
+    assert not (run / LOG).exists()

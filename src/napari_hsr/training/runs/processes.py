@@ -248,6 +248,8 @@ def resume(output: Path) -> Run:
     ------
     InputError
         If it is running, has finished, or its recipe is gone.
+    HSRError
+        If its recipe is none, as the process could not say.
     """
     run = Run(output)
     end = time.monotonic() + END_SECONDS  # it wrote that it ended, and is about to
@@ -259,6 +261,7 @@ def resume(output: Path) -> Run:
     if before is None or not found.resumable:
         raise InputError(f"{run.output} holds no training to resume: start a new one.")
     check_no_links(run.output)
+    run.recipe()
     state = State(
         "starting",
         machine=this_machine(),
