@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
@@ -301,3 +301,21 @@ def test_panels_of_a_session_are_set_to_its_layers_and_not_to_others_of_their_na
     assert form.more.region.value().name == "plots [1]"
     assert [one.name for one in form.more.other_layers()] == ["third [1]"]
     panel.release()
+
+
+def test_all_that_is_told_of_a_session_can_be_read(qtbot, monkeypatch):
+    window, said = QMainWindow(), []
+    qtbot.addWidget(window)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    told = [f"Layer {n} is <b>not</b> kept." for n in range(8)]
+    commands._tell(window, "It is open.", told[:6])
+    assert not window.findChildren(QMessageBox)
+    commands._tell(window, "It is open.", told)
+    (box,) = window.findChildren(QMessageBox)
+    assert said[1].endswith("And 2 more.")
+    assert box.detailedText().splitlines() == told
+    box.close()
+    most = commands._MOST_LISTED
+    box = commands.details_box(window, "It is open.", ["x" * 600] * (most + 3))
+    assert box.detailedText().splitlines()[-1] == "And 3 more."
+    assert len(box.detailedText()) < 501 * (most + 1)

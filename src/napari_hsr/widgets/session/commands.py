@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 KINDS = f"Session of napari-hsr (*{SUFFIX})"
 #: Names of the buttons that answer a question.
 YES, NO = "yes", "no"
-#: Sentences shown at most; the rest is counted.
-_MOST_TOLD = 6
+#: Sentences of a notification at most, the rest is counted there; and of the box that lists them.
+_MOST_TOLD, _MOST_LISTED = 6, 1_000
 
 
 def save_session(viewer: napari.Viewer) -> None:
@@ -61,7 +61,8 @@ def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
     """Write a session in a thread, and say how it went."""
 
     def saved(done: Plan) -> None:
-        _tell(f"The session was saved{_without(done.lost)} as {path.name}.", done.told)
+        said = f"The session was saved{_without(done.lost)} as {path.name}."
+        _tell(_window(viewer), said, done.told)
 
     title = f"Saving {path.name}"
     job = _start(viewer, partial(save_events, made, path), title, saved)
@@ -139,7 +140,7 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
                 viewer.layers.remove(layer)
         told = show(viewer, found)
         told += restore_panels(viewer, found.session.panels, found.renamed)
-        _tell(f"{Path(path).name}: the session is open.", told)
+        _tell(_window(viewer), f"{Path(path).name}: the session is open.", told)
 
     title = f"Opening {Path(path).name}"
     return _start(viewer, partial(open_events, fspath(path)), title, opened)
@@ -202,12 +203,29 @@ def _without(lost: list[str]) -> str:
     return f" without {' and '.join(f'“{name}”' for name in lost[:2])}{more}"
 
 
-def _tell(done: str, told: list[str]) -> None:
+def _tell(window: QMainWindow, done: str, told: list[str]) -> None:
     from napari.utils.notifications import show_info, show_warning
 
     more = [f"And {len(told) - _MOST_TOLD} more."] if len(told) > _MOST_TOLD else []
     say = show_warning if told else show_info
     say("\n".join(one_line(text, 500) for text in (done, *told[:_MOST_TOLD], *more)))
+    if more:
+        details_box(window, done, told).open()
+
+
+def details_box(window: QMainWindow, done: str, told: list[str]) -> QMessageBox:
+    """A box with all that is told of a session, where that is more than a notification holds."""
+    box = QMessageBox(window)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setWindowTitle("Session")
+    box.setText(one_line(done, 500))
+    box.setInformativeText(f"{len(told)} things are to be known of it: “Show Details…” lists them.")
+    left = [f"And {len(told) - _MOST_LISTED} more."] if len(told) > _MOST_LISTED else []
+    box.setDetailedText("\n".join(one_line(text, 500) for text in (*told[:_MOST_LISTED], *left)))
+    box.addButton(QMessageBox.StandardButton.Close)
+    return box
 
 
 def _window(viewer: napari.Viewer) -> QMainWindow:
