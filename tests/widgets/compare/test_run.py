@@ -11,6 +11,7 @@ from napari_hsr.metrics import evaluate, several
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
+from napari_hsr.widgets.common.close_guard import ENDED
 from napari_hsr.widgets.compare.panel import CompareWidget
 
 from ...patience import wait_for
@@ -226,13 +227,18 @@ def test_a_fault_is_one_sentence(viewer, pair, panel, monkeypatch, wait_for_end)
     assert panel.run_button.isEnabled()
 
 
-def test_closing_the_panel_leaves_nothing_running(viewer, pair, qtbot, hold, running_threads):
+def test_closing_the_panel_leaves_nothing_running(
+    viewer, pair, qtbot, hold, running_threads, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
     panel = CompareWidget(viewer)
     qtbot.addWidget(panel)
     begun = hold()
     panel.run()
     qtbot.waitUntil(begun.is_set)
     panel.close()
+    assert told == [f"The comparison: {ENDED}"]
     wait_for(lambda: not running_threads(), "the end of the comparison's thread")
     qtbot.wait(100)  # nothing may arrive any more
     assert panel.comparison is None

@@ -19,6 +19,7 @@ from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import layer_cube, layer_state
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.viewer.names import rename
+from napari_hsr.widgets.common.close_guard import GOES_ON
 from napari_hsr.widgets.maps import panel as maps_panel
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 from napari_hsr.widgets.maps.unmix_form import _of_library
@@ -204,6 +205,22 @@ def test_the_window_goes_on_while_maps_are_saved_and_a_fault_is_told(
         assert chosen in panel.message.text()
     assert napari_hsr.read(tmp_path / "m.tif").shape == (1, 5, 6)
     assert threading.main_thread() not in threads
+
+
+def test_maps_that_are_written_on_after_their_panel_was_closed_are_told(
+    panel, qtbot, tmp_path, monkeypatch
+):
+    panel.index.what.setText("b650")
+    ran(panel, qtbot)
+    go, told, path = threading.Event(), [], tmp_path / "m.tif"
+    monkeypatch.setattr(maps_panel, "_written", lambda _made, paths: go.wait(10) and paths)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    panel.save_button.click()
+    panel.release()
+    go.set()
+    (said,) = told
+    assert said.endswith(GOES_ON)
 
 
 def test_a_pin_that_was_moved_since_it_was_listed_is_measured_where_it_is(panel, viewer, qtbot):

@@ -17,6 +17,7 @@ from napari_hsr.colour import rendering_matrix
 from napari_hsr.trust.chart_layout import CLASSIC, quadrilaterals, reflectances_of
 from napari_hsr.viewer.layer_data import layer_photograph
 from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.widgets.common.close_guard import ENDED
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.measurements import chart
 from napari_hsr.widgets.measurements.chart import fitting_corners
@@ -238,3 +239,24 @@ def test_a_photograph_that_changes_while_its_chart_is_measured(viewer, section, 
     qtbot.waitUntil(lambda: not section.busy)
     assert "was changed before its chart was measured" in section.message.text()
     assert "shot · by its chart" not in viewer.layers
+
+
+def test_a_chart_whose_panel_is_closed_is_told_and_keeps_no_profile(
+    viewer, section, qtbot, monkeypatch
+):
+    go, real, told = threading.Event(), chart.measure_chart, []
+
+    def slow(*arguments):
+        go.wait(PATIENCE)
+        return real(*arguments)
+
+    monkeypatch.setattr(chart, "measure_chart", slow)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    before = set(threading.enumerate())
+    section.place(CORNERS)
+    section.measure()
+    section.release()
+    assert told == [f"The chart in shot: {ENDED}"]
+    go.set()
+    qtbot.waitUntil(lambda: not set(threading.enumerate()) - before)
+    assert list_profiles() == []

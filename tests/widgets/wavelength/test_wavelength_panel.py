@@ -15,6 +15,7 @@ from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io import read
 from napari_hsr.viewer import axis, layers, rendering
+from napari_hsr.widgets.common.close_guard import ENDED, GOES_ON
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 
@@ -397,16 +398,41 @@ def test_a_panel_shown_again_works_again(viewer, panel):
     assert shown(panel)[1] == 11
 
 
-def test_a_panel_closed_while_it_renders_can_render_again(viewer, panel, monkeypatch):
+def test_a_panel_closed_while_it_renders_can_render_again(viewer, panel, monkeypatch, qtbot):
     add(viewer)
     go_on = threading.Event()
     monkeypatch.setattr(rendering, "true_colour", lambda _cube: go_on.wait(10))
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    before = set(threading.enumerate())
     panel.true_button.click()
     assert not panel.true_button.isEnabled()
     panel.close()
+    assert len(told) == 1
+    assert told[0].endswith(ENDED)
+    qtbot.waitUntil(lambda: all(one.daemon for one in set(threading.enumerate()) - before))
     go_on.set()
     panel.show()
     assert panel.true_button.isEnabled()
+
+
+def test_a_file_that_is_written_on_after_its_panel_was_closed_is_told(
+    viewer, panel, monkeypatch, tmp_path, qtbot
+):
+    layer, go_on, written, told = add(viewer), threading.Event(), [], []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+
+    def write_image(path, _data, _meta):
+        go_on.wait(10)
+        written.append(path)
+        return [path]
+
+    monkeypatch.setattr("napari_hsr.widgets.wavelength.panel.write_image", write_image)
+    panel.save(tmp_path / "a.mat", layer)
+    panel.close()
+    assert told == [f"Saving {layer.name}: {GOES_ON}"]
+    go_on.set()
+    qtbot.waitUntil(lambda: bool(written))
 
 
 def test_in_a_real_window(make_napari_viewer_proxy, qtbot):

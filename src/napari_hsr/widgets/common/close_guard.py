@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     #: Makes a question for a window, of what is said to be running.
     Ask = Callable[[QWidget, Any], QMessageBox]
 
+#: What becomes of work whose panel is closed; of a file that is written without a look at whether to go on.
+ENDED = "this was stopped, as its panel was closed."
+GOES_ON = "this goes on although its panel was closed, and how it ends is not told."
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 _LOST = "If napari is closed now, what is not written yet is lost."
 _STOPPED = "If napari is closed now, it is stopped, and what it has found is lost."
@@ -204,6 +207,13 @@ def ask_while(job: Job, panel: QWidget, what: str, ask: Ask) -> None:
     guard = CloseGuard(panel, lambda: what if job.running else None, ask, lambda _what: None)
     guard.watch(panel)
     job.ended.connect(guard.end)
+
+
+def tell_end(what: str, ends: str = ENDED) -> None:
+    """Tell what becomes of work, such as ``"Reconstruct leaf"``, whose panel was closed."""
+    from napari.utils.notifications import show_warning
+
+    show_warning(one_line(f"{what}: {ends}", 500))
 
 
 def main_window(panel: QWidget) -> QWidget | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.units import one_line
-from napari_hsr.widgets.common.close_guard import ask_while
+from napari_hsr.widgets.common.close_guard import ENDED, ask_while, tell_end
 from napari_hsr.widgets.common.job import Job, Work
 from napari_hsr.widgets.common.qt_typing import present
 
@@ -90,14 +89,16 @@ class JobSlot:
             self._job.cancel()
         self._job = self._last = None
 
-    def leave(self) -> None:
-        """As :meth:`drop`, where the panel is closed: that what was computed ends with it is told."""
-        if self._job is not None and self._title:
-            from napari.utils.notifications import show_warning
+    def leave(self, ends: str = ENDED) -> None:
+        """As :meth:`drop`, where the panel is closed: what becomes of work that would be missed is told.
 
-            show_warning(
-                one_line(f"{self._title}: this was stopped, as its panel was closed.", 500)
-            )
+        Parameters
+        ----------
+        ends : str
+            What does; :data:`~napari_hsr.widgets.common.close_guard.GOES_ON` of a file that a library writes to its end.
+        """
+        if self._job is not None and self._title:
+            tell_end(self._title, ends)
         self.drop()
 
     def _pass_on(self, job: Job, name: str, slot: Callable[..., Any] | None, *said: Any) -> None:

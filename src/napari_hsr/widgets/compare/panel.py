@@ -15,7 +15,7 @@ from napari_hsr.viewer.layer_data import cube_layers, is_frames, layer_cube
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.viewer.trust_maps import evidence_of
-from napari_hsr.widgets.common.close_guard import ask_while, computing_question
+from napari_hsr.widgets.common.close_guard import ask_while, computing_question, tell_end
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import column, row
@@ -365,6 +365,7 @@ class CompareWidget(Panel):
     def _release(self) -> None:
         self.grid.restore()  # the way back is in this panel
         if self._job is not None:  # it was stopped, and says nothing more
+            tell_end("The comparison")
             self._job.stop(seconds=0)
             self._grid_wanted = False
             self._on_ended()

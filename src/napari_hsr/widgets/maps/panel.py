@@ -20,7 +20,7 @@ from napari_hsr.viewer.layer_data import (
     layer_wavelengths,
 )
 from napari_hsr.widgets.common.choosers import LayerChooser
-from napari_hsr.widgets.common.close_guard import computing_question, saving_question
+from napari_hsr.widgets.common.close_guard import GOES_ON, computing_question, saving_question
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
@@ -374,7 +374,7 @@ class MapsWidget(Panel):
         self._connections.close()
         self._following.close()
         self._job.leave()
-        self._saving.drop()
+        self._saving.leave(GOES_ON)
         self._hold({})
         self.index.release()
         self.unmix.release()

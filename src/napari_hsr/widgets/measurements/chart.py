@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLineEdit, QWidget
 
 from napari_hsr.cameras.profiles import CameraProfile, save_beside
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.progress import stop_if
 from napari_hsr.trust.chart_layout import CHARTS
 from napari_hsr.trust.measured_chart import measure_chart, words
 from napari_hsr.viewer.as_read import Held
@@ -110,7 +111,7 @@ class ChartSection(QWidget):
     def release(self) -> None:
         """Leave it."""
         self.photograph.release()
-        self._job.drop()
+        self._job.leave()
 
     @property
     def busy(self) -> bool:
@@ -248,10 +249,11 @@ def _measure(
     kind: Chart,
     light: str,
     name: str,
-    _cancel: threading.Event,
+    cancel: threading.Event,
 ) -> Iterator[tuple[CameraProfile, ChartFit, Photograph]]:
     profile, fit = measure_chart(photograph, corners, kind, light, name)
     corrected = profile.apply(photograph)
+    stop_if(cancel)  # what is told to be stopped keeps no profile
     yield save_beside(profile), fit, corrected  # never in place of one that the user has
 
 

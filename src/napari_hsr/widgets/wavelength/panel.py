@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayou
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io import WRITE_SUFFIXES, write
+from napari_hsr.progress import abandonable
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.as_read import Held, too_late
 from napari_hsr.viewer.canvas_text import show_wavelength
@@ -24,7 +25,12 @@ from napari_hsr.viewer.layer_data import (
 )
 from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import LayerChooser
-from napari_hsr.widgets.common.close_guard import computing_question, saving_question
+from napari_hsr.widgets.common.close_guard import (
+    ENDED,
+    GOES_ON,
+    computing_question,
+    saving_question,
+)
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.control_settings import about_layers, about_view
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -70,6 +76,7 @@ class WavelengthWidget(Panel):
         self._layer: Any = None  # the Image on show
         self._known: Wavelengths | None = None  # of its cube
         self._job = JobSlot(self)
+        self._doing = ""
         self._tint = Tint()
         self._enter = QTimer(self)
         self._enter.setSingleShot(True)
@@ -293,8 +300,9 @@ class WavelengthWidget(Panel):
         self, what: str, layer: Any, work: Callable[[], Any], finished: Callable[[Any], object]
     ) -> None:
         self.message.show_info(f"{what}…")
+        self._doing, made = what, (do() for do in (work,))  # which begins in the thread
         self._job.start(
-            lambda _cancel: iter([work()]),
+            lambda cancel: made if what == _SAVING else abandonable(made, cancel),
             f"{what} {layer.name}",
             asks=saving_question if what == _SAVING else computing_question,
             finished=finished,
@@ -371,7 +379,7 @@ class WavelengthWidget(Panel):
         self._connections.close()
         if self.message.text() in (f"{_RENDERING}…", f"{_SAVING}…"):  # which says nothing more
             self.message.clear()
-        self._job.drop()
+        self._job.leave(GOES_ON if self._doing == _SAVING else ENDED)
 
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
