@@ -111,6 +111,7 @@ def test_a_map_info_without_a_known_system_is_told_and_kept(tmp_path, datum):
         ("data units radiance", Code.MAYBE_DAMAGED),
         ("bbl {1, 1, 1}", Code.MAYBE_DAMAGED),
         ("data values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
+        ("data gainvalues = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("data gain gain values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("reflectance scale factor factor = 10000", Code.GAIN_NOT_APPLIED),
         ("sensor = 3", None),
@@ -144,13 +145,28 @@ def test_a_row_above_a_table_that_goes_on_with_it_is_no_heading(tmp_path):
         path.write_text("".join([rows[0], damaged, *rows[2:]]))
         with pytest.raises(FileError, match="line 2 is damaged"):
             read_library(path)
-    for damaged in ("4000.500\n", "400 0.5.0\n", "0.500\n"):
+    for damaged in ("4000.500\n", "400 0.5.0\n", "0.500\n", "wavelength 400 0.500\n"):
         path.write_text("".join(["data=\n", damaged, *rows[1:]]))
         with pytest.raises(FileError, match="line 2 is damaged"):
             read_library(path)
     for heading in ("10\n", "wavelength leaf\n", "4000 scans\n"):
         path.write_text("".join([heading, *rows]))
         assert len(read_library(path).wavelengths) == 10
+
+
+def test_a_row_that_lost_its_wavelength_is_no_heading(tmp_path):
+    path, rows = tmp_path / "a.csv", [f"{400 + i},0.5{i}0,0.2\n" for i in range(10)]
+    path.write_text("".join(["wavelength,a,b\n", "0.500,0.2\n", *rows[1:]]))
+    with pytest.raises(FileError, match="line 2 is damaged"):
+        read_library(path)
+
+
+def test_a_column_without_a_name_is_kept_unless_it_counts(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("wavelength,,b\n" + "".join(f"{400 + i},0.5{i}0,0.2\n" for i in range(10)))
+    assert len(read_library(path).names) == 2
+    path.write_text("wavelength,,b\n" + "".join(f"{400 + i},{i + 1},0.2\n" for i in range(10)))
+    assert read_library(path).names == ("b",)
 
 
 def test_cells_without_a_number_are_told(tmp_path):

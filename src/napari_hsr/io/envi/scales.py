@@ -182,6 +182,8 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
             continue
         known = (*sorted(own), _IGNORED, _FACTOR)
         meant = nearly(key, map(plain_name, known)) or plain_name(nearly_words(key, known))
+        if not meant and key not in known and plain_name(key) in map(plain_name, own):
+            meant = plain_name(key)  # a blank of it is lost
         unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or is_factor(key) or key in named)
         if meant and unlike and _is_said(value):
             code = Code.NO_DATA if meant == plain_name(_IGNORED) else Code.GAIN_NOT_APPLIED

@@ -154,6 +154,7 @@ def _of_columns(
     elif above and (
         _goes_before(rows[above[-1]], np.array(numbers, float)[:, 0], comma)
         or _begins_before(rows[above[-1]], np.array(numbers, float)[:, 0])
+        or _lacks_its_wavelength(rows[above[-1]], width, comma)
     ):
         raise _damaged(path, rows, above[-1], width, [])
     heading = None
@@ -269,18 +270,33 @@ def _goes_before(cells: list[str], grid: np.ndarray, comma: bool) -> bool:
 
 
 def _begins_before(cells: list[str], grid: np.ndarray) -> bool:
-    """Whether a line begins with the wavelength that an even grid has a step before its first, or has lost it.
+    """Whether a line holds the wavelength that an even grid has a step before its first, or has lost it.
 
-    ``4000.500``, or ``0.500``, of ``400 0.500``. A whole number alone may count the lines.
+    ``4000.500``, or ``0.500``, of ``400 0.500``, or a heading that it became one with. A whole number alone
+    may count the lines.
     """
     if len(cells) == 1 and re.fullmatch(r"-?\d+[.,]\d+", cells[0]):
         return True
     steps = np.diff(grid)
     if len(grid) < 3 or not steps[0] or not np.allclose(steps, steps[0]):
         return False
-    expected = f"{grid[0] - steps[0]:.6g}"
+    expected = f"{grid[0] - steps[0]:.6g}"  # no wavelength is 0, as many a cell is
+    if grid[0] <= steps[0]:
+        return False
+    if len(cells) > 1 and expected in cells:
+        return True
     rest = cells[0].removeprefix(expected)
     return rest != cells[0] and (not rest or (len(cells) == 1 and _number(rest, True) is not None))
+
+
+def _lacks_its_wavelength(cells: list[str], width: int, comma: bool) -> bool:
+    """Whether a line is one of values, as many as a row has behind its wavelength: ``0.5,0.2`` of ``400,0.5,0.2``."""
+    values = [_number(cell, comma) for cell in cells]
+    return (
+        len(cells) == width - 1 > 1
+        and None not in values
+        and any(re.search(r"\d[.,]\d", c) for c in cells)
+    )
 
 
 def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:

@@ -146,7 +146,7 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
         unit = "nm"
     others = [j for j in range(width) if j != at]
     if heading:
-        counted = [j for j in others if heading[j].lower() in _COUNTING]
+        counted = [j for j in others if _counts(heading[j], table.numbers[:, j])]
         others = [j for j in others if j not in counted]
         others = _without_grids(path, table, at, others, choice)
     kept = _chosen(path, heading, others, choice)
@@ -174,6 +174,12 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
         told = f"Left out: {listed}; another column can be named."
         found.notices.append(Notice.info(Code.OTHER_ARRAYS_LEFT_OUT, told))
     return found
+
+
+def _counts(name: str, column: np.ndarray) -> bool:
+    """Whether a column numbers the rows: by its name, or where it has none by its numbers, or by having no number."""
+    alone = np.isnan(column).all() or (np.diff(column) == 1).all()
+    return name.lower() in _COUNTING and bool(name or alone)
 
 
 def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -> list[int]:
