@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_hsr.widgets.common.labels import BriefLabel, broken
+from napari_hsr.widgets.common.labels import BriefLabel, WrappedLabel, broken
 from napari_hsr.widgets.common.messages import Message
 
 LONG = "Coarse pixels do not determine finer ones: the detail is what the model learnt. " * 4
@@ -117,3 +117,12 @@ def test_a_brief_message_is_no_higher_than_its_lines(column, qtbot, width):
     label = message.findChild(BriefLabel)
     qtbot.waitUntil(lambda: label.shown() != label.text() and lines_high(label) < 3.3)
     assert message.text() == LONG
+
+
+def test_a_label_is_fitted_later_by_itself_and_no_longer_once_it_is_deleted(column, qtbot):
+    label = column(WrappedLabel(LONG))
+    fitted = []
+    label.fit = lambda: fitted.append(label.width())
+    column.outer.resize(200, 400)
+    qtbot.waitUntil(lambda: bool(fitted))
+    assert not label.findChildren(QTimer)  # whose signal would call what is gone

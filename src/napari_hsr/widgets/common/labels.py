@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from qtpy.QtCore import QCoreApplication, QEvent, QPointF, Qt, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QPointF, Qt
 from qtpy.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -24,12 +24,10 @@ class WrappedLabel(QLabel):
     they do not get in the end.
     """
 
+    _due = 0  # the number of the timer that runs; events come before Python's part is made
+
     def __init__(self, text: str = "", parent: QWidget | None = None):
         super().__init__(parent)
-        # A layout may miss a change of height while it is at work.
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self.fit)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -47,18 +45,32 @@ class WrappedLabel(QLabel):
         """Fit the height to another width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            self._later.start(0)
+            self._fit_later()
 
     def changeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit the height to another font or style sheet."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._later.start(0)
+            self._fit_later()
 
     def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Show the focus."""
         super().paintEvent(event)
         frame_focus(self)
+
+    def timerEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Fit the height, as one that is deleted is never asked to."""
+        if event.timerId() != self._due:
+            super().timerEvent(event)
+            return
+        self.killTimer(self._due)
+        self._due = 0
+        self.fit()
+
+    def _fit_later(self) -> None:
+        """A layout may miss a change of height while it is at work."""
+        if not self._due:
+            self._due = self.startTimer(0)
 
     def fit(self) -> None:
         """Be as high as the text is at this width."""
@@ -128,7 +140,7 @@ class BriefLabel(WrappedLabel):
     def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit again: the style may have changed while it was hidden."""
         super().showEvent(event)
-        self._later.start(0)
+        self._fit_later()
 
     def fit(self) -> None:
         """The same, folded to its first lines."""
