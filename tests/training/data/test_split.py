@@ -114,7 +114,7 @@ def test_a_wrong_split_file_is_one_sentence(tmp_path):
         by_file(tmp_path, "train s0\nheld-out s0\n")
     with pytest.raises(FileError, match="names no image"):
         by_file(tmp_path, "# nothing\n")
-    with pytest.raises(FileError, match="there is no such file"):
+    with pytest.raises(FileError, match="the split file cannot be read"):
         assign(scenes(2), DataSettings(split_file=tmp_path / "none.txt"), 0)
 
 
