@@ -10,11 +10,9 @@ import pytest
 from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.io.hdf5 import files as hdf5_files
 from napari_hsr.io.library_errors import made_folder, translated
 from napari_hsr.io.text_files import write_text
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.training.data.packed_cave import read_packed
 
 
 @pytest.mark.parametrize("error", [KeyError("a"), UnboundLocalError("b"), ValueError("c")])
@@ -54,22 +52,3 @@ def test_a_name_longer_than_the_disk_takes_is_told_by_every_door(tmp_path):
     written = io.write(cube, tmp_path / "a.h5")
     with pytest.raises(FileError):  # no array of that name
         io.read(f"{written}:{'z' * 300}")
-
-
-def test_a_file_that_went_since_it_was_found_is_gone_and_not_damaged(tmp_path):
-    gone = tmp_path / "scan.h5"
-    for read in (hdf5_files.read, read_packed):
-        with pytest.raises(FileError, match="there is no such file or folder") as fault:
-            read(gone)
-        assert "damaged" not in str(fault.value)
-    (tmp_path / "there.h5").write_bytes(b"")
-    with (
-        pytest.raises(FileError, match="it is damaged"),
-        translated(tmp_path / "there.h5", "it is damaged"),
-    ):
-        raise FileNotFoundError(2, "No such file or directory")
-    with (
-        pytest.raises(FileError, match="it cannot be written"),
-        translated(gone, "it cannot be written", only=(OSError,)),
-    ):
-        (tmp_path / "nowhere" / "scan.h5").write_bytes(b"")

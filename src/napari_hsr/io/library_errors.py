@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = "the disk is full; make room or choose another disk, and do the same again"
-#: What is said of a name that nothing is found under.
-NOT_THERE = "there is no such file or folder"
 #: What the user can do where there is no room, by the number of the system.
 _NO_ROOM = {
     **dict.fromkeys(NO_ROOM_LEFT, _FULL),
@@ -64,12 +62,7 @@ def translated(
             raise
         if lacks_memory(error):
             raise FileError(path, "it needs more memory than is free") from error
-        number = _number(error)
-        if number == errno.ENOENT and only == (Exception,) and not os.path.lexists(path):
-            raise FileError(
-                path, NOT_THERE
-            ) from error  # it went after it was found, which is no damage
-        told = _NO_ROOM.get(number or 0)
+        told = _NO_ROOM.get(_number(error) or 0)
         told = f": {told}" if told else f" ({_short(error)})"
         raise FileError(path, f"{problem}{told}") from error
 
@@ -171,7 +164,9 @@ def look_after_torch() -> None:
         sys.meta_path.insert(0, _HereForTorch())
 
 
-def not_there(path: str | PathLike[str], problem: str = NOT_THERE) -> FileError:
+def not_there(
+    path: str | PathLike[str], problem: str = "there is no such file or folder"
+) -> FileError:
     """The error of a name that nothing is found under, which a link that leads nowhere may be, too.
 
     Raises
