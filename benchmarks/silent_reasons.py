@@ -4,7 +4,7 @@ It could not only where one of these holds, and where the file says nothing else
 
 a. bytes of pixels that no sum of check covers became others,
 b. a number became another one of the same kind, and wavelengths are as even as before,
-c. whole lines of a table that does not count them are gone,
+c. whole lines of a table that does not count them are gone, or its end, up to a number with as many digits as others,
 d. a name or a comment became another, by which nothing is computed.
 
 Everything else is unexplained, and a fault.
@@ -144,6 +144,7 @@ def _of_text(
     good, bad = content.decode("latin-1"), change.of(content).decode("latin-1")
     if change.how in ("line gone", "cut"):
         whole = bad.endswith("\n") or not bad or change.end < len(content)
+        whole = whole or _ends_as_others(bad.splitlines())
         return LINES if whole and not _rows_missed(other.get("wavelengths")) else UNEXPLAINED
     if "shape" in facts:
         return UNEXPLAINED
@@ -191,6 +192,14 @@ def out_of_line(nm: np.ndarray) -> int | None:
         if (np.abs(rest - line[numbers]) <= _EVEN * step).all() and abs(nm[at] - line[at]) > _OFF * step:  # fmt: skip
             return int(at)
     return None
+
+
+def _ends_as_others(lines: list[str]) -> bool:
+    """Whether the last number of a text is one, and as short as that of another line with as many words."""
+    last, width = lines[-1].split()[-1], len(lines[-1].split())
+    others = [line.split()[-1] for line in lines[:-1] if len(line.split()) == width]
+    numbers = [other for other in others if _NUMBER.fullmatch(other)]
+    return bool(_NUMBER.fullmatch(last) and any(len(other) <= len(last) for other in numbers))
 
 
 def _rows_missed(wavelengths: Any) -> bool:

@@ -13,6 +13,7 @@ import scipy.io
 import tifffile
 
 from napari_hsr import read, write
+from napari_hsr.errors import FileError
 from napari_hsr.notices import Code, has
 from napari_hsr.photograph import Photograph
 
@@ -118,3 +119,64 @@ def test_one_band_of_a_camera_set_that_states_no_width(tmp_path):
     assert "fwhm" not in cube.metadata
     assert has(cube.notices, Code.LIST_UNUSABLE)
     assert any("IMG_0001_2.tif states none" in notice for notice in cube.notices)
+
+
+def test_pixels_of_a_tiff_that_lie_over_another_page(tmp_path):
+    """One band began a byte or a strip too early or late, without a word."""
+    values = np.random.default_rng(0).integers(0, 9999, (7, 9, 8)).astype(np.int16)
+    tags = [(42113, "s", 0, "-9999", True)]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values, photometric="minisblack", metadata=None, extratags=tags)
+    with tifffile.TiffFile(path) as file:
+        stated = [page.tags[273].valueoffset for page in (file.pages[0], file.pages[3])]
+    content = path.read_bytes()
+    for at, moves in zip(stated, ((1, 8), (1, 8, -1, -72)), strict=True):
+        place = int.from_bytes(content[at : at + 4], "little")
+        for moved in moves:
+            damaged = content[:at] + (place + moved).to_bytes(4, "little") + content[at + 4 :]
+            path.write_bytes(damaged)
+            with pytest.raises(FileError, match="damaged"):
+                read(path)
+
+
+def _moved(path, moved):
+    """Move where a data set keeps its values, in one piece, by so many bytes."""
+    with h5py.File(path) as file:
+        place = file["cube"].id.get_offset()
+    content = path.read_bytes()
+    at = content.index(place.to_bytes(8, "little"))
+    path.write_bytes(content[:at] + (place + moved).to_bytes(8, "little") + content[at + 8 :])
+
+
+@pytest.mark.parametrize("moved", [16, 64, 1, -64])
+def test_values_of_hdf5_that_lie_over_what_the_library_keeps(tmp_path, moved):
+    """They had been others, shifted by some bytes, without a word."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["wavelengths"] = np.linspace(400, 700, 7)
+        values = np.random.default_rng(0).integers(0, 9999, (7, 9, 8))
+        cube = file.create_dataset("cube", data=values.astype(np.int16))
+        cube.attrs["units"] = "1"  # a text of free length, which lies behind the values
+        file["y"] = np.arange(9.0)
+    assert read(path).shape == (7, 9, 8)
+    _moved(path, moved)
+    with pytest.raises(FileError, match="damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["Band_Window_1_Nanometers", "units"])
+def test_an_attribute_of_hdf5_that_cannot_be_opened(tmp_path, name):
+    """Bad bands had been good, and numbers without a unit, without a word."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        cube = file.create_dataset("S/Reflectance/Reflectance_Data", data=np.ones((9, 8, 7)))
+        about = file["S/Reflectance"]
+        about["Metadata/Spectral_Data/Wavelength"] = np.linspace(400, 700, 7)
+        (about if name[0] == "B" else cube).attrs[name] = np.array([540, 560], "f4")
+    before = [n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
+    content = path.read_bytes()
+    at = content.index(name.encode()) + -(-(len(name) + 1) // 8) * 8
+    path.write_bytes(content[:at] + b"\x71" + content[at + 1 :])  # a version of types that is none
+    after = [n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
+    assert not before
+    assert after

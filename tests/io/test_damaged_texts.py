@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_hsr import write
 from napari_hsr.cameras import read_cameras
 from napari_hsr.errors import FileError
 from napari_hsr.io import read, read_library
 from napari_hsr.io.number_parsing import Ending, how_it_ends
 from napari_hsr.io.tiff import geotiff
 from napari_hsr.notices import Code
+from napari_hsr.spectral_library import SpectralLibrary
 
 PLACE = "UTM, 1, 1, {}, 5412340.0, 10, 10, 33, North, WGS-84"
 
@@ -47,6 +49,7 @@ def told(cube, code):
         "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North, WGS-84, units=Meters, O}",
         "map info = {Geographic Lat/Lon, 1, 1, 13,5, 52.5, 1e-4, 1e-4, WGS-84, units=Degrees}",
         "map info = {Arbitrary, 1, 1, 512340,0, 5412340, 10, 10, 0, North}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North, WGS-84, WGS-84, units=Meters}",
     ],
 )
 def test_a_map_info_that_says_no_place_is_told(tmp_path, line):
@@ -114,6 +117,7 @@ def test_a_map_info_without_a_known_system_is_told_and_kept(tmp_path, datum):
         ("data gainvalues = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("data gain gain values = {2, 2, 2}", Code.GAIN_NOT_APPLIED),
         ("reflectance scale factor factor = 10000", Code.GAIN_NOT_APPLIED),
+        ("reflectance factor = 10000", Code.GAIN_NOT_APPLIED),
         ("sensor = 3", None),
         ("; data units radiance", None),
         ("data gain values = {2, 2, 2}\ndata offset values = {1, 1, 1}", None),
@@ -249,3 +253,30 @@ def test_a_table_that_is_cut_in_its_last_number_is_refused(tmp_path, lost):
 def test_when_a_last_number_counts_as_cut(numbers, end, cut):
     text = "\n".join(f"{400 + i}\t{number}" for i, number in enumerate(numbers)) + end
     assert how_it_ends(text) is cut
+
+
+@pytest.mark.parametrize(
+    "text", ["400 0.5", "Wavelength\tleaf\n400\t0.5\n", "Data:\nWvl\tRefl%\n400\t50"]
+)
+def test_a_table_of_one_line_is_told(tmp_path, text):
+    """A table cut short in its first line had been a spectrum of one wavelength, without a word."""
+    path = tmp_path / "a.sed"
+    path.write_text(text)
+    assert "one wavelength only, 400 nm" in " ".join(told(read_library(path), Code.MAYBE_DAMAGED))
+
+
+def test_a_library_of_ours_that_lost_its_units_is_told(tmp_path):
+    library = SpectralLibrary(("a",), [400.0, 500.0], [[0.1, 0.2]], "reflectance")
+    path = write(library, tmp_path / "a.json")
+    assert not told(read_library(path), Code.MAYBE_DAMAGED)
+    whole = path.read_text()
+    for damaged in (whole.replace('"units"', '"unit"'), whole.replace("reflectance", "rflectance")):
+        path.write_text(damaged)
+        assert told(read_library(path), Code.MAYBE_DAMAGED)
+
+
+def test_a_file_of_usgs_that_lost_its_first_word_is_known_by_its_record(tmp_path):
+    for first in ("splib07a ", ""):
+        (tmp_path / "a.txt").write_text(f" {first}Record=12: Leaf\n" + "0.2561\n" * 31)
+        library = read_library(tmp_path / "a.txt", wavelengths=np.linspace(400, 700, 31))
+        assert (library.names, library.units) == (("Leaf",), "reflectance")

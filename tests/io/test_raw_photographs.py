@@ -202,3 +202,14 @@ def test_a_damaged_tag_that_the_colours_follow_from_is_told(tmp_path, good, dama
     found = [n.text for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
     assert bool(found) == bool(named)
     assert all(named in text for text in found)
+
+
+def test_a_dng_whose_stated_size_is_not_that_of_its_pixels_is_told(tmp_path):
+    """A third of the picture had been left out without a word."""
+    path = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags[257].valueoffset
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + (32).to_bytes(4, "little") + content[at + 4 :])
+    (told,) = (n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED)
+    assert "ImageLength is missing or damaged" in told

@@ -56,6 +56,16 @@ def damaged_unit(units: str | None) -> list[Notice]:
     return [Notice.warning(Code.MAYBE_DAMAGED, told)]
 
 
+def unit_of_own(record: dict[str, Any]) -> list[Notice]:
+    """A notice of a record of this program, which always names a unit or null, where it does not, or not well."""
+    if "units" in record:
+        return damaged_unit(record["units"])
+    told = (
+        "It does not say what its values are, though this program always does: it may be damaged."
+    )
+    return [Notice.warning(Code.MAYBE_DAMAGED, told)]
+
+
 def far_beyond_reflectance(units: str | None, data: Any) -> list[Notice]:
     """A notice of what is called reflectance, and is mostly far beyond it: its factor may be lost.
 

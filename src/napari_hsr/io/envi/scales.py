@@ -184,7 +184,8 @@ def left(items: dict[str, Any], bands: int) -> tuple[Notice, ...]:
         meant = nearly(key, map(plain_name, known)) or plain_name(nearly_words(key, known))
         if not meant and key not in known and plain_name(key) in map(plain_name, own):
             meant = plain_name(key)  # a blank of it is lost
-        unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or is_factor(key) or key in named)
+        as_stored = is_factor(key) and meant != plain_name(_FACTOR)
+        unlike = not (_ALSO_REFLECTANCE.fullmatch(key) or as_stored or key in named)
         if meant and unlike and _is_said(value):
             code = Code.NO_DATA if meant == plain_name(_IGNORED) else Code.GAIN_NOT_APPLIED
             told = f"The header's {key} may be a damaged name: it has no effect."

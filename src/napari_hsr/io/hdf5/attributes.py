@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io import limits
-from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, plain_name
+from napari_hsr.io.decoding import APPLIED, NO_DATA_NAMES, nearly, plain_name
 from napari_hsr.io.hdf5 import number_types
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
@@ -19,8 +20,15 @@ _LARGEST_ATTRIBUTE = 2**20
 _FEW_ATTRIBUTES = 64
 #: Texts of free length in an attribute; each may be as long as the file.
 _MOST_TEXTS = 64
-#: Names, as ``plain_name`` has them, of those by which numbers become others.
-_OF_USE = ("units", "wavelengths", "wavelengthunits", *APPLIED, *NO_DATA_NAMES)
+#: Names, as ``plain_name`` has them without numbers, of those by which numbers become others, or bands bad.
+_OF_USE = (
+    "units",
+    "wavelengths",
+    "wavelengthunits",
+    "bandwindownanometers",
+    *APPLIED,
+    *NO_DATA_NAMES,
+)
 
 
 def attributes(item: Any) -> dict[str, Any]:
@@ -33,9 +41,16 @@ def attributes(item: Any) -> dict[str, Any]:
 
 
 def damaged(item: Any) -> tuple[Notice, ...]:
-    """A notice of attributes that say what the numbers are, but whose values the file does not give."""
-    failed = (name for name, value in _stored_attributes(item) if _failed(value))
-    lost = [name for name in failed if plain_name(name) in _OF_USE]
+    """A notice of attributes that say what the numbers are, but whose values the file does not give.
+
+    Of one that cannot even be opened there is no name: it may be any.
+    """
+    failed = [name for name, value in _stored_attributes(item) if _failed(value)]
+    plain = {name: re.sub(r"\d+", "", plain_name(name)) for name in failed}
+    lost = [name for name in failed if plain[name] in _OF_USE or nearly(plain[name], _OF_USE)]
+    if "" in failed:
+        told = "An attribute of the file cannot be opened, as it is damaged: it has no effect."
+        return (Notice.warning(Code.MAYBE_DAMAGED, told),)
     if not lost:
         return ()
     told = f"The file's {one_line(', '.join(lost), 80)} cannot be read, as it is damaged, or of no type that is known here: no effect."

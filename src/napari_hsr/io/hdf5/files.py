@@ -25,7 +25,7 @@ from napari_hsr.io.choose_variable import choose_cube, left_out
 from napari_hsr.io.companions import companions
 from napari_hsr.io.decoding import unpacked
 from napari_hsr.io.hdf5 import cells as hdf5_cells
-from napari_hsr.io.hdf5 import neon, structure
+from napari_hsr.io.hdf5 import neon, places, structure
 from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.hdf5 import products as hdf5_products
 from napari_hsr.io.hdf5.attributes import damaged as damaged_attributes
@@ -87,7 +87,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     try:
         with translated(path, _DAMAGED):
             items = dict(structure.datasets(path, file))
-            structure.check_apart(path, items.values())
+            places.check_apart(path, items.values())
             items |= hdf5_cells.cells(path, file, items)
             variables = [_describe(name, item) for name, item in items.items()]
             variables = [v for v in variables if v.kind != _DIMENSION]

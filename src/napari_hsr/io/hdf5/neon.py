@@ -15,7 +15,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube
 from napari_hsr.io.decoding import nearly, plain_name
-from napari_hsr.io.hdf5 import structure
+from napari_hsr.io.hdf5 import attributes, structure
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.scale_and_offset import numbers_in, unusable
 from napari_hsr.notices import Code, Notice
@@ -129,6 +129,7 @@ def add_surroundings(path: Path, file: Any, name: str, found: build_cube.Found) 
         stated = text(_alone(values.value(item))) if item is not None else ""
         if 0 < len(stated) <= _LONGEST_PLACE:
             found.metadata.setdefault(key, [part.strip() for part in stated.split(",")])
+    found.notices += attributes.damaged(group)
     ends = []
     for key, value in structure.attributes(group).items():
         name = re.sub(r"\d+", "", plain_name(key))

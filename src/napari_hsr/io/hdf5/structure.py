@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,7 +19,7 @@ from napari_hsr.io.hdf5.attributes import attributes as attributes
 from napari_hsr.io.hdf5.chunks import CheckedDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 #: How the places begin in which texts of free length lie.
 _HEAP = b"GCOL\x01\0\0\0"
@@ -124,7 +123,7 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
             item = own(group, name)
             if item is None and not group.id.links.exists(_key(name)):
                 raise FileError(
-                    path, f"it is damaged: {_shown(name)} is listed in it, but is not to be found"
+                    path, f"it is damaged: {shown(name)} is listed in it, but is not to be found"
                 )
             if isinstance(item, h5py.Dataset):
                 yield above + name, item
@@ -133,25 +132,6 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
                 if (place.fileno, place.addr) not in entered:
                     entered.add((place.fileno, place.addr))
                     ahead.append((f"{above}{name}/", item, depth + 1))
-
-
-def check_apart(path: Path, items: Iterable[Any]) -> None:
-    """Refuse data sets whose values, in one piece each, lie over each other's: one of their places is damaged.
-
-    Raises
-    ------
-    FileError
-        Naming both.
-    """
-    pieces = sorted(
-        (item.id.get_offset(), item.id.get_storage_size(), str(item.name))
-        for item in items
-        if item.chunks is None and not item.is_virtual and item.id.get_offset() is not None
-    )
-    for (start, size, name), (after, _, other) in pairwise(pieces):
-        if start < after < start + size:
-            problem = f"it is damaged: the values of {_shown(name)} and {_shown(other)} lie over each other"
-            raise FileError(path, problem)
 
 
 def _key(name: str) -> bytes:
@@ -198,7 +178,7 @@ def checked(path: Path, item: Any) -> CheckedDataset:
     if item.external:
         raise FileError(
             path,
-            f"the values of {_name(item)} lie outside of it, in {_shown(item.external[0][0])}: other "
+            f"the values of {_name(item)} lie outside of it, in {shown(item.external[0][0])}: other "
             "files are not read",
         )
     if item.is_virtual:
@@ -236,20 +216,20 @@ def _sources(path: Path, item: Any, name: str) -> list[Path]:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise FileError(
             path,
-            f"the values of {_name(item)} lie outside of its folder, in {_shown(name)}: other "
+            f"the values of {_name(item)} lie outside of its folder, in {shown(name)}: other "
             "places are not read",
         )
     found = [path.parent / name]
     if "%b" in name:
         found = sorted(path.parent.glob(glob.escape(name).replace("%b", "*")))
     if not found or not found[0].exists():
-        raise FileError(path, f"{_name(item)} points to {_shown(name)}, which is not there")
+        raise FileError(path, f"{_name(item)} points to {shown(name)}, which is not there")
     return found
 
 
 def _check_plain(path: Path, source: Any, name: str) -> None:
     if source is None or source.is_virtual or source.external:
-        raise FileError(path, f"{_shown(name)} holds no plain data set of that name")
+        raise FileError(path, f"{shown(name)} holds no plain data set of that name")
     CheckedDataset(path, source).check_all()
 
 
@@ -370,9 +350,10 @@ class References:
 
 
 def _name(item: Any) -> str:
-    return _shown(str(item.name or "a data set").strip("/"))
+    return shown(str(item.name or "a data set").strip("/"))
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """A name inside a file, short and printable."""
     text = "".join(c if c.isprintable() else "\ufffd" for c in name)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -244,6 +244,7 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
 def _json(path: Path) -> SpectralLibrary:
     import numpy as np
 
+    from napari_hsr.io import value_notices
     from napari_hsr.io.library_errors import translated
     from napari_hsr.spectral_library import SpectralLibrary
 
@@ -263,4 +264,5 @@ def _json(path: Path) -> SpectralLibrary:
             found.get("units"),
             found.get("name") or path.stem,
             found.get("metadata") or {},
+            value_notices.unit_of_own(found),
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits, numpy_files
-from napari_hsr.io.hdf5 import structure
+from napari_hsr.io.hdf5 import places, structure
 from napari_hsr.io.libraries.assemble import Choice, Found, assemble
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.wavelengths import resolve as wl
@@ -100,7 +100,7 @@ def read_hdf5(path: Path, choice: Choice) -> SpectralLibrary:
                 for name, item in structure.datasets(path, file)
                 if item.shape is not None and len(item.shape) < 3
             }
-            structure.check_apart(path, items.values())
+            places.check_apart(path, items.values())
             units = [
                 structure.attributes(i).get("units") for n, i in items.items() if _key(n) in wl.KEYS
             ]

@@ -123,6 +123,7 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         values = values[:, order]
         per_band = {key: [listed[i] for i in order] for key, listed in per_band.items()}
     notices += even_grids.told_missing(resolved.wavelengths.nm)
+    notices += _alone(resolved.wavelengths.nm)
     notices += _doubled(found.names, values)
     notices += value_notices.damaged_unit(found.units)
     factor, units, told_scale = _factor(values, found, choice)
@@ -135,6 +136,14 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         {**found.metadata, **per_band},
         (*notices, *resolved.notices, *told_scale),
     )
+
+
+def _alone(nm: np.ndarray) -> list[Notice]:
+    """A warning of a table of one line, as one that was cut short."""
+    if nm.size > 1:
+        return []
+    told = f"It holds one wavelength only, {nm[0]:g} nm: the file may be cut short."
+    return [Notice.warning(Code.MAYBE_DAMAGED, told)]
 
 
 def _doubled(names: Sequence[str], values: np.ndarray) -> list[Notice]:

@@ -64,7 +64,8 @@ _DEVIATION_OF = re.compile(
     r"(.+)[\s_.-]+(?:std|sd|stdev|stddev|se|sem|n)|(?:std|sd|stdev|stddev|sem)[\s_.-]+(.+)"
 )
 _MEAN = re.compile(r"[\s_.-]+(?:mean|avg|average)$|^(?:mean|avg|average)[\s_.-]+")
-_USGS = re.compile(r"\s*(?:splib|liba|s0[67])\S*\s", re.IGNORECASE)
+#: The first word of a USGS file, or the record that stands behind it.
+_USGS = re.compile(r"\s*(?:(?:splib|liba|s0[67])\S*\s|(?:\S+\s+)?Record=\d+:)", re.IGNORECASE)
 
 
 def read(path: Path, choice: Choice) -> SpectralLibrary:
@@ -335,7 +336,7 @@ def _usgs(path: Path, lines: list[str], choice: Choice) -> Found:
         listed, unit = choice.wavelengths, "nm"
     else:
         listed, unit = _wavelengths_beside(path, len(values))
-    name = re.sub(r"^\s*\S+\s+Record=\d+:\s*", "", title) if _USGS.match(title) else title
+    name = re.sub(r"^\s*(?:\S+\s+)?Record=\d+:\s*", "", title) if _USGS.match(title) else title
     return Found(
         [name.strip() or path.stem],
         listed,

@@ -47,13 +47,14 @@ def damaged(content: bytes) -> tuple[Notice, ...]:
             pages = [file.pages.first, *(file.pages.first.pages or ())]
             wrong += [name for page in pages for name in _levels(page.tags)]
             wrong += [name for page in pages for name in _unread(content, page)]
+            wrong += ["ImageLength"] * any(_of_another_size(page) for page in pages)
     except (tifffile.TiffFileError, struct.error, TypeError, ValueError, IndexError):
         return ()  # no such header; LibRaw has read another one
     if not wrong:
         return ()
     told = (
         f"Of a DNG's tags {' and '.join(wrong)} {'are' if wrong[1:] else 'is'} missing or damaged: "
-        "its colours may be others than the camera recorded."
+        "its colours or size may be others than the camera recorded."
     )
     return (Notice.warning(Code.MAYBE_DAMAGED, told),)
 
@@ -69,6 +70,18 @@ def _levels(tags: Any) -> list[str]:
     }
     stated = {name: tags.get(number) for name, (number, _) in counts.items()}
     return [n for n, tag in stated.items() if tag is not None and tag.count != counts[n][1]]
+
+
+def _of_another_size(page: Any) -> bool:
+    """Whether strips or tiles are more or fewer, or, where they are not packed, longer or shorter than the size asks for."""
+    counts = page.databytecounts
+    if len(counts) != math.prod(page.chunked):
+        return True
+    if page.compression != 1 or page.is_tiled or not isinstance(page.bitspersample, int):
+        return False
+    # some programs fill up what they write, to even numbers or to blocks, but not by rows; some keep 12 bits in 16
+    rows = [-(-page.imagewidth * page.samplesperpixel * n // 8) for n in (page.bitspersample, 16)]
+    return not any(0 <= sum(counts) - row * page.imagelength < row for row in rows)
 
 
 def _unread(content: bytes, page: Any) -> list[str]:

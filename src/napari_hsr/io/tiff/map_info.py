@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io.decoding import nearly
@@ -83,6 +84,8 @@ def _shifted(words: Sequence[str]) -> bool:
     narrow, wide = sorted(abs(float(word)) for word in words[5:7])
     end = next((at for at, word in enumerate(words) if "=" in word), len(words))  # NEON adds a 0
     if any(_number(word) is None and "=" not in word for word in words[end:]):
+        return True
+    if any(one == other for one, other in pairwise(words[_LEAST:end])):  # one of them is doubled
         return True
     numbers = [at for at in range(_LEAST, end) if _number(words[at]) is not None]
     if wide > _MOST_OBLONG * narrow or numbers not in ([], [_LEAST]):

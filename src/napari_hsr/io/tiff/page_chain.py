@@ -170,6 +170,7 @@ def check_pages(path: Path, file: Any) -> tuple[Notice, ...]:
             raise FileError(path, problem)
         for notice in pieces.check(path, page, keyframe, stacks.get(page.index, 0)):
             told.setdefault(notice.code, notice)  # of the first page that it is true of
+    pieces.check_pages_apart(path, [page for page in file.pages if 0 not in page.keyframe.shape])
     return tuple(told.values())
 
 

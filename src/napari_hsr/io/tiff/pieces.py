@@ -215,3 +215,43 @@ def _check_apart(path: Path, page: Any, places: np.ndarray, counts: np.ndarray) 
             path,
             f"the TIFF file is damaged: {over} of the strips or tiles of page {page.index + 1} lie over others",
         )
+
+
+def check_pages_apart(path: Path, pages: list[Any]) -> None:
+    """Refuse uncompressed pieces that lie over those of another page, or over where its directory begins.
+
+    Two that are one and the same were so written to save room.
+
+    Raises
+    ------
+    FileError
+        Naming the page.
+    """
+    starts, ends, of_page = [], [], []
+    for page in pages:
+        needed = _needed(page.keyframe) if page.keyframe.compression == 1 else None
+        places, counts = (
+            np.array(each, dtype=np.int64) for each in (page.dataoffsets, page.databytecounts)
+        )
+        if needed is None or needed.shape != counts.shape:
+            continue
+        there = counts > 0
+        starts.append(places[there])
+        ends.append((places + np.minimum(counts, needed))[there])
+        of_page.append(np.full(int(there.sum()), page.index))
+    if not starts:
+        return
+    directories = np.array([page.offset for page in pages], dtype=np.int64)
+    start = np.concatenate([*starts, directories])
+    end = np.concatenate([*ends, directories + 1])
+    number = np.concatenate([*of_page, [page.index for page in pages]])
+    order = np.lexsort((end, start))
+    start, end, number = start[order], end[order], number[order]
+    same = (start[1:] == start[:-1]) & (end[1:] == end[:-1])
+    over = np.flatnonzero((start[1:] < np.maximum.accumulate(end)[:-1]) & ~same)
+    if over.size:
+        raise FileError(
+            path,
+            f"the TIFF file is damaged: pixels of page {number[over[0]] + 1} or {number[over[0] + 1] + 1} lie over "
+            "what is another's",
+        )
