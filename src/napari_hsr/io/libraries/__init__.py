@@ -264,5 +264,5 @@ def _json(path: Path) -> SpectralLibrary:
             found.get("units"),
             found.get("name") or path.stem,
             found.get("metadata") or {},
-            value_notices.unit_of_own(found),
+            tuple(value_notices.unit_of_own(found)),
         )
