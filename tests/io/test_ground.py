@@ -280,6 +280,37 @@ def test_a_geotransform_counts_before_coordinates(tmp_path):
     np.testing.assert_allclose(grid(path), [(100, 200), (120, 200), (100, 170)])
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_rows_to_the_north_of_gdal_lie_where_their_coordinates_say(tmp_path, name):
+    """GDAL's NetCDF states the grid of rows to the south beside rows to the north: they had lain mirrored."""
+    corner = (X[0] - 5, Y[0] + 5) if Y[0] > Y[-1] else (X[0] - 5, Y[-1] + 5)
+    stated = {"GeoTransform": f"{corner[0]} 10 0 {corner[1]} 0 -10"}
+    WRITERS[name](tmp_path / name, UTM | stated, y=np.sort(Y))
+    cube = read(tmp_path / name)
+    assert "stands on its head" in " ".join(map(str, cube.notices))
+    matrix = geotiff.stated(cube.metadata)["transformation"]
+    assert [matrix[i] for i in (0, 3, 5, 7)] == [10, corner[0], 10, np.min(Y) - 5]
+    assert (matrix[1], matrix[4]) == (0, 0)
+    WRITERS[name](tmp_path / f"b{name[1:]}", UTM | stated, y=np.sort(Y)[::-1])
+    cube = read(tmp_path / f"b{name[1:]}")
+    assert "stands on its head" not in " ".join(map(str, cube.notices))
+    assert geotiff.corner_and_pixel(geotiff.stated(cube.metadata))[0] == corner
+
+
+@pytest.mark.parametrize(("unit", "times"), [("km", 1000), ("m", 1), ("rad", None)])
+def test_coordinates_in_other_units_than_metres(tmp_path, unit, times):
+    """Kilometres had been taken for metres, and the angles of a satellite's scan too."""
+    cf_hdf5(tmp_path / "a.h5", UTM, X / (times or 1), Y / (times or 1))
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        for axis in ("x", "y"):
+            file[axis].attrs["units"] = unit
+    facts = geotiff.stated(read(tmp_path / "a.h5").metadata)
+    if times is None:
+        assert not facts
+    else:
+        assert geotiff.corner_and_pixel(facts)[0] == pytest.approx((4321000, 3210000))
+
+
 def test_no_grid_without_even_coordinates(tmp_path):
     cf_hdf5(tmp_path / "a.h5", {"crs_wkt": WKT2}, np.sqrt(X - 4321000))
     assert geotiff.KEY not in read(tmp_path / "a.h5").metadata

@@ -18,7 +18,7 @@ from napari_hsr.io.found import Found as Found
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
-from napari_hsr.io.tiff import map_info
+from napari_hsr.io.tiff import geotiff, map_info
 from napari_hsr.io.wavelengths import band_widths
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -124,6 +124,11 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     notices += value_notices.far_beyond_reflectance(units, data)
     place = None if record else _of_place(found.metadata)
     notices += [] if place is None else [Notice.warning(Code.PLACE_UNUSABLE, place)]
+    if geotiff.rows_to_the_north(found.metadata):
+        told = (
+            "Its rows run from south to north: the picture stands on its head. Its place is kept."
+        )
+        notices.append(Notice.info(Code.OTHER, told))
     cube = Cube(
         data,
         resolved.wavelengths,

@@ -109,16 +109,11 @@ def is_column(name: str) -> bool:
     return name.strip().lower() in _COLUMNS
 
 
-def scales_of(dataset: Any, values: References) -> dict[str, np.ndarray]:
-    """Dimension scales of a data set by their names; as far as they list a number a place."""
+def scales_of(dataset: Any, values: References) -> dict[str, tuple[np.ndarray, str | None]]:
+    """Dimension scales of a data set and their units by their names; as far as they list a number a place."""
     names, listed = _scales(dataset, values)
-    return {
-        name: array
-        for name, (array, _) in zip(
-            names, (listed.get(i, (None, None)) for i in range(len(names))), strict=True
-        )
-        if array is not None
-    }
+    found = ((name, *listed.get(i, (None, None))) for i, name in enumerate(names))
+    return {name: (array, unit) for name, array, unit in found if array is not None}
 
 
 def names_of_axes(dataset: Any, values: References) -> list[str]:

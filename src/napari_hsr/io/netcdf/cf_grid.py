@@ -19,14 +19,19 @@ from napari_hsr.io.tiff import geokeys, geotiff
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: Numbers along an axis, and their unit.
+Centres = tuple["np.ndarray", "str | None"]
 _TEXTS = ("crs_wkt", "spatial_ref", "esri_pe_string")
 #: Coordinates are even if no step differs by more than this part of it.
 _EVEN = 1e-3
+#: Units of coordinates, in small letters: those of the angles of a satellite's scan are no place.
+_KILOMETRES = ("km", "kilometer", "kilometers", "kilometre", "kilometres")
+_OF_A_SCAN = ("rad", "radian", "radians", "microradian", "microradians", "urad")
 _UTM_NORTH, _UTM_SOUTH = 32600, 32700
 
 
 def of_array(
-    mapping: Mapping[str, Any], coordinates: Mapping[str, np.ndarray]
+    mapping: Mapping[str, Any], coordinates: Mapping[str, Centres]
 ) -> dict[str, Any] | None:
     """What GeoTIFF's tags would say; None where grid or coordinate system are not stated.
 
@@ -34,26 +39,48 @@ def of_array(
     ----------
     mapping : mapping
         The attributes of the variable that ``grid_mapping`` names.
-    coordinates : mapping of str to ndarray
-        Centres of the pixels along each axis, by the name of the axis.
+    coordinates : mapping of str to (ndarray, str or None)
+        Centres of the pixels along each axis and their unit, by the name of the axis.
     """
-    grid = _transform(mapping) or _centres(coordinates)
+    x, y = (_metres(coordinates, of_axis) for of_axis in (is_column, is_row))
+    grid = _transform(mapping, x, y) or _centres(x, y)
     system = next((text(mapping.get(key)) for key in _TEXTS if text(mapping.get(key))), "")
     keys = geokeys.of_text(system) if system else _by_parameters(mapping)
     return None if grid is None or keys is None else grid | keys
 
 
-def _transform(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
-    """GDAL's six numbers: corner, across and down, for x and for y."""
+def _metres(
+    coordinates: Mapping[str, Centres], of_axis: Callable[[str], bool]
+) -> np.ndarray | None:
+    """The centres along one axis, in metres or degrees; None where they are not stated, not even, or angles of a scan."""
+    values, unit = next((v for name, v in coordinates.items() if of_axis(name)), (None, None))
+    plain = (unit or "").strip().lower()
+    if values is None or not _is_even(values) or plain in _OF_A_SCAN:
+        return None
+    return np.asarray(values, np.float64) * (1000.0 if plain in _KILOMETRES else 1.0)
+
+
+def _transform(
+    mapping: Mapping[str, Any], x: np.ndarray | None, y: np.ndarray | None
+) -> dict[str, Any] | None:
+    """GDAL's six numbers: corner, across and down, for x and for y.
+
+    GDAL states those of rows that run to the south, and yet stores rows that run to the north, as coordinates say.
+    """
     numbers = [number(part) for part in text(mapping.get("GeoTransform")).split()]
     known = [n for n in numbers if n is not None]
-    return geotiff.of_six(known) if len(known) == len(numbers) == 6 else None
+    if len(known) != 6 or len(numbers) != 6:
+        return None
+    corner_x, x_across, x_down, corner_y, y_across, y_down = known
+    if x is not None and not x_down and (x[-1] - x[0]) * x_across < 0:
+        corner_x, x_across = corner_x + x.size * x_across, -x_across
+    if y is not None and not y_across and (y[-1] - y[0]) * y_down < 0:
+        corner_y, y_down = corner_y + y.size * y_down, -y_down
+    return geotiff.of_six([corner_x, x_across, x_down, corner_y, y_across, y_down])
 
 
-def _centres(coordinates: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
-    x = next((v for name, v in coordinates.items() if is_column(name)), None)
-    y = next((v for name, v in coordinates.items() if is_row(name)), None)
-    if x is None or y is None or not (_is_even(x) and _is_even(y)):
+def _centres(x: np.ndarray | None, y: np.ndarray | None) -> dict[str, Any] | None:
+    if x is None or y is None:
         return None
     across, down = ((v[-1] - v[0]) / (v.size - 1) for v in (x, y))
     return geotiff.of_six([x[0] - across / 2, across, 0.0, y[0] - down / 2, 0.0, down])
@@ -88,7 +115,7 @@ def _by_parameters(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def of_data_set(
-    file: Any, name: str, stated: Mapping[str, Any], along: Callable[[], dict[str, np.ndarray]]
+    file: Any, name: str, stated: Mapping[str, Any], along: Callable[[], dict[str, Centres]]
 ) -> dict[str, Any] | None:
     """Grid and coordinate system of a data set in HDF5; None where none is stated.
 
@@ -100,7 +127,7 @@ def of_data_set(
     stated : mapping
         Its attributes.
     along : callable
-        Gives the scales of its axes by their names.
+        Gives the scales of its axes, and their units, by their names.
     """
     wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
     folder = name.strip("/").rpartition("/")[0]

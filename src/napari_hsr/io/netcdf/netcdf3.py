@@ -97,7 +97,11 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         _state_bands(found, dimensions, stored)
     mapping = stored.get(text(attributes.get("grid_mapping")), (None, (), None))[2]
     if mapping is not None:
-        along = {name: listed(name) for name in dimensions if name in stored}
+        along = {
+            name: (listed(name), text(stored[name][2].get("units")))
+            for name in dimensions
+            if name in stored
+        }
         place = cf_grid.of_array(mapping, along)
         found.metadata |= {} if place is None else {geotiff.KEY: place}
     state_numbers(found, attributes, beside.around)

@@ -99,6 +99,15 @@ def corner_and_pixel(
     return corner, (scale[0], scale[1]), metres
 
 
+def rows_to_the_north(metadata: Mapping[str, Any]) -> bool:
+    """Whether the first row of a cube that lies straight is the one farthest to the south."""
+    facts = metadata.get(KEY)
+    matrix = facts.get("transformation") if isinstance(facts, dict) else None
+    if not isinstance(matrix, list) or len(matrix) != 16:
+        return False
+    return not matrix[1] and not matrix[4] and matrix[5] > 0
+
+
 def of_six(numbers: Sequence[float]) -> dict[str, Any]:
     """The grid of GDAL's six numbers: x of the corner, across and down; y of it, across and down."""
     x, x_across, x_down, y, y_across, y_down = (float(n) for n in numbers)

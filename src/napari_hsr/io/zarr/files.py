@@ -185,7 +185,7 @@ def _plain(
     if mapping is not None:
         at = {name: arrays.get(zarr_axes.beside(chosen.name, name)) for name in names}
         along = {
-            name: unpacked(np.asarray(small(axis)), axis.attrs)
+            name: (unpacked(np.asarray(small(axis)), axis.attrs), text(axis.attrs.get("units")))
             for name, axis in at.items()
             if axis is not None
         }
