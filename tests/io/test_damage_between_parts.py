@@ -130,10 +130,11 @@ def test_pixels_of_a_tiff_that_lie_over_another_page(tmp_path):
     with tifffile.TiffFile(path) as file:
         stated = [page.tags[273].valueoffset for page in (file.pages[0], file.pages[3])]
     content = path.read_bytes()
-    for at, moves in zip(stated, ((1, 8), (1, 8, -1, -72)), strict=True):
+    for at, moves in zip(stated, ((1, 8), (1, 8, -1, -72, None)), strict=True):
         place = int.from_bytes(content[at : at + 4], "little")
         for moved in moves:
-            damaged = content[:at] + (place + moved).to_bytes(4, "little") + content[at + 4 :]
+            elsewhere = 10 if moved is None else place + moved  # 10 is in the first directory
+            damaged = content[:at] + elsewhere.to_bytes(4, "little") + content[at + 4 :]
             path.write_bytes(damaged)
             with pytest.raises(FileError, match="damaged"):
                 read(path)
@@ -148,7 +149,7 @@ def _moved(path, moved):
     path.write_bytes(content[:at] + (place + moved).to_bytes(8, "little") + content[at + 8 :])
 
 
-@pytest.mark.parametrize("moved", [16, 64, 1, -64])
+@pytest.mark.parametrize("moved", [16, 64, 1, -64, 1024, 4096])
 def test_values_of_hdf5_that_lie_over_what_the_library_keeps(tmp_path, moved):
     """They had been others, shifted by some bytes, without a word."""
     path = tmp_path / "a.h5"
@@ -180,3 +181,16 @@ def test_an_attribute_of_hdf5_that_cannot_be_opened(tmp_path, name):
     after = [n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
     assert not before
     assert after
+
+
+@pytest.mark.parametrize("packing", [2, 3, 4])
+def test_pixels_of_several_bits_that_are_packed_as_a_fax_are_refused(tmp_path, packing):
+    """One bit of the packing, and a plain image had been unpacked as a fax, to other values."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.arange(72, dtype=np.uint16).reshape(9, 8), photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags[259].valueoffset
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + bytes([packing]) + content[at + 1 :])
+    with pytest.raises(FileError, match="packed as a fax"):
+        read(path)

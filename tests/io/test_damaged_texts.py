@@ -50,6 +50,7 @@ def told(cube, code):
         "map info = {Geographic Lat/Lon, 1, 1, 13,5, 52.5, 1e-4, 1e-4, WGS-84, units=Degrees}",
         "map info = {Arbitrary, 1, 1, 512340,0, 5412340, 10, 10, 0, North}",
         "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North, WGS-84, WGS-84, units=Meters}",
+        "map info = {UTM, 1, 1, 512340.0, 5412340.0, 10, 10, 33, North}",
     ],
 )
 def test_a_map_info_that_says_no_place_is_told(tmp_path, line):
@@ -280,3 +281,14 @@ def test_a_file_of_usgs_that_lost_its_first_word_is_known_by_its_record(tmp_path
         (tmp_path / "a.txt").write_text(f" {first}Record=12: Leaf\n" + "0.2561\n" * 31)
         library = read_library(tmp_path / "a.txt", wavelengths=np.linspace(400, 700, 31))
         assert (library.names, library.units) == (("Leaf",), "reflectance")
+
+
+def test_a_count_of_values_that_is_no_number_is_refused(tmp_path):
+    """Where its end of line was lost, the first value had been lost with it, without a word."""
+    lines = "Name: a\nX Units: Wavelength (micrometers)\nY Units: Reflectance (percent)\nNumber of X Values: {}{}"
+    rows = "0.5\t30.0\n0.6\t20.0\n0.7\t15.0\n"
+    (tmp_path / "a.txt").write_text(lines.format("3\n\n", rows))
+    assert read_library(tmp_path / "a.txt").values.shape == (1, 3)
+    (tmp_path / "a.txt").write_text(lines.format("", rows))
+    with pytest.raises(FileError, match=r"states 0\.5"):
+        read_library(tmp_path / "a.txt")

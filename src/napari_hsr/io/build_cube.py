@@ -125,10 +125,10 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     place = None if record else _of_place(found.metadata)
     notices += [] if place is None else [Notice.warning(Code.PLACE_UNUSABLE, place)]
     if geotiff.rows_to_the_north(found.metadata):
-        told = (
+        turned = (
             "Its rows run from south to north: the picture stands on its head. Its place is kept."
         )
-        notices.append(Notice.info(Code.OTHER, told))
+        notices.append(Notice.info(Code.OTHER, turned))
     cube = Cube(
         data,
         resolved.wavelengths,

@@ -80,14 +80,14 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     import h5py
 
     with translated(path, _DAMAGED):
-        structure.check_heaps(path)
+        heaps = structure.check_heaps(path)
         hdf5_probe.check(path)
         file = h5py.File(path, "r")
     keep = False
     try:
         with translated(path, _DAMAGED):
             items = dict(structure.datasets(path, file))
-            places.check_apart(path, items.values())
+            places.check_apart(path, items.values(), heaps)
             items |= hdf5_cells.cells(path, file, items)
             variables = [_describe(name, item) for name, item in items.items()]
             variables = [v for v in variables if v.kind != _DIMENSION]

@@ -23,8 +23,15 @@ _HEAD, _LENGTH_AT = 16, 8
 _VERSION_1, _VERSION_2 = b"\x01", b"OHDR"
 
 
-def check_apart(path: Path, items: Iterable[Any]) -> None:
+def check_apart(path: Path, items: Iterable[Any], heaps: Iterable[tuple[int, int]]) -> None:
     """Refuse data sets whose values, in one piece each, lie over others' or over the library's own: a place is damaged.
+
+    Parameters
+    ----------
+    path : Path
+    items : iterable of h5py.Dataset
+    heaps : iterable of (int, int)
+        Places and lengths of the heaps with texts of free length.
 
     Raises
     ------
@@ -39,7 +46,8 @@ def check_apart(path: Path, items: Iterable[Any]) -> None:
     ]
     if not pieces:
         return
-    taken = sorted([*pieces, *_heads(path, items)])
+    of_heaps = ((place, size, "texts of free length") for place, size in heaps)
+    taken = sorted([*pieces, *_heads(path, items), *of_heaps])
     for (start, size, name), (after, more, other) in pairwise(taken):
         if start < after < start + size and more:
             raise FileError(path, f"it is damaged: {name} and {other} lie over each other")

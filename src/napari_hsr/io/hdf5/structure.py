@@ -33,12 +33,17 @@ _LONGEST_LIST = 10_000
 DEEPEST_REFERENCE = 8
 
 
-def check_heaps(path: Path) -> None:
+def check_heaps(path: Path) -> list[tuple[int, int]]:
     """Look at what holds the texts of free length: the library walks it without an end of its own.
 
     A global heap ("HDF5 File Format Specification", III.E) is a row of objects, each with its
     size; one without index and size would be met again and again. Of a file too large to be
     searched, beginning and end are.
+
+    Returns
+    -------
+    list of (int, int)
+        Where each heap begins and how many bytes it has.
 
     Raises
     ------
@@ -51,9 +56,8 @@ def check_heaps(path: Path) -> None:
         parts = [(0, size)]
         if size > 4 * _SEARCHED:
             parts = [(0, _SEARCHED), (size - _SEARCHED, size)]
-        for start, end in parts:
-            for at in content.places(_HEAP, start, end):
-                _check_heap(path, content, at)
+        found = [at for start, end in parts for at in content.places(_HEAP, start, end)]
+        return [(at, _check_heap(path, content, at)) for at in found]
 
 
 class _Content:
@@ -85,8 +89,9 @@ class _Content:
             start += len(block) - len(sought) + 1
 
 
-def _check_heap(path: Path, content: _Content, at: int) -> None:
-    end = at + content.number(at + 8, 8)
+def _check_heap(path: Path, content: _Content, at: int) -> int:
+    whole = content.number(at + 8, 8)
+    end = at + whole
     place = at + 16
     while place + 16 <= min(end, content.size):
         index, size = content.number(place, 2), content.number(place + 8, 8)
@@ -96,6 +101,7 @@ def _check_heap(path: Path, content: _Content, at: int) -> None:
                 path, "the HDF5 file is damaged or cut short: its texts do not fill their place"
             )
         place += taken
+    return whole
 
 
 def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:

@@ -91,7 +91,7 @@ def read_hdf5(path: Path, choice: Choice) -> SpectralLibrary:
     from napari_hsr.io.hdf5 import probe as hdf5_probe
 
     with translated(path, "the HDF5 file is damaged or cut short"):
-        structure.check_heaps(path)
+        heaps = structure.check_heaps(path)
         hdf5_probe.check(path)
         with h5py.File(path, "r") as file:
             beside = structure.References(path, file)
@@ -100,7 +100,7 @@ def read_hdf5(path: Path, choice: Choice) -> SpectralLibrary:
                 for name, item in structure.datasets(path, file)
                 if item.shape is not None and len(item.shape) < 3
             }
-            places.check_apart(path, items.values())
+            places.check_apart(path, items.values(), heaps)
             units = [
                 structure.attributes(i).get("units") for n, i in items.items() if _key(n) in wl.KEYS
             ]

@@ -15,6 +15,7 @@ from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import MOST_REFLECTANCE, REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -109,10 +110,10 @@ def _items(lines: list[str]) -> dict[str, str]:
 def _check_count(path: Path, items: dict[str, str], rows: int) -> None:
     for key in ("number of x values", "channels"):
         stated = items.get(key, "")
-        if stated.isdigit() and int(stated) != rows:
+        if stated and (not stated.isdigit() or int(stated) != rows):
             raise FileError(
                 path,
-                f"it states {stated} values a spectrum, but {rows} are there: is it cut short?",
+                f"it states {one_line(stated, 40)} values a spectrum, but {rows} are there: is it cut short?",
             )
 
 

@@ -232,6 +232,8 @@ def read_otherwise(items: Any, system: Any = None) -> str | None:
     known = geokeys.values(found).get(geokeys.MODEL) is not None
     if not known and str(items[0]).strip().lower() != "arbitrary":
         return "The file's map info names no coordinate system that is known here: its place was taken without one."
+    if len(items) == _LEAST + 2 and str(items[0]).strip().lower() == "utm" and not system:
+        return "The file's map info names no datum: WGS 84 was taken."
     if not _known_unit([str(item).strip() for item in items]):
         return "The file's map info states a unit that is not known here: sizes of pixels are as stated."
     if "transformation" not in found:

@@ -17,6 +17,8 @@ _OFFSETS, _COUNTS = (273, 324), (279, 325)
 _WHOLE = {1, 3, 4, 13, 16, 18}
 #: LZW and LZMA, whose decoders stop without a word where what they were given room for is full.
 _CUT_OFF = (5, 34925)
+#: Packings of CCITT.
+_FAX = (2, 3, 4, 32771)
 #: Where bits are in the other order, the first piece is not looked into.
 _USUAL_ORDER = 1
 #: No pixel lies before the head of a file ends.
@@ -44,6 +46,12 @@ def check(path: Path, page: Any, keyframe: Any, stack: int = 0) -> tuple[Notice,
     if keyframe.planarconfig not in (1, 2):  # by which pieces are counted
         raise FileError(
             path, f"the TIFF file is damaged: its planar configuration is {keyframe.planarconfig:d}"
+        )
+    if keyframe.compression in _FAX and keyframe.bitspersample != 1:
+        raise FileError(
+            path,
+            f"the TIFF file is damaged: page {page.index + 1} is packed as a fax, which has 1 bit a pixel, but states "
+            f"{keyframe.bitspersample}",
         )
     listed = _check_tags(path, page)
     places, counts = (
@@ -99,17 +107,8 @@ def _check_tags(path: Path, page: Any) -> int:
 
 def _check_beside_directory(path: Path, page: Any, places: np.ndarray, counts: np.ndarray) -> None:
     """Refuse pieces that lie over the directory of their page, or over what its tags hold elsewhere."""
-    tags = getattr(page, "tags", None)
-    if not tags:
-        return
-    tiff = page.parent.tiff
-    first = int(page.offset)
-    own = [(first, first + tiff.tagnosize + len(tags) * tiff.tagsize + tiff.offsetsize)]
-    own += [
-        (int(tag.valueoffset), int(tag.valueoffset + tag.valuebytecount)) for tag in tags.values()
-    ]
     over = np.zeros(places.shape, dtype=bool)
-    for begin, end in own:
+    for begin, end in _of_directory(page):
         over |= (places < end) & (places + counts > begin)
     if over.any():
         raise FileError(
@@ -117,6 +116,18 @@ def _check_beside_directory(path: Path, page: Any, places: np.ndarray, counts: n
             f"the TIFF file is damaged: {int(over.sum())} of the strips or tiles of page {page.index + 1} lie over its "
             "directory",
         )
+
+
+def _of_directory(page: Any) -> list[tuple[int, int]]:
+    """From where to where the directory of a page lies, and what its tags hold elsewhere."""
+    tags, first = getattr(page, "tags", None), int(page.offset)
+    if not tags:  # of a page of which only the beginning has been looked at
+        return [(first, first + 1)]
+    tiff = page.parent.tiff
+    own = [(first, first + tiff.tagnosize + len(tags) * tiff.tagsize + tiff.offsetsize)]
+    return own + [
+        (int(tag.valueoffset), int(tag.valueoffset + tag.valuebytecount)) for tag in tags.values()
+    ]
 
 
 def _of_absent(page: Any, count: int, pieces: int) -> tuple[Notice, ...]:
@@ -218,7 +229,7 @@ def _check_apart(path: Path, page: Any, places: np.ndarray, counts: np.ndarray) 
 
 
 def check_pages_apart(path: Path, pages: list[Any]) -> None:
-    """Refuse uncompressed pieces that lie over those of another page, or over where its directory begins.
+    """Refuse uncompressed pieces that lie over those of another page, or over the directory of one.
 
     Two that are one and the same were so written to save room.
 
@@ -241,17 +252,17 @@ def check_pages_apart(path: Path, pages: list[Any]) -> None:
         of_page.append(np.full(int(there.sum()), page.index))
     if not starts:
         return
-    directories = np.array([page.offset for page in pages], dtype=np.int64)
-    start = np.concatenate([*starts, directories])
-    end = np.concatenate([*ends, directories + 1])
-    number = np.concatenate([*of_page, [page.index for page in pages]])
+    start, end, number = (np.concatenate(listed) for listed in (starts, ends, of_page))
     order = np.lexsort((end, start))
     start, end, number = start[order], end[order], number[order]
     same = (start[1:] == start[:-1]) & (end[1:] == end[:-1])
-    over = np.flatnonzero((start[1:] < np.maximum.accumulate(end)[:-1]) & ~same)
-    if over.size:
+    over = (start[1:] < np.maximum.accumulate(end)[:-1]) & ~same
+    own = np.array([of_it for page in pages for of_it in _of_directory(page)], dtype=np.int64)
+    before = np.searchsorted(start, own[:, 1]) - 1  # the last piece that begins before its end
+    met = before[(before >= 0) & (end[before] > own[:, 0])]
+    wrong = sorted([*np.flatnonzero(over) + 1, *met])
+    if wrong:
         raise FileError(
             path,
-            f"the TIFF file is damaged: pixels of page {number[over[0]] + 1} or {number[over[0] + 1] + 1} lie over "
-            "what is another's",
+            f"the TIFF file is damaged: pixels of page {number[wrong[0]] + 1} lie over what is another's",
         )
