@@ -87,7 +87,9 @@ def _found(path: Path, lines: list[str], choice: Choice) -> Found:
         return _usgs(path, lines, choice)
     table = tables.find(path, lines)
     items = _items(table.above)
-    _check_count(path, items, len(table.numbers))
+    # an item that lost the end of its line stands where a heading does
+    said = items | _items(["\t".join(table.heading or ())])
+    _check_count(path, said, len(table.numbers))
     if any("spectra vista" in line.lower() for line in table.above[:1]):
         table.heading = _SIG[: table.numbers.shape[1]]
     if "y units" in items and "x units" in items:
