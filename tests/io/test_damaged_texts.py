@@ -292,3 +292,13 @@ def test_a_count_of_values_that_is_no_number_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text(lines.format("", rows))
     with pytest.raises(FileError, match=r"states 0\.5"):
         read_library(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("column", "said"), [("Reflect. %", False), ("Reflect. [1.0]", False), ("Reflect. ", True), ("Refl", True)])  # fmt: skip
+def test_a_column_of_spectral_evolution_that_lost_its_percent_is_told(tmp_path, column, said):
+    path = tmp_path / "a.sed"
+    path.write_text(
+        f"Columns [2]:\nData:\nWvl\t{column}\n" + "".join(f"{nm}\t0.5\n" for nm in (400, 401, 402))
+    )
+    notices = told(read_library(path), Code.VALUES_SCALE_GUESSED)
+    assert any("whether its values are percent" in one for one in notices) == said

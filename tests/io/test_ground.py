@@ -499,3 +499,18 @@ def test_lists_that_are_packed_by_a_factor_of_their_own(tmp_path, kind):
     kept = found.metadata["geotiff"]
     assert kept["tiepoints"] == [0, 0, 0, 499999, 5000001, 0]
     assert kept["pixel_scale"] == [2, 2, 0]
+
+
+def test_the_matrix_of_an_image_without_a_place_is_none(tmp_path):
+    """GDAL writes rows and columns as a place where it was given none."""
+    path = tmp_path / "a.tif"
+    matrix = np.eye(4).ravel()
+    tifffile.imwrite(
+        path,
+        np.ones((3, 4, 5), "f4"),
+        photometric="minisblack",
+        extratags=[(34264, "d", 16, tuple(matrix), True)],
+    )
+    assert geotiff.KEY not in read(path).metadata
+    (tmp_path / "a.tfw").write_text("30\n0\n0\n-30\n512355\n5312325\n")
+    assert geotiff.corner_and_pixel(geotiff.stated(read(path).metadata))[0] == (512340, 5312340)

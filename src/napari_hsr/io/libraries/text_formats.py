@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits, value_notices
-from napari_hsr.io.libraries import tables
-from napari_hsr.io.libraries.assemble import MOST_REFLECTANCE, REFLECTANCE, Choice, Found, assemble
+from napari_hsr.io.libraries import column_units, tables
+from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line
@@ -48,8 +48,6 @@ _ON_THE_WAY = re.compile(
     r"rad\b|rad[.\W]|radiance|count|norm\W*dn|\bdn\b|\bsample\b|\bdark\b|\breference\b|\bwhite\b|\bscope\b|\braw\b",
     re.IGNORECASE,
 )
-#: A share in the name of a spectrum, such as “99%”.
-_QUANTITY_IN_NAME = re.compile(r"\d\s*(?:%|percent)")
 #: Headings of what is no reflectance: the values stay as they are.
 _QUANTITY = re.compile(
     r"irradiance|intensity|absorbance|absorption|log\W{0,2}\s*\(?\s*1\s*/\s*\w+\)?|counts?\b|\bdn\b|emission|fluorescence|"
@@ -158,10 +156,12 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
         raise FileError(path, "beside the wavelengths there is no column of values")
     names = [heading[j] if heading else f"spectrum {i + 1}" for i, j in enumerate(kept)]
     units = {_units_of(name, items) for name in names}
-    percent = _are_percent(names, table.numbers[:, kept])
+    percent = column_units.are_percent(names, table.numbers[:, kept])
     spectrometer = any(_is_quotient(heading[j]) for j in others) if heading else False
     found = Found(
-        [path.stem] if spectrometer and len(kept) == 1 else [_bare(name) for name in names],
+        [path.stem]
+        if spectrometer and len(kept) == 1
+        else [column_units.bare(name) for name in names],
         table.numbers[:, at],
         unit,
         table.numbers[:, kept].T,
@@ -172,6 +172,8 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
     )
     for unit in sorted(filter(None, units)):  # left of several
         found.notices += value_notices.damaged_unit(unit)
+    if heading and heading[at] == "Wvl" and not percent and found.units in (None, REFLECTANCE):
+        found.notices += column_units.without_unit(names)
     left = [heading[j] for j in others if j not in kept] if heading else []
     if left:
         listed = ", ".join(repr(name) for name in left[:6]) + (" …" if len(left) > 6 else "")
@@ -205,7 +207,7 @@ def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -
         return quotient
     if radiances and len(radiances) == len(others) > 1:  # of the reference and of the target
         return [j for j in radiances if "target" in heading[j].lower()] or others
-    names = {j: _bare(heading[j]).lower() for j in others}
+    names = {j: column_units.bare(heading[j]).lower() for j in others}
     stems = {_MEAN.sub("", name) for name in names.values()}
     found = []
     for j, name in names.items():
@@ -271,41 +273,13 @@ def _unit_in(heading: str) -> str | None:
     return "angstrom" if "ngstr" in word else word
 
 
-def _bare(name: str) -> str:
-    """A heading without its unit in brackets."""
-    unit = r"\s*(\[[^\]]*\]|(?<!\d)(?<!\d )%)\s*$"
-    return re.sub(unit, "", name[: limits.LONGEST_NAME]).strip() or name
-
-
-def _are_percent(names: list[str], values: np.ndarray) -> bool:
-    """Whether columns are percent, as each heading says.
-
-    The heading of another unit in brackets does not, and in “Spectralon 99%” or “soil 20% water” the sign may
-    belong to the number before it: the values decide.
-    """
-    said = [(name if _other_unit(name) is None else "").lower() for name in names]
-    if not all("%" in name or "percent" in name for name in said):
-        return False
-    bare = [_QUANTITY_IN_NAME.sub("", name) for name in said]
-    if all("%" in name or "percent" in name for name in bare):
-        return True
-    return float(np.max(values, initial=0.0, where=np.isfinite(values))) > MOST_REFLECTANCE
-
-
-def _other_unit(heading: str) -> str | None:
-    """What stands in square brackets behind a heading, unless it is percent."""
-    bracket = re.search(r"\[([^\]]+)\]\s*$", heading[: limits.LONGEST_NAME])
-    stated = bracket[1].strip() if bracket else "%"
-    return None if "%" in stated or "percent" in stated.lower() else stated
-
-
 def _is_quotient(heading: str) -> bool:
-    return _QUOTIENT.search(_bare(heading)) is not None
+    return _QUOTIENT.search(column_units.bare(heading)) is not None
 
 
 def _units_of(heading: str, items: dict[str, str]) -> str | None:
     heading = heading[: limits.LONGEST_NAME]
-    bracket = _other_unit(heading)
+    bracket = column_units.other_unit(heading)
     if bracket is not None and bracket not in ("1", "-"):
         return bracket
     if _is_quotient(heading):

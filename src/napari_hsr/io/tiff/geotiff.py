@@ -18,6 +18,8 @@ _TAGS = {
 }  # fmt: skip
 #: Of these, what tells where pixels lie.
 GRID = ("pixel_scale", "tiepoints", "transformation")
+#: The matrix that GDAL writes where an image has no place: rows and columns.
+_NO_PLACE = [float(row == column) for row in range(4) for column in range(4)]
 #: What GDAL says of the whole image and stays true of a copy.
 _NOT_KEPT = ("scale", "offset", "wavelength", "fwhm", "statistics", "bbl", "description")
 
@@ -32,6 +34,8 @@ def read(page: Any) -> dict[str, Any] | None:
             found[name] = (
                 str(value) if kind == "s" else [*map(float if kind == "d" else int, value)]
             )
+    if found.get("transformation") == _NO_PLACE:
+        del found["transformation"]
     _count_from_corners(found)
     kept = _whole_items(page)
     if kept:
