@@ -194,3 +194,19 @@ def test_pixels_of_several_bits_that_are_packed_as_a_fax_are_refused(tmp_path, p
     path.write_bytes(content[:at] + bytes([packing]) + content[at + 1 :])
     with pytest.raises(FileError, match="packed as a fax"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ["units", "wavelengths"])
+def test_a_part_of_a_head_of_hdf5_that_is_of_no_known_kind(tmp_path, name):
+    """The library passes over it: the attribute had been gone without a word."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        cube = file.create_dataset("cube", data=np.ones((3, 4, 5)))
+        (cube if name == "units" else file).attrs[name] = np.array([1, 2, 3], "f4")
+    read(path)
+    content = path.read_bytes()
+    at = content.index(name.encode()) - 16
+    assert content[at : at + 2] == b"\x0c\0"  # an attribute
+    path.write_bytes(content[: at + 1] + b"\x10" + content[at + 2 :])
+    with pytest.raises(FileError, match="no known kind"):
+        read(path)
