@@ -33,6 +33,7 @@ from silent_reasons import BYTES, LINES, NAMES, NUMBERS, UNEXPLAINED, Change, re
 
 from napari_hsr.cameras.cut_off import cut_off
 from napari_hsr.errors import HSRError
+from napari_hsr.io.tiff import geotiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ _LOOK_ALIKE = dict(
 )
 _MARK = "OUTCOME "
 #: Facts of the metadata that tell what values or places are.
-_FACTS = ("bbl", "fwhm", "map info", "ground", "orientation", "norm_factor")
+_FACTS = ("bbl", "fwhm", "ground", "orientation", "norm_factor")
 
 
 def facts(read: Any) -> dict[str, Any]:
@@ -79,6 +80,8 @@ def facts(read: Any) -> dict[str, Any]:
     }
     for key in _FACTS:
         found[key] = metadata.get(key)
+    # a text may say the same place in other words
+    found["map info"] = geotiff.stated(metadata) if "map info" in metadata else None
     return found
 
 
