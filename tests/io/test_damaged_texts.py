@@ -302,3 +302,16 @@ def test_a_column_of_spectral_evolution_that_lost_its_percent_is_told(tmp_path, 
     )
     notices = told(read_library(path), Code.VALUES_SCALE_GUESSED)
     assert any("whether its values are percent" in one for one in notices) == said
+
+
+@pytest.mark.parametrize(
+    ("end", "whole"), [("0.1\n", True), ("0.1", True), ("0.", False), ("0", False)]
+)
+def test_a_table_of_a_camera_that_may_be_cut_in_its_last_number_is_refused(tmp_path, end, whole):
+    rows = "".join(f"{nm},0.1,0.5,0.{i % 3}\n" for i, nm in enumerate(range(400, 700, 10)))
+    (tmp_path / "a.csv").write_text(f"wavelength,r,g,b\n{rows}700,0.1,0.5,{end}")
+    if whole:
+        read_cameras(tmp_path / "a.csv")
+    else:
+        with pytest.raises(FileError, match="cut short in its last number"):
+            read_cameras(tmp_path / "a.csv")

@@ -213,3 +213,13 @@ def test_a_dng_whose_stated_size_is_not_that_of_its_pixels_is_told(tmp_path):
     path.write_bytes(content[:at] + (32).to_bytes(4, "little") + content[at + 4 :])
     (told,) = (n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED)
     assert "ImageLength is missing or damaged" in told
+
+
+def test_a_dng_that_lost_its_version_is_told(tmp_path):
+    """It was no DNG any more, and nothing was held against what one says."""
+    path = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
+    content = path.read_bytes()
+    at = content.index((50706).to_bytes(2, "little"))
+    path.write_bytes(content[:at] + b"\0\0" + content[at + 2 :])
+    (told,) = (n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED)
+    assert "DNGVersion" in told

@@ -225,8 +225,10 @@ def _rows(path: Path) -> list[list[str]]:
         raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror})") from error
-    if number_parsing.how_it_ends(text) is number_parsing.Ending.CUT:
-        raise FileError(path, "it is cut short in its last number")
+    if number_parsing.how_it_ends(text) is not number_parsing.Ending.WHOLE:
+        raise FileError(
+            path, "it is cut short in its last number, or lacks the end of its last line"
+        )
     lines = text.splitlines()
     limits.check_count(path, len(lines), "rows", _MOST_ROWS)
     lines = ["" if line.lstrip().startswith(("#", "%")) else line for line in lines]

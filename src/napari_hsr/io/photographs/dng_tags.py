@@ -9,9 +9,9 @@ from typing import Any
 
 from napari_hsr.notices import Code, Notice
 
-_VERSION, _MATRIX = 50706, 50721
+_VERSION, _MODEL, _MATRIX = 50706, 50708, 50721
 #: Tags that hold text, which ends in a NUL: maker, model, and the model's name without a language.
-_TEXTS = {271: "Make", 272: "Model", 50708: "UniqueCameraModel"}
+_TEXTS = {271: "Make", 272: "Model", _MODEL: "UniqueCameraModel"}
 _SIGNED_RATIONAL, _TEXT = 10, 2
 #: Numbers of a matrix from XYZ to three colours.
 _NUMBERS = 9
@@ -36,9 +36,10 @@ def damaged(content: bytes) -> tuple[Notice, ...]:
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             tags = file.pages.first.tags
-            if _VERSION not in tags:
+            if not {_VERSION, _MODEL, _MATRIX} & {tag.code for tag in tags.values()}:
                 return ()
-            wrong = [name for number, name in _TEXTS.items() if not _ends(tags, number, content)]
+            wrong = ["DNGVersion"] * (_VERSION not in tags)
+            wrong += [name for number, name in _TEXTS.items() if not _ends(tags, number, content)]
             matrix = tags.get(_MATRIX)
             if matrix is None or (matrix.dtype, matrix.count) != (_SIGNED_RATIONAL, _NUMBERS):
                 wrong.append("ColorMatrix1")
