@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ntpath
+import os
 import posixpath
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, _layer_actions
 from qtpy.QtCore import Qt
 
+from napari_hsr import read, write
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.lazy import LazyArray
@@ -402,3 +404,18 @@ def test_bands_that_napari_merged_have_the_wavelengths_of_no_cube(steps):
     assert layer_data.cube_from_parts(data, keywords).wavelengths is None
     layers.set_wavelengths(merged, nm + 10)  # the user says what they are
     assert layer_data.layer_cube(merged).wavelengths.matches(Wavelengths(nm + 10))
+
+
+def test_the_band_that_napari_keeps_is_none_of_the_map(tmp_path):
+    """It is read at every move of the mouse: where its file had become shorter, napari ended with it."""
+    write(
+        Cube(np.random.default_rng(0).random((5, 6, 7), np.float32), range(400, 405)),
+        tmp_path / "a.hdr",
+    )
+    viewer = ViewerModel()
+    layer = layers.add_cube(viewer, read(tmp_path / "a.hdr"))
+    assert isinstance(layer.data, np.memmap)
+    os.truncate(tmp_path / "a.img", 10)
+    for part in (layer._slice.image.raw, layer._slice.image.view, layer._slice.thumbnail.raw):
+        assert not np.may_share_memory(np.asarray(part), np.asarray(layer.data))
+    assert np.isfinite(layer.get_value((0, 2, 3)))
