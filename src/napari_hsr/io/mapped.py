@@ -35,7 +35,7 @@ class MappedArray(np.memmap):
 
     def __array_finalize__(self, obj: Any) -> None:
         super().__array_finalize__(obj)
-        if self._mmap is not None:
+        if getattr(self, "_mmap", None) is not None:
             self._file = getattr(obj, "_file", None)
             self._origin = getattr(obj, "_origin", 0)
 
@@ -85,14 +85,14 @@ class MappedArray(np.memmap):
         if span == math.prod(shape[outer:]) * part.itemsize:
             lines = made.reshape(-1).view(np.uint8).reshape(-1, span)
             for line, place in zip(lines, listed, strict=True):
-                self._fill(memoryview(line), place)
+                self._fill(line.data, place)
         else:
             together = max(1, _AT_ONCE // span)
             around = np.empty((min(together, len(listed)), span), np.uint8)
             for first in range(0, len(listed), together):
                 held = listed[first : first + together]
                 for row, place in zip(around, held, strict=False):
-                    self._fill(memoryview(row), place)
+                    self._fill(row.data, place)
                 inner = (len(held), *shape[outer:]), (span, *strides[outer:])
                 blocks[first : first + together] = np.ndarray(
                     inner[0], part.dtype, around.data, 0, inner[1]
@@ -138,7 +138,7 @@ def map_file(
     with open(path, "rb") as file:
         found = MappedArray(file, dtype, "r", offset=offset, shape=shape, order=order)
         found._file = _OpenFile(file.fileno())
-    found.filename = path.resolve()
+    found.filename = os.fspath(path.resolve())
     found._origin = found.__array_interface__["data"][0] - offset
     return found
 
