@@ -196,8 +196,8 @@ def out_of_line(nm: np.ndarray) -> int | None:
 
 def _ends_as_others(lines: list[str]) -> bool:
     """Whether the last number of a text is one, and as short as that of another line with as many words."""
-    last, width = lines[-1].split()[-1], len(lines[-1].split())
-    others = [line.split()[-1] for line in lines[:-1] if len(line.split()) == width]
+    *above, cut = (re.split(r"[\s,;]+", line.strip()) for line in lines)
+    last, others = cut[-1], [words[-1] for words in above if len(words) == len(cut)]
     numbers = [other for other in others if _NUMBER.fullmatch(other)]
     return bool(_NUMBER.fullmatch(last) and any(len(other) <= len(last) for other in numbers))
 

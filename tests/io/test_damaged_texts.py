@@ -159,6 +159,15 @@ def test_a_row_above_a_table_that_goes_on_with_it_is_no_heading(tmp_path):
         assert len(read_library(path).wavelengths) == 10
 
 
+def test_a_row_whose_first_separator_is_another_sign_is_no_heading(tmp_path):
+    rows = [f"{nm};0,{nm}6;0,2" for nm in range(400, 600, 5)]
+    for sign in ":|/":
+        text = "\n".join(["wavelength;leaf;soil", *rows]).replace("400;", f"400{sign}", 1) + "\n"
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(FileError, match="line 2 is damaged"):
+            read_library(tmp_path / "a.csv")
+
+
 def test_a_row_that_lost_its_wavelength_is_no_heading(tmp_path):
     path, rows = tmp_path / "a.csv", [f"{400 + i},0.5{i}0,0.2\n" for i in range(10)]
     path.write_text("".join(["wavelength,a,b\n", "0.500,0.2\n", *rows[1:]]))

@@ -286,7 +286,10 @@ def _begins_before(cells: list[str], grid: np.ndarray) -> bool:
     if len(cells) > 1 and expected in cells:
         return True
     rest = cells[0].removeprefix(expected)
-    return rest != cells[0] and (not rest or (len(cells) == 1 and _number(rest, True) is not None))
+    if rest == cells[0]:
+        return False
+    alone = len(cells) == 1 and _number(rest, True) is not None
+    return not rest or alone or bool(re.fullmatch(r"[^\w\s][\d.,]+", rest))  # 400:0.5
 
 
 def _lacks_its_wavelength(cells: list[str], width: int, comma: bool) -> bool:

@@ -102,4 +102,5 @@ def _ends(tags: Any, number: int, content: bytes) -> bool:
     if tag is None:
         return True
     end = tag.valueoffset + tag.valuebytecount
-    return tag.dtype == _TEXT and content[end - 1 : end] == b"\0"
+    text = content[tag.valueoffset : end]
+    return tag.dtype == _TEXT and text[-1:] == b"\0" and b"\0" not in text.rstrip(b"\0")
