@@ -759,3 +759,26 @@ def test_what_stands_in_for_a_cube_is_left_out_and_told(tmp_path):
     made = plan(viewer)
     assert made.without_file == made.session.layers == []
     assert made.told == ["soon: A quick model fills it. Wait until it is done."]
+
+
+def test_borders_of_points_and_the_colour_of_all_other_labels_are_kept(tmp_path):
+    """They had come back as napari's own, without a word."""
+    viewer = ViewerModel()
+    viewer.add_points(
+        [[1, 2], [3, 4]], border_width=[3, 1], border_width_is_relative=False, name="p"
+    )
+    viewer.add_points([[1, 2]], name="plain")
+    colors = {1: "red", None: "green"}
+    viewer.add_labels(np.arange(6).reshape(2, 3), colormap=colors, name="l")
+    path = tmp_path / "a.json"
+    result_of(save_events(plan(viewer), path))
+    again = ViewerModel()
+    show(again, result_of(open_events(path)))
+    assert again.layers["p"].border_width.tolist() == [3, 1]
+    assert not again.layers["p"].border_width_is_relative
+    assert again.layers["plain"].border_width.tolist() == [0.05]
+    assert again.layers["plain"].border_width_is_relative
+    for label in (1, 5):
+        assert again.layers["l"].get_color(label) == pytest.approx(
+            viewer.layers["l"].get_color(label)
+        )

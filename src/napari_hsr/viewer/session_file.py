@@ -40,6 +40,8 @@ PLUGIN = "napari-hsr"
 #: Keys in layers' metadata that are ours, beside the state.
 OURS = ("hsr_", "napari_hsr_")
 #: Parts of a look that are colours, one a point or shape.
+#: Stands among colours of labels for those that have none of their own.
+OTHERS = "others"
 COLORS = ("face_color", "border_color", "edge_color")
 #: Bytes of a session's file, layers in it (napari takes 15 s for so many), and points or corners of one
 #: layer, at most.
@@ -177,6 +179,8 @@ class Look(_Strict):
     z_index: Annotated[list[int], Field(max_length=MOST_POINTS)] | None = None
     face_color: Rows | None = None
     border_color: Rows | None = None
+    border_width: Numbers | None = None
+    border_width_is_relative: bool | None = None
     edge_color: Rows | None = None
     edge_width: Numbers | None = None
     canvas_size_limits: Few | None = None
@@ -211,7 +215,7 @@ class LayerRecord(_Strict):
     columns : dict
         napari's features of points, shapes or labels.
     colors : dict or None
-        Of labels, where each has its own.
+        Of labels, where each has its own; of :data:`OTHERS`, that of all others.
     wavelengths, assumed, encoding
         As the user stated them; None: as the file does.
     metadata : dict

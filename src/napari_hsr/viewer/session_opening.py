@@ -27,6 +27,7 @@ from napari_hsr.viewer.layer_data import KEY, layer_name
 from napari_hsr.viewer.layers import cube_layer, photograph_layer
 from napari_hsr.viewer.session_file import (
     COLORS,
+    OTHERS,
     OURS,
     PLUGIN,
     LayerRecord,
@@ -291,7 +292,16 @@ def _add(
         return _add_labels(viewer, record, thing, look)
     add = viewer.add_points if record.kind == "points" else viewer.add_shapes
     if not len(thing):  # napari takes no empty lists of colours
-        for name in (*COLORS, "size", "symbol", "shape_type", "edge_width", "shown", "z_index"):
+        for name in (
+            *COLORS,
+            "size",
+            "symbol",
+            "shape_type",
+            "edge_width",
+            "border_width",
+            "shown",
+            "z_index",
+        ):
             look.pop(name, None)
     return add(thing if len(thing) else None, ndim=record.ndim, **look)
 
@@ -318,8 +328,9 @@ def _add_labels(
     from napari.utils.colormaps import DirectLabelColormap
 
     if record.colors is not None:
-        drawn: dict[Any, Any] = {int(label): color for label, color in record.colors.items()}
-        drawn.setdefault(None, "transparent")
+        own = {label: color for label, color in record.colors.items() if label != OTHERS}
+        drawn: dict[Any, Any] = {int(label): color for label, color in own.items()}
+        drawn[None] = record.colors.get(OTHERS, "transparent")
         look["colormap"] = DirectLabelColormap(color_dict=drawn)
     return viewer.add_labels(thing, **look)
 

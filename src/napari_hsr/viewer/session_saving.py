@@ -39,6 +39,7 @@ from napari_hsr.viewer.layer_data import (
 from napari_hsr.viewer.session_file import (
     COLORS,
     MOST_FILES,
+    OTHERS,
     OURS,
     PLUGIN,
     LayerRecord,
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_hsr.viewer.fingerprints import Trace
+
+#: The width of the border of a point, in napari's default.
+_BORDER = 0.05
 
 
 @dataclass
@@ -258,6 +262,11 @@ def _look(layer: Layer) -> Look:
             value = [str(getattr(one, "value", one)) for one in np.atleast_1d(value)]
         elif name == "size" and value is not None:
             value = np.broadcast_to(np.asarray(value, dtype=float), len(layer.data))
+        elif name == "border_width" and value is not None:
+            widths = np.broadcast_to(np.asarray(value, dtype=float), len(layer.data))
+            value = None if np.all(widths == _BORDER) else widths
+        elif name == "border_width_is_relative" and value is not None:
+            value = None if value else False
         elif name == "shown" and value is not None:
             value = None if np.all(value) else np.broadcast_to(value, len(layer.data))
         elif name == "z_index" and value is not None:
@@ -287,7 +296,11 @@ def _label_colors(layer: Any) -> dict[str, list[float]] | None:
     if not isinstance(layer.colormap, DirectLabelColormap):
         return None
     drawn = layer.colormap.color_dict.items()
-    return {str(label): [float(v) for v in color] for label, color in drawn if label is not None}
+    shown = ((OTHERS if label is None else str(label), color) for label, color in drawn)
+    # napari keeps a colour for all others, which is mostly none
+    return {
+        label: [float(v) for v in color] for label, color in shown if label != OTHERS or color[-1]
+    }
 
 
 def save_events(
