@@ -223,3 +223,17 @@ def test_a_dng_that_lost_its_version_is_told(tmp_path):
     path.write_bytes(content[:at] + b"\0\0" + content[at + 2 :])
     (told,) = (n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED)
     assert "DNGVersion" in told
+
+
+@pytest.mark.parametrize("tag", [50728, 50721, 272])
+def test_a_dng_whose_values_lie_over_each_other_is_told(tmp_path, tag):
+    """The white balance, the matrix or the model had been read from another value."""
+    path = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
+    assert not [n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED]
+    with tifffile.TiffFile(path) as file:
+        entry = file.pages[0].tags[tag]
+        at, place = entry.offset + 8, entry.valueoffset
+    content = path.read_bytes()
+    for elsewhere in (place + 8, 20):
+        path.write_bytes(content[:at] + elsewhere.to_bytes(4, "little") + content[at + 4 :])
+        assert any("damaged" in n for n in read(path).notices if n.code is Code.MAYBE_DAMAGED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from itertools import pairwise
 from typing import Any
 
 from napari_hsr.notices import Code, Notice
@@ -49,6 +50,7 @@ def damaged(content: bytes) -> tuple[Notice, ...]:
             wrong += [name for page in pages for name in _levels(page.tags)]
             wrong += [name for page in pages for name in _unread(content, page)]
             wrong += ["ImageLength"] * any(_of_another_size(page) for page in pages)
+            wrong += ["others"] * any(_lie_over_each_other(page) for page in pages)
     except (tifffile.TiffFileError, struct.error, TypeError, ValueError, IndexError):
         return ()  # no such header; LibRaw has read another one
     if not wrong:
@@ -83,6 +85,17 @@ def _of_another_size(page: Any) -> bool:
     # some programs fill up what they write, to even numbers or to blocks, but not by rows; some keep 12 bits in 16
     rows = [-(-page.imagewidth * page.samplesperpixel * n // 8) for n in (page.bitspersample, 16)]
     return not any(0 <= sum(counts) - row * page.imagelength < row for row in rows)
+
+
+def _lie_over_each_other(page: Any) -> bool:
+    """Whether the value of a tag lies partly over another's, the directory, or pixels; two may be one and the same."""
+    tiff, first = page.parent.tiff, page.offset
+    end = first + tiff.tagnosize + len(page.tags) * tiff.tagsize + tiff.offsetsize
+    values = {(tag.valueoffset, tag.valueoffset + tag.valuebytecount) for tag in page.tags.values()}
+    pixels = zip(page.dataoffsets, page.databytecounts, strict=False)
+    values |= {(place, place + count) for place, count in pixels}
+    apart = sorted({(first, end), *(v for v in values if v[1] - v[0] > tiff.offsetsize)})
+    return any(start < before for (_, before), (start, _) in pairwise(apart))
 
 
 def _unread(content: bytes, page: Any) -> list[str]:
