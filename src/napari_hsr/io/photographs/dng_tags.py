@@ -8,12 +8,15 @@ import struct
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from napari_hsr.notices import Code, Notice
 
 _VERSION, _MODEL, _MATRIX = 50706, 50708, 50721
 #: Tags that hold text, which ends in a NUL: maker, model, and the model's name without a language.
 _TEXTS = {271: "Make", 272: "Model", _MODEL: "UniqueCameraModel"}
 _SIGNED_RATIONAL, _TEXT = 10, 2
+_SHORT_OR_RATIONAL = (3, 5)
 #: Numbers of a matrix from XYZ to three colours.
 _NUMBERS = 9
 _NEUTRAL, _COLOURS = 50728, 3
@@ -44,7 +47,7 @@ def damaged(content: bytes) -> tuple[Notice, ...]:
             matrix = tags.get(_MATRIX)
             if matrix is None or (matrix.dtype, matrix.count) != (_SIGNED_RATIONAL, _NUMBERS):
                 wrong.append("ColorMatrix1")
-            if (neutral := tags.get(_NEUTRAL)) is not None and neutral.count != _COLOURS:
+            if (neutral := tags.get(_NEUTRAL)) is not None and not _is_neutral(neutral):
                 wrong.append("AsShotNeutral")
             pages = [file.pages.first, *(file.pages.first.pages or ())]
             wrong += [name for page in pages for name in _levels(page.tags)]
@@ -60,6 +63,13 @@ def damaged(content: bytes) -> tuple[Notice, ...]:
         "its colours or size may be others than the camera recorded."
     )
     return (Notice.warning(Code.MAYBE_DAMAGED, told),)
+
+
+def _is_neutral(tag: Any) -> bool:
+    """Whether it holds a white in the camera's three colours."""
+    if tag.count != _COLOURS or tag.dtype not in _SHORT_OR_RATIONAL:
+        return False
+    return bool((np.asarray(tag.value, dtype=np.float64) > 0).all())
 
 
 def _levels(tags: Any) -> list[str]:
