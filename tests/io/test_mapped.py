@@ -68,3 +68,17 @@ def test_its_file_is_closed_with_it(tmp_path):
         made(tmp_path / "a")[1][2]
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after == before
+
+
+def test_a_map_needs_no_further_file(tmp_path, monkeypatch):
+    """Where as many are open as may be, parts are taken through the map, after a look at its size."""
+
+    def too_many(descriptor):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(mapped.os, "dup", too_many)
+    values, found = made(tmp_path / "a")
+    np.testing.assert_array_equal(found[3], values[3])
+    os.truncate(tmp_path / "a", 40)
+    with pytest.raises(FileError, match="became shorter"):
+        found[3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -137,7 +138,8 @@ def map_file(
         raise ValueError(f"{needed} bytes were expected, {os.stat(path).st_size} are there")
     with open(path, "rb") as file:
         found = MappedArray(file, dtype, "r", offset=offset, shape=shape, order=order)
-        found._file = _OpenFile(file.fileno())
+        with suppress(OSError):  # as many files are open as may be: it is taken through the map
+            found._file = _OpenFile(os.dup(file.fileno()))
     found.filename = os.fspath(path.resolve())
     found._origin = found.__array_interface__["data"][0] - offset
     return found
@@ -147,7 +149,7 @@ class _OpenFile:
     """The file of a map, open as long as that is used."""
 
     def __init__(self, descriptor: int):
-        self.descriptor = os.dup(descriptor)
+        self.descriptor = descriptor
 
     def __del__(self) -> None:
         os.close(self.descriptor)
