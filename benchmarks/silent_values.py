@@ -72,7 +72,7 @@ def facts(read: Any) -> dict[str, Any]:
     found = {
         "shape": tuple(int(n) for n in data.shape),
         "wavelengths": None if wavelengths is None else np.asarray(wavelengths, float).tolist(),
-        "units": getattr(read, "units", None),
+        "units": (getattr(read, "units", None) or "").lower() or None,
         "encoding": getattr(read, "encoding", None),
         "names": tuple(getattr(read, "names", ())),
         "place": None if place is None else place.to_dict(),

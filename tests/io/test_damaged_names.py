@@ -137,6 +137,7 @@ JCAMP = (
     [
         ("##YUNITS", "##YUN1TS", "label “YUN1TS”"),
         ("##YUNITS", "#YUNITS", "label “#YUNITS=REFLECTANCE”"),
+        ("YUNITS=", "YUNITS", "label “##YUNITSREFLECTANCE”"),
         ("REFLECTANCE", "RELECTANCE", "damaged “reflectance”"),
         ("##YFACTOR", "##YFACT0R", "label “YFACT0R”"),
         (" 1050 ", " b050 ", "written out beside packed ones"),

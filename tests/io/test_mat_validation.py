@@ -106,3 +106,17 @@ def test_a_byte_order_that_is_none(path):
     path.write_bytes(content[:126] + b"IN" + content[128:])
     with pytest.raises(FileError, match="byte order"):
         read(path)
+
+
+def test_a_name_that_goes_on_behind_its_end_is_refused(tmp_path):
+    """The factor had been lost with two letters of its name, and values were ten thousand times the others."""
+    cube = np.ones((4, 5, 31))
+    path = tmp_path / "a.mat"
+    savemat(path, {"cube": cube, "norm_factor": 10000.0})
+    read(path)
+    content = path.read_bytes()
+    at = content.index(b"norm_factor") - 4
+    assert content[at] == 11
+    path.write_bytes(content[:at] + b"\t" + content[at + 1 :])
+    with pytest.raises(FileError, match="a name goes on behind its stated end"):
+        read(path)

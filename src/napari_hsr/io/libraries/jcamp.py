@@ -138,7 +138,8 @@ def _blocks(lines: list[str]) -> list[_Block]:
         labelled = _LABEL.match(text)
         if labelled is None:
             half = _HALF_A_LABEL.match(text)
-            if half and half[1] in _LABELS and not in_table:
+            lost = text.lstrip().startswith("##")  # its sign
+            if (lost or (half and half[1] in _LABELS)) and not in_table:
                 block.items.setdefault(text.strip()[:40], "")  # told by its name
             if in_table and text.strip():
                 block.lines.append(text)
@@ -165,7 +166,13 @@ def _damage(block: _Block) -> list[Notice]:
     for label in block.items:
         meant = nearly(label, known)
         alone = label in _OF_TUPLES and block.kind in ("XYDATA", "XYPOINTS")
-        if alone or _HALF_A_LABEL.match(label) or plain_name(meant) in map(plain_name, _LABELS):
+        lost = label.startswith("##")
+        if (
+            alone
+            or lost
+            or _HALF_A_LABEL.match(label)
+            or plain_name(meant) in map(plain_name, _LABELS)
+        ):
             told = f"The file's label “{one_line(label, 40)}” may be damaged: it has no effect."
             found.append(Notice.warning(Code.MAYBE_DAMAGED, told))
     if merged := [label for label, value in block.items.items() if value.startswith("##")]:

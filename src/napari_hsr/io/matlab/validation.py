@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INT8, _UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED, _UTF8 = 1, 2, 5, 6, 14, 15, 16
+_OF_NAMES = (_INT8, _UINT8, _UTF8)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # bytes of a number
 _TEXT = (*_SIZES, 16, 17, 18)
 _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 5, 16, 17
@@ -143,7 +144,10 @@ class _Stream:
         if load:
             if length > _LONGEST_LOADED:
                 raise _DamagedError(f"{length} bytes are declared for a few numbers")
-            return kind, length, self.take(padded)[:length]
+            taken = self.take(padded)
+            if kind in _OF_NAMES and taken[length : length + 1].isalnum():
+                raise _DamagedError("a name goes on behind its stated end")
+            return kind, length, taken[:length]
         self.skip(padded)
         return kind, length, b""
 
@@ -191,13 +195,13 @@ def _matrix(stream: _Stream, depth: int = 0) -> None:
     kind, is_complex = flags[0] & 0xFF, flags[0] & 0x800
     if kind == _OPAQUE:  # name, system, class, then what it holds
         for _ in range(3):
-            stream.element((_INT8, _UINT8, _UTF8))
+            stream.element(_OF_NAMES)
         _inner(stream, depth)
         return
     shape = stream.numbers(stream.element((_INT32, _UINT32), load=True)[2])
     if not 1 <= len(shape) <= 32 or min(shape) < 0:
         raise _DamagedError("the size of a variable makes no sense")
-    stream.element((_INT8, _UINT8, _UTF8))  # its name
+    stream.element(_OF_NAMES, load=True)
     count = math.prod(shape)
     if kind in _NUMBERS:
         for _ in range(2 if is_complex else 1):
@@ -240,7 +244,7 @@ def _numbers(stream: _Stream, count: int, stop: bool) -> None:
 
 def _fields(stream: _Stream, kind: int) -> int:
     if kind == _OBJECT:
-        stream.element((_INT8, _UINT8, _UTF8))
+        stream.element(_OF_NAMES)
     longest = stream.numbers(stream.element((_INT32,), load=True)[2])
     _, length, _ = stream.element((_INT8, _UINT8))
     if len(longest) != 1 or longest[0] < 1:
