@@ -514,3 +514,22 @@ def test_the_matrix_of_an_image_without_a_place_is_none(tmp_path):
     assert geotiff.KEY not in read(path).metadata
     (tmp_path / "a.tfw").write_text("30\n0\n0\n-30\n512355\n5312325\n")
     assert geotiff.corner_and_pixel(geotiff.stated(read(path).metadata))[0] == (512340, 5312340)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "at"),
+    [
+        ([10, 0, 0, 500, 0, 20, 0, 900, *[0.0] * 7, 1], (525.0, 910.0)),
+        ([10, 0, 0, 500, 0, -20, 0, 900, *[0.0] * 7, 1], None),
+        ([10, 1, 0, 500, 0, 20, 0, 900, *[0.0] * 7, 1], None),
+        (["a"] * 16, None),
+        ([None] * 16, None),
+        ([10, 0, 0, 500], None),
+        ("10 0 0", None),
+    ],
+)
+def test_coordinates_of_rows_to_the_north(matrix, at):
+    cube = CUBE.replace(metadata={geotiff.KEY: {"transformation": matrix}})
+    ground = ground_of(cube)
+    assert (ground and ground.at(0, 2)) == at
+    assert geotiff.rows_to_the_north(cube.metadata) == (at is not None)

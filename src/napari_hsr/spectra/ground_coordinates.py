@@ -20,7 +20,7 @@ class Ground:
     corner : tuple of float
         (x, y) of the upper left corner of the first pixel.
     pixel : tuple of float
-        Width and height of a pixel.
+        Width and height of a pixel; the height is negative where rows run to the north.
     unit : str or None
         ``"m"`` where coordinates are known to be in metres.
     """

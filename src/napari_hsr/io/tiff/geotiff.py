@@ -92,9 +92,12 @@ def corner_and_pixel(
 ) -> tuple[tuple[float, float], tuple[float, float], bool] | None:
     """(x, y) of the upper left corner, width and height of a pixel, and whether these are metres.
 
-    None if :func:`stated` found no grid that lies straight.
+    The height is negative where rows run to the north. None if :func:`stated` found no grid that lies straight.
     """
     scale, ties = facts.get("pixel_scale"), facts.get("tiepoints")
+    if not scale and rows_to_the_north({KEY: facts}):
+        matrix = facts["transformation"]
+        scale, ties = [matrix[0], -matrix[5]], [0.0, 0.0, 0.0, matrix[3], matrix[7], 0.0]
     if not scale or not ties or len(ties) != 6 or not map_info.of_some_size(scale[:2]):
         return None
     keys = geokeys.values(facts)
@@ -108,6 +111,8 @@ def rows_to_the_north(metadata: Mapping[str, Any]) -> bool:
     facts = metadata.get(KEY)
     matrix = facts.get("transformation") if isinstance(facts, dict) else None
     if not isinstance(matrix, list) or len(matrix) != 16:
+        return False
+    if not all(type(value) in (int, float) for value in matrix):  # of a damaged record
         return False
     return not matrix[1] and not matrix[4] and matrix[5] > 0
 
