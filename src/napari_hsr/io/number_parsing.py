@@ -67,7 +67,7 @@ def how_it_ends(text: str) -> Ending:
         return Ending.WHOLE
     lines = text[-20_000:].splitlines()[-2 * _LINES - 1 :]
     point = "." if any(re.search(r"[0-9]\.", line) for line in lines) else ","
-    ends = [_AT_THE_END[point].search(line) for line in lines]
+    ends = [None if _is_named(line) else _AT_THE_END[point].search(line) for line in lines]
     since = next((at for at in range(len(ends), 0, -1) if ends[at - 1] is None), 0)
     lines, numbers = lines[since:], [m for m in ends[since:] if m]
     if not numbers:
@@ -85,3 +85,8 @@ def how_it_ends(text: str) -> Ending:
     if not fewer or last[0] > max(digits[0] for digits in above):
         return Ending.WHOLE
     return Ending.CUT if len(set(above)) == 1 and above[0][0] > 1 else Ending.DOUBTFUL
+
+
+def _is_named(line: str) -> bool:
+    """Whether a line ends in a name, such as ``p7`` of a heading."""
+    return re.split(r"[\s;,]+", line.rstrip(" \t;,"))[-1][:1].isalpha()
