@@ -104,3 +104,17 @@ def test_runs_of_pixels_of_other_bits_are_told(bmp):
     assert bmp_header.check(bmp, bytes(content)) == ()
     struct.pack_into("<I", content, 30, 2)
     assert has(bmp_header.check(bmp, bytes(content)), Code.MAYBE_DAMAGED)
+
+
+@pytest.mark.parametrize(("end", "said"), [(b"\0\1", False), (b"\0\1\0\0", False), (b"", True)])
+def test_packed_pixels_that_do_not_end_as_such_are_told(tmp_path, end, said):
+    """One bit of its compression, and plain pixels had been unpacked to others without a word."""
+    path = tmp_path / "a.bmp"
+    Image.fromarray(np.full((4, 8), 7, np.uint8)).convert("P").save(path)
+    content = bytearray(path.read_bytes())
+    (offset,) = struct.unpack_from("<I", content, 10)
+    pixels = b"\x08\x07\0\0" * 4 + end  # runs of eight pixels, and the end of each line
+    struct.pack_into("<II", content, 30, 1, len(pixels))
+    path.write_bytes(content[:offset] + pixels)
+    told = " ".join(map(str, bmp_header.check(path, path.read_bytes())))
+    assert ("do not end as packed ones do" in told) == said

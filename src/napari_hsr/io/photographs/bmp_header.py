@@ -17,6 +17,8 @@ _FILE, _OLDEST = 14, 12
 _PLAIN = (0, 3, 6)
 #: Bits of a pixel that each way of packing runs of pixels is for.
 _PACKED = {1: 8, 2: 4}
+#: What packed pixels end with.
+_END = b"\0\1"
 #: Up to so many bits a pixel is a number of a colour.
 _INDEXED = 8
 #: Programs write so many bytes more, for the size of the file to be one of four.
@@ -64,6 +66,10 @@ def check(path: Path, content: bytes) -> tuple[Notice, ...]:
             wrong.append(f"its size makes {needed:,} bytes of pixels, and the file has more")
     elif picture > len(content) - offset:
         wrong.append(f"it says {picture:,} bytes of pixels, and the file has fewer")
+    elif compression in _PACKED:
+        pixels = content[offset : offset + picture if picture else None]
+        if _END not in pixels[-len(_END) - _PADDING :]:
+            wrong.append("its pixels, said to be packed, do not end as packed ones do")
     if not wrong:
         return ()
     text = f"The header of the BMP contradicts itself or the file ({'; '.join(wrong)}): it may be damaged."
