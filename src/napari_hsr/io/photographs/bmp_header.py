@@ -64,13 +64,19 @@ def check(path: Path, content: bytes) -> tuple[Notice, ...]:
         # what lies behind the pixels may be a colour profile, which only the latest headers name
         elif size < 124 and len(content) - offset - needed > max(_PADDING, len(content) - stated):
             wrong.append(f"its size makes {needed:,} bytes of pixels, and the file has more")
-    elif picture > len(content) - offset:
-        wrong.append(f"it says {picture:,} bytes of pixels, and the file has fewer")
-    elif compression in _PACKED:
-        pixels = content[offset : offset + picture if picture else None]
-        if _END not in pixels[-len(_END) - _PADDING :]:
-            wrong.append("its pixels, said to be packed, do not end as packed ones do")
+    else:
+        wrong += _of_packed(content[offset:], picture, compression)
     if not wrong:
         return ()
     text = f"The header of the BMP contradicts itself or the file ({'; '.join(wrong)}): it may be damaged."
     return (Notice.warning(Code.MAYBE_DAMAGED, text),)
+
+
+def _of_packed(pixels: bytes, stated: int, compression: int) -> list[str]:
+    """What is wrong with pixels of which so many bytes are stated; 0 for all of them."""
+    if stated > len(pixels):
+        return [f"it says {stated:,} bytes of pixels, and the file has fewer"]
+    end = pixels[: stated or None][-len(_END) - _PADDING :]
+    if compression in _PACKED and _END not in end:
+        return ["its pixels, said to be packed, do not end as packed ones do"]
+    return []
